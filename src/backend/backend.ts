@@ -1,0 +1,16 @@
+// What a backend is: memory on a device, and traces made ready to run there.
+import type { Data, DType, Trace } from "../graph/internal.ts";
+
+export interface Backend {
+  readonly name: "js" | "wasm";
+  allocate(dtype: DType, size: number): number;
+  free(address: number): void;
+  write(address: number, data: Data): void;
+  read(address: number, dtype: DType, size: number): Data;
+  prepare(trace: Trace): Executable;
+}
+
+export interface Executable {
+  /** Runs the step once: addresses of the trace's leaves by slot, and of fresh memory for its outputs. */
+  run(leaves: readonly number[], outputs: readonly number[]): void;
+}

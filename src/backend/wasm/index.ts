@@ -1,0 +1,91 @@
+// The wasm backend: programs as WebAssembly with SIMD and threads, over one memory.
+import { compileTrace, type Pass } from "../../compile/program.ts";
+import { allocate, bytesOf, type Data, type DType, type Trace } from "../../graph/internal.ts";
+import type { Backend, Executable } from "../backend.ts";
+import { type Installed, Machine } from "./machine.ts";
+import { emitProgram } from "./module.ts";
+
+export interface WasmOptions {
+  /** Threads that share large kernels; results do not depend on it. Default: one per core. */
+  threads?: number;
+  /** Compiler passes to leave out. */
+  without?: ReadonlySet<Pass>;
+  /** Fills the arena with NaN before each run, so that reading what was never written shows. */
+  poison?: boolean;
+}
+
+/** Vector loads may read this many bytes past a buffer. */
+const slack = 16;
+
+export class WasmBackend implements Backend {
+  readonly name = "wasm";
+  readonly machine: Machine;
+  readonly #without: ReadonlySet<Pass> | undefined;
+  readonly #poison: boolean;
+  /** One arena serves all programs, since they run one after the other. */
+  #arena = 0;
+  #arenaBytes = 0;
+  readonly #forgotten = new FinalizationRegistry<{ installed: Installed; bindings: number }>(({ installed, bindings }) => {
+    this.machine.release(installed);
+    this.machine.free(bindings);
+  });
+
+  constructor({ threads, without, poison = false }: WasmOptions = {}) {
+    this.machine = Machine.create({ threads });
+    this.#without = without;
+    this.#poison = poison;
+  }
+
+  allocate(dtype: DType, size: number): number {
+    return this.machine.alloc(size * bytesOf[dtype] + slack);
+  }
+
+  free(address: number): void {
+    this.machine.free(address);
+  }
+
+  write(address: number, data: Data): void {
+    const { f32, f64, i32 } = this.machine.view();
+    if (data instanceof Float32Array) f32.set(data, address >>> 2);
+    else if (data instanceof Float64Array) f64.set(data, address >>> 3);
+    else i32.set(data, address >>> 2);
+  }
+
+  read(address: number, dtype: DType, size: number): Data {
+    const { f32, f64, i32 } = this.machine.view();
+    const data = allocate(dtype, size);
+    if (dtype === "f32") data.set(f32.subarray(address >>> 2, (address >>> 2) + size));
+    else if (dtype === "f64") data.set(f64.subarray(address >>> 3, (address >>> 3) + size));
+    else data.set(i32.subarray(address >>> 2, (address >>> 2) + size));
+    return data;
+  }
+
+  prepare(trace: Trace): Executable {
+    const program = compileTrace(trace, this.#without);
+    const { bytes, parallel } = emitProgram(program, this.machine.imports);
+    const installed = this.machine.install(bytes, { parallel });
+    const count = program.leafCount + program.outputCount;
+    const bindings = this.machine.alloc(4 * count + 4);
+    const executable: Executable = {
+      run: (leaves, outputs) => {
+        const arena = this.#arenaFor(program.arenaBytes);
+        const table = this.machine.view().i32;
+        table.set(leaves, bindings >>> 2);
+        table.set(outputs, (bindings >>> 2) + program.leafCount);
+        if (this.#poison) this.machine.view().f32.fill(Number.NaN, arena >>> 2, (arena + program.arenaBytes) >>> 2);
+        this.machine.run(installed, bindings, arena);
+      },
+    };
+    this.#forgotten.register(executable, { installed, bindings });
+    return executable;
+  }
+
+  #arenaFor(bytes: number): number {
+    if (bytes > this.#arenaBytes || this.#arena === 0) {
+      if (this.#arena !== 0) this.machine.free(this.#arena);
+      this.#arena = this.machine.alloc(bytes + slack);
+      this.#arenaBytes = bytes;
+    }
+    return this.#arena;
+  }
+}

@@ -1,0 +1,277 @@
+// How each scalar operation of a kernel is said in WebAssembly: on four 32-bit lanes, or on one value of any type.
+import type { Expr, ScalarOp, ScalarType } from "../../compile/kernel.ts";
+import type { Func, Op } from "./assembler.ts";
+
+export type Mode = "vector" | "scalar";
+
+/** Pushes an operand (by number) onto the stack. */
+type Push = (i: number) => void;
+
+const bytesOfI32 = (value: number): Uint8Array => new Uint8Array(Int32Array.of(value, value, value, value).buffer);
+const bytesOfF32 = (value: number): Uint8Array => new Uint8Array(Float32Array.of(value, value, value, value).buffer);
+
+/** Wasm type of a value. A bool is a lane mask (all ones) in vectors and an i32 of 0 or 1 by itself. */
+export const wasmType = (dtype: ScalarType): "i32" | "f32" | "f64" | "i64" => (dtype === "bool" ? "i32" : dtype);
+
+export function pushConstant(f: Func, value: number, dtype: ScalarType, mode: Mode): void {
+  if (mode === "vector") f.v128(dtype === "f32" ? bytesOfF32(value) : bytesOfI32(dtype === "bool" ? -value : value));
+  else if (dtype === "f32") f.f32(value);
+  else if (dtype === "f64") f.f64(value);
+  else if (dtype === "i64") f.i64(BigInt(value));
+  else f.i32(value);
+}
+
+/** Emits an operation; operands are pushed by `push`. */
+export function emitOp(f: Func, e: Expr & { kind: "op" }, mode: Mode, push: Push): void {
+  if (mode === "vector") emitVector(f, e, push);
+  else emitScalar(f, e, push);
+}
+
+const named: Partial<Record<ScalarOp, string>> = {
+  neg: "neg", abs: "abs", sqrt: "sqrt", floor: "floor", add: "add", sub: "sub", mul: "mul", div: "div", max: "max", lt: "lt", le: "le", eq: "eq",
+};
+const bitwise = { and: "v128.and", or: "v128.or", xor: "v128.xor" } as const;
+const shifts = { shl: "shl", shr: "shr_u", sar: "shr_s" } as const;
+
+function emitVector(f: Func, e: Expr & { kind: "op" }, push: Push): void {
+  const from = e.args[0].dtype;
+  const shape = from === "f32" ? "f32x4" : "i32x4";
+  const { op } = e;
+  if (op === "and" || op === "or" || op === "xor") return pushAll(e, push), void f.op(bitwise[op]);
+  if (op === "shl" || op === "shr" || op === "sar") return push(0), void f.i32(e.by).op(`i32x4.${shifts[op]}` as Op);
+  switch (op) {
+    case "where":
+      push(1);
+      push(2);
+      push(0);
+      f.op("v128.bitselect");
+      return;
+    case "max":
+      pushAll(e, push);
+      f.op(from === "f32" ? "f32x4.max" : "i32x4.max_s");
+      return;
+    case "mod": // x − y·⌊x / y⌋
+      push(0);
+      push(1);
+      push(0);
+      push(1);
+      f.op("f32x4.div").op("f32x4.floor").op("f32x4.mul").op("f32x4.sub");
+      return;
+    case "copySign":
+      push(0);
+      push(1);
+      f.v128(bytesOfI32(0x7fffffff)).op("v128.bitselect");
+      return;
+    case "cast":
+      push(0);
+      castVector(f, from, e.dtype);
+      return;
+    case "lt":
+    case "le":
+      pushAll(e, push);
+      f.op((shape === "f32x4" ? `f32x4.${op}` : `i32x4.${op}_s`) as Op);
+      return;
+    default:
+      if (named[op] !== undefined) {
+        pushAll(e, push);
+        f.op(`${shape}.${named[op]}` as Op);
+      } else {
+        push(0);
+        floatBits(f, op, "vector", "f32");
+      }
+  }
+}
+
+const pushAll = (e: Expr, push: Push): void => {
+  e.args.forEach((_, i) => {
+    push(i);
+  });
+};
+
+function castVector(f: Func, from: ScalarType, to: ScalarType): void {
+  if (to === "bool") {
+    // −0 and +0 are false, NaN is true
+    f.v128(bytesOfI32(0)).op(from === "f32" ? "f32x4.ne" : "i32x4.ne");
+  } else if (from === "bool") f.v128(to === "f32" ? bytesOfF32(1) : bytesOfI32(1)).op("v128.and");
+  else f.op(to === "f32" ? "f32x4.convert_i32x4_s" : "i32x4.trunc_sat_f32x4_s");
+}
+
+/** Operations on the parts of a float; the operand is on the stack. */
+function floatBits(f: Func, op: ScalarOp, mode: Mode, float: "f32" | "f64"): void {
+  const wide = float === "f64";
+  const int = mode === "vector" ? "i32x4" : wide ? "i64" : "i32";
+  const flt = mode === "vector" ? "f32x4" : float;
+  const bits = (value: number | bigint): void => {
+    if (mode === "vector") f.v128(bytesOfI32(Number(value)));
+    else if (wide) f.i64(BigInt(value));
+    else f.i32(Number(value));
+  };
+  const toBits = (): unknown => mode === "vector" || f.op((wide ? "i64.reinterpret_f64" : "i32.reinterpret_f32") as Op);
+  const toFloat = (): unknown => mode === "vector" || f.op((wide ? "f64.reinterpret_i64" : "f32.reinterpret_i32") as Op);
+  const logic = (name: "and" | "or"): unknown => f.op((mode === "vector" ? `v128.${name}` : `${int}.${name}`) as Op);
+  const shift = (name: "shl" | "shr_u", by: number): unknown => {
+    if (wide && mode === "scalar") f.i64(BigInt(by));
+    else f.i32(by);
+    return f.op(`${int}.${name}` as Op);
+  };
+  const [fraction, bias] = wide ? [52, 1023] : [23, 127];
+  switch (op) {
+    case "round": {
+      // adding 1.5·2^fraction leaves the nearest integer in the low bits
+      const magic = 1.5 * 2 ** fraction;
+      if (mode === "vector") f.v128(bytesOfF32(magic));
+      else if (wide) f.f64(magic);
+      else f.f32(magic);
+      f.op(`${flt}.add` as Op);
+      toBits();
+      bits(wide ? 0x4338000000000000n : 0x4b400000);
+      f.op(`${int}.sub` as Op);
+      return;
+    }
+    case "toFloat":
+      f.op((mode === "vector" ? "f32x4.convert_i32x4_s" : wide ? "f64.convert_i64_s" : "f32.convert_i32_s") as Op);
+      return;
+    case "pow2":
+      bits(bias);
+      f.op(`${int}.add` as Op);
+      shift("shl", fraction);
+      toFloat();
+      return;
+    case "exponent":
+      toBits();
+      shift("shr_u", fraction);
+      bits(wide ? 0x7ff : 0xff);
+      logic("and");
+      bits(bias);
+      f.op(`${int}.sub` as Op);
+      return;
+    case "mantissa":
+      toBits();
+      bits(wide ? 0x800fffffffffffffn : 0x807fffff | 0);
+      logic("and");
+      bits(wide ? 0x3ff0000000000000n : 0x3f800000);
+      logic("or");
+      toFloat();
+      return;
+    case "high":
+      toBits();
+      bits(wide ? 0xfffffffff8000000n : 0xfffff000 | 0);
+      logic("and");
+      toFloat();
+      return;
+    default:
+      throw new Error(`wasm: no instruction for ${op}`);
+  }
+}
+
+function emitScalar(f: Func, e: Expr & { kind: "op" }, push: Push): void {
+  const from = e.args[0].dtype;
+  const type = wasmType(from);
+  const float = type === "f32" || type === "f64";
+  const { op } = e;
+  switch (op) {
+    case "where":
+      push(1);
+      push(2);
+      push(0);
+      f.op("select");
+      return;
+    case "and":
+    case "or":
+    case "xor":
+      pushAll(e, push);
+      f.op(`${type}.${op}` as Op);
+      return;
+    case "shl":
+    case "shr":
+    case "sar":
+      push(0);
+      if (type === "i64") f.i64(BigInt(e.by));
+      else f.i32(e.by);
+      f.op(`${type}.${shifts[op]}` as Op);
+      return;
+    case "copySign":
+      pushAll(e, push);
+      f.op(`${type}.copysign` as Op);
+      return;
+    case "mod":
+      emitModulo(f, type, push);
+      return;
+    case "cast":
+      push(0);
+      castScalar(f, from, e.dtype);
+      return;
+    case "max":
+      if (float) {
+        pushAll(e, push);
+        f.op(`${type}.max` as Op);
+      } else {
+        push(0);
+        push(1);
+        push(0);
+        push(1);
+        f.op("i32.gt_s").op("select");
+      }
+      return;
+    case "neg":
+      if (float) push(0);
+      else {
+        pushConstant(f, 0, from, "scalar");
+        push(0);
+      }
+      f.op((float ? `${type}.neg` : `${type}.sub`) as Op);
+      return;
+    default:
+      emitNamed(f, e, type, float, push);
+  }
+}
+
+function emitNamed(f: Func, e: Expr & { kind: "op" }, type: string, float: boolean, push: Push): void {
+  const name = named[e.op];
+  pushAll(e, push);
+  if (name === undefined) {
+    // the float's own type: of the operand, or of the result where the operand is an integer
+    const wide = type === "f64" || type === "i64";
+    return floatBits(f, e.op, "scalar", wide ? "f64" : "f32");
+  }
+  f.op(`${type}.${name}${!float && (name === "lt" || name === "le") ? "_s" : ""}` as Op);
+}
+
+/** x − y·⌊x / y⌋; for integers the remainder with the sign of the divisor, 0 where that is 0. */
+function emitModulo(f: Func, type: string, push: Push): void {
+  push(0);
+  if (type !== "i32") {
+    push(1);
+    push(0);
+    push(1);
+    f.op(`${type}.div` as Op).op(`${type}.floor` as Op).op(`${type}.mul` as Op).op(`${type}.sub` as Op);
+    return;
+  }
+  // rem_s traps on 0: divide by y, or by 1 where y is 0; ((x rem y) + y) rem y has the divisor's sign
+  f.op("drop");
+  const safe = (): void => {
+    push(1);
+    f.i32(1);
+    push(1);
+    f.op("select");
+  };
+  push(0);
+  safe();
+  f.op("i32.rem_s");
+  safe();
+  f.op("i32.add");
+  safe();
+  f.op("i32.rem_s");
+}
+
+function castScalar(f: Func, from: ScalarType, to: ScalarType): void {
+  const [a, b] = [wasmType(from), wasmType(to)];
+  if (to === "bool") {
+    pushConstant(f, 0, from, "scalar");
+    f.op(`${a}.ne` as Op);
+  } else if (a === b) return;
+  else if (a === "f32" && b === "f64") f.op("f64.promote_f32");
+  else if (a === "f64" && b === "f32") f.op("f32.demote_f64");
+  else if (b === "i32") f.op(`i32.trunc_sat_${a}_s` as Op);
+  else f.op(`${b}.convert_i32_s` as Op);
+}

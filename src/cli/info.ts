@@ -1,0 +1,84 @@
+// hebb info: the layers of a model, with their outputs, parameters and multiply-adds.
+import { evaluating, moduleLabel, type Shape, Tensor, tensor } from "../graph/index.ts";
+import { captureStep, sizeOf, topological } from "../graph/internal.ts";
+import { type Layer, nameModules, parameters } from "../nn/index.ts";
+import { walk } from "../nn/module.ts";
+import { type Command, report, UsageError } from "./command.ts";
+import { findModel } from "./setup.ts";
+
+interface LayerInfo {
+  readonly name: string;
+  /** For one sample. */
+  readonly output: readonly number[];
+  readonly parameters: number;
+  readonly multiplyAdds: number;
+}
+
+export const info: Command = {
+  summary: "shows a model's layers",
+  positionals: "MODEL",
+  flags: ["json"],
+  run: async (positionals, options, io) => {
+    if (positionals.length !== 1) throw new UsageError("info needs one model, e.g. hebb info lenet5");
+    const { name, paper, input, build } = findModel(positionals[0]);
+    const model = build();
+    const layers = layersOf(model, input);
+    const total = {
+      parameters: count(model),
+      multiplyAdds: layers.reduce((sum, layer) => sum + layer.multiplyAdds, 0),
+    };
+    const text = `${name}: ${paper}\ninput [${input.join(", ")}]\n\n${table(layers, total)}`;
+    report(io, options, text, { command: "info", model: name, paper, input, layers, ...total });
+    return 0;
+  },
+};
+
+const count = (model: object): number => parameters(model).reduce((sum, p) => sum + p.size, 0);
+
+/** The modules that contain no other, in the order they run on one sample. */
+export function layersOf(model: Layer, input: Shape): LayerInfo[] {
+  nameModules(model);
+  const sample = tensor(new Float32Array(sizeOf(input)), [1, ...input]);
+  const { result, step } = captureStep(() => evaluating(() => model.forward(sample)));
+  const work = multiplyAdds(result);
+  const shapes = new Map<object, Shape>();
+  for (const { module, output } of step.outputs) if (output instanceof Tensor) shapes.set(module, output.shape);
+  const isLeaf = (module: object): boolean =>
+    ![...walk(module)].some(([, inner]) => inner !== module && shapes.has(inner));
+  return [...shapes]
+    .filter(([module]) => isLeaf(module))
+    .map(([module, shape]) => {
+      const name = moduleLabel(module);
+      return { name, output: shape.slice(1), parameters: count(module), multiplyAdds: work.get(name) ?? 0 };
+    });
+}
+
+/** Multiply-adds of the matrix products and convolutions below a tensor, by the module that made them. */
+function multiplyAdds(root: Tensor): Map<string, number> {
+  const work = new Map<string, number>();
+  for (const t of topological([root])) {
+    if (t.op !== "matmul" && t.op !== "conv") continue;
+    const [x, weight] = t.inputs;
+    const terms = t.op === "matmul" ? x.shape[x.rank - 1] : sizeOf(weight.shape.slice(1));
+    work.set(t.module, (work.get(t.module) ?? 0) + t.size * terms);
+  }
+  return work;
+}
+
+function table(layers: readonly LayerInfo[], total: { parameters: number; multiplyAdds: number }): string {
+  const grouped = (n: number): string => n.toLocaleString("en-US").replaceAll(",", " ");
+  const rows = [
+    ["layer", "output", "parameters", "multiply-adds"],
+    ...layers.map((layer) => [
+      layer.name,
+      `[${layer.output.join(", ")}]`,
+      grouped(layer.parameters),
+      grouped(layer.multiplyAdds),
+    ]),
+    ["total", "", grouped(total.parameters), grouped(total.multiplyAdds)],
+  ];
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
+  return rows
+    .map((row) => row.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  "))
+    .join("\n");
+}

@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+// The program `hebb`: the command line on this process's arguments, streams and signals.
+import { main } from "./cli.ts";
+
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  process.on("SIGINT", () => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort();
+  });
+  return controller.signal;
+}
+
+process.exitCode = await main(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr, interruption });

@@ -1,0 +1,75 @@
+// hebb predict: what a run's model takes image files for.
+import { Dataset } from "../data/index.ts";
+import { evaluating } from "../graph/index.ts";
+import { softmax } from "../nn/index.ts";
+import { compile } from "../run/index.ts";
+import { type Command, report, UsageError } from "./command.ts";
+import { fitImage, readImage } from "./image.ts";
+import { chooseDevice, findData, openRun } from "./setup.ts";
+
+interface Prediction {
+  readonly file: string;
+  readonly class: string;
+  readonly probability: number;
+  readonly probabilities: Readonly<Record<string, number>>;
+  readonly inverted: boolean;
+}
+
+export const predict: Command = {
+  summary: "tells the class of images",
+  positionals: "RUN FILE…",
+  flags: ["device", "threads", "best", "json"],
+  run: async (positionals, options, io) => {
+    const [run, ...files] = positionals;
+    if (files.length === 0)
+      throw new UsageError(
+        "predict needs a run folder and images, e.g. hebb predict runs/lenet5-mnist-20260101-120000 seven.png",
+      );
+    const device = chooseDevice(options);
+    const { config, entry, model } = await openRun(run, options);
+    const { info } = findData(config.data, "test");
+    const probabilities = compile(({ x }: { x: Parameters<typeof model.forward>[0] }) =>
+      evaluating(() => softmax(model.forward(x))),
+    );
+    const predictions: Prediction[] = [];
+    for (const file of files) {
+      const { pixels, inverted } = fitImage(await readImage(file), info.shape);
+      if (inverted) io.stderr.write(`${file}: bright background, so inverted\n`);
+      const one = new Dataset({ x: pixels, y: new Uint8Array(1) }, { ...info, length: 1 });
+      for await (const { x } of entry.normalize ? one.normalize() : one) {
+        const values = await (await probabilities({ x })).data();
+        predictions.push({ ...ranked(values, info.classes!), file, inverted });
+      }
+    }
+    report(io, options, predictions.map(render).join("\n"), {
+      command: "predict",
+      run,
+      model: config.model,
+      device,
+      predictions,
+    });
+    return 0;
+  },
+};
+
+function ranked(
+  values: ArrayLike<number>,
+  names: readonly string[],
+): Pick<Prediction, "class" | "probability" | "probabilities"> {
+  const all = names.map((name, i) => [name, values[i]] as const).sort(([, a], [, b]) => b - a);
+  return {
+    class: all[0][0],
+    probability: all[0][1],
+    probabilities: Object.fromEntries(all.map(([name, p]) => [name, p])),
+  };
+}
+
+const percent = (p: number): string => `${(100 * p).toFixed(2)} %`;
+
+function render({ file, class: name, probability, probabilities }: Prediction): string {
+  const [second, third] = Object.entries(probabilities)
+    .filter(([other]) => other !== name)
+    .sort(([, a], [, b]) => b - a);
+  const others = [second, third].filter((entry) => entry !== undefined).map(([other, p]) => `${other} ${percent(p)}`);
+  return `${file}: ${name} ${percent(probability)}${others.length > 0 ? `  (then ${others.join(", ")})` : ""}`;
+}

@@ -1,0 +1,129 @@
+// Pass 1: rewrites the graph into the forms the later passes are good at. Values stay the same; views are added, never loops.
+import { type Args, argsOf, type Node, type Op, type Shape, sameShape, sizeOf, type Trace } from "../graph/internal.ts";
+
+/** A trace whose convolutions have no padding, whose long sums run in stages, and whose results each have a node of their own. */
+export interface Prepared {
+  readonly outputs: readonly Node[];
+  readonly updates: readonly { readonly slot: number; readonly value: Node }[];
+  /** Nodes that must have a buffer. */
+  readonly kept: ReadonlySet<Node>;
+}
+
+/** Longest run that one sum adds up in sequence: past it partial sums keep the rounding error small and give threads work. */
+const longestSum = 4096;
+
+class Rewriter {
+  readonly kept: Set<Node> = new Set();
+  #count: number;
+
+  constructor(firstId: number) {
+    this.#count = firstId;
+  }
+
+  node<O extends Op>(op: O, inputs: readonly Node[], args: Args[O], shape: Shape): Node {
+    return { id: this.#count++, op, inputs, args, shape, dtype: inputs[0].dtype, slot: -1 };
+  }
+
+  reshape(x: Node, shape: Shape): Node {
+    return sameShape(x.shape, shape) ? x : this.node("reshape", [x], { shape }, shape);
+  }
+
+  pad(x: Node, widths: readonly (readonly [number, number])[]): Node {
+    if (widths.every(([a, b]) => a === 0 && b === 0)) return x;
+    const shape = x.shape.map((d, i) => d + widths[i][0] + widths[i][1]);
+    return this.node("pad", [x], { before: widths.map((w) => w[0]), after: widths.map((w) => w[1]), value: 0 }, shape);
+  }
+
+  crop(x: Node, start: readonly number[], stop: readonly number[]): Node {
+    const shape = x.shape.map((_, i) => stop[i] - start[i]);
+    return sameShape(shape, x.shape) ? x : this.node("slice", [x], { start, stop, step: x.shape.map(() => 1) }, shape);
+  }
+
+  /** A node of its own for a value, so that a result never shares its buffer with a leaf or another result. */
+  copy(x: Node): Node {
+    return this.node("reshape", [x], { shape: x.shape }, x.shape);
+  }
+
+  rewrite(node: Node, inputs: readonly Node[]): Node {
+    const same = inputs.every((x, i) => x === node.inputs[i]);
+    const plain: Node = same ? node : { ...node, id: this.#count++, inputs };
+    if (node.op === "conv") return this.#conv(plain);
+    return node.op === "sum" ? this.#sum(plain) : plain;
+  }
+
+  /** Padding and dilation of the input become a padded copy, so that the convolution itself reads without conditions. */
+  #conv(node: Node): Node {
+    const args = argsOf(node, "conv");
+    const { padding, inputDilation } = args;
+    const spatial = padding.map((_, i) => i + 2);
+    let x = node.inputs[0];
+    if (inputDilation.some((d) => d > 1)) {
+      const by = x.shape.map((_, i) => (i < 2 ? 1 : inputDilation[i - 2]));
+      const runs = this.reshape(x, x.shape.flatMap((d) => [d, 1]));
+      const wide = this.pad(runs, x.shape.flatMap((_, i) => [[0, 0], [0, by[i] - 1]] as [number, number][]));
+      const flat = this.reshape(wide, x.shape.map((d, i) => d * by[i]));
+      x = this.crop(flat, flat.shape.map(() => 0), x.shape.map((d, i) => d * by[i] - (by[i] - 1)));
+    }
+    const of = (i: number, side: 0 | 1): number => (i < 2 ? 0 : padding[i - 2][side]);
+    x = this.pad(x, x.shape.map((_, i) => [Math.max(0, of(i, 0)), Math.max(0, of(i, 1))] as const));
+    x = this.crop(x, x.shape.map((_, i) => Math.max(0, -of(i, 0))), x.shape.map((d, i) => d - Math.max(0, -of(i, 1))));
+    if (x === node.inputs[0]) return node;
+    this.kept.add(x);
+    const none = spatial.map(() => [0, 0] as const);
+    return this.node("conv", [x, node.inputs[1]], { ...args, padding: none, inputDilation: spatial.map(() => 1) }, node.shape);
+  }
+
+  /** A sum over very many elements: over the last run first, then over the partial sums. */
+  #sum(node: Node): Node {
+    const [x] = node.inputs;
+    const { axes } = argsOf(node, "sum");
+    const count = axes.reduce((n, a) => n * x.shape[a], 1);
+    const last = x.shape.length - 1;
+    if (count <= longestSum || !axes.includes(last)) return node;
+    let tail = last;
+    while (tail > 0 && axes.includes(tail - 1)) tail--;
+    const lead = x.shape.slice(0, tail);
+    const run = sizeOf(x.shape.slice(tail));
+    if (run > longestSum) {
+      const chunk = largestDivisor(run, longestSum);
+      const padded = chunk > 64 ? run : Math.ceil(run / longestSum) * longestSum;
+      const size = chunk > 64 ? chunk : longestSum;
+      const flat = this.reshape(x, [...lead, run]);
+      const whole = this.pad(flat, [...lead.map(() => [0, 0] as const), [0, padded - run]]);
+      const rows = this.reshape(whole, [...lead, padded / size, size]);
+      const partial = this.#staged(rows, [tail + 1]);
+      return this.#sum(this.node("sum", [partial], { axes: axes.filter((a) => a < tail).concat(tail) }, node.shape));
+    }
+    if (tail === 0 || axes.every((a) => a >= tail)) return node;
+    const partial = this.#staged(x, axes.filter((a) => a >= tail));
+    return this.#sum(this.node("sum", [partial], { axes: axes.filter((a) => a < tail) }, node.shape));
+  }
+
+  #staged(x: Node, axes: readonly number[]): Node {
+    const partial = this.node("sum", [x], { axes }, x.shape.filter((_, i) => !axes.includes(i)));
+    this.kept.add(partial);
+    return partial;
+  }
+}
+
+function largestDivisor(n: number, limit: number): number {
+  for (let d = limit; d > 1; d--) if (n % d === 0) return d;
+  return 1;
+}
+
+export function prepare(trace: Trace): Prepared {
+  const rewriter = new Rewriter(trace.nodes.length);
+  const made = new Map<Node, Node>();
+  for (const node of trace.nodes) made.set(node, rewriter.rewrite(node, node.inputs.map((x) => made.get(x)!)));
+  const taken = new Set<Node>();
+  const result = (node: Node): Node => {
+    const value = made.get(node)!;
+    const own = value.op === "buffer" || taken.has(value) ? rewriter.copy(value) : value;
+    taken.add(own);
+    rewriter.kept.add(own);
+    return own;
+  };
+  const outputs = trace.outputs.map(result);
+  const updates = trace.updates.map(({ slot, value }) => ({ slot, value: result(value) }));
+  return { outputs, updates, kept: rewriter.kept };
+}

@@ -1,0 +1,237 @@
+// Pass 2: cuts the graph into groups, one kernel each. Decides which values get a buffer and which live only inside a kernel.
+import { argsOf, type Node, type Op, sameShape } from "../graph/internal.ts";
+import type { Prepared } from "./1-prepare.ts";
+
+/** Values computed by one kernel over one shape; all but the first are computed beside it while its inputs are at hand. */
+export interface Group {
+  readonly roots: Node[];
+  /** Buffered nodes and leaves that the group reads. */
+  readonly reads: Set<Node>;
+  /** Reductions and contractions computed inside, all over the same axes. */
+  readonly cores: Node[];
+}
+
+export interface ScheduleOptions {
+  /** Fuse producers into consumers; off, every node is a kernel of its own. */
+  readonly fuse: boolean;
+  /** Put kernels over the same shape together. */
+  readonly merge: boolean;
+}
+
+const isCore = (n: Node): boolean => n.op === "sum" || n.op === "maxReduce" || isContraction(n);
+export const isContraction = (n: Node): boolean => n.op === "matmul" || n.op === "conv";
+const isView = (n: Node): boolean => views.has(n.op);
+const views = new Set<Op>(["reshape", "permute", "expand", "slice", "flip"]);
+/** Operations after which a flat position still means the same element, so that a reduction below them can be part of the kernel. */
+const rearranging = new Set<Op>(["permute", "expand", "pad", "slice", "flip", "gather", "scatterAdd"]);
+
+/** Rough cost of recomputing one element, in simple instructions. */
+const opCost: Partial<Record<Op, number>> = {
+  buffer: 1, const: 0, iota: 1, random: 80, exp: 14, log: 18, sin: 25, cos: 25, sqrt: 4, recip: 4, tanh: 25, sigmoid: 20, erf: 30, expm1: 20,
+  log1p: 20, mod: 6, reshape: 0, permute: 0, expand: 0, slice: 0, flip: 0, pad: 2, gather: 4, scatterAdd: 1,
+};
+const recomputeLimit = 6;
+const expressionLimit = 400;
+
+class Scheduler {
+  readonly order: Node[];
+  readonly users = new Map<Node, Node[]>();
+  readonly buffered: Set<Node>;
+  readonly options: ScheduleOptions;
+
+  constructor(prepared: Prepared, options: ScheduleOptions) {
+    this.options = options;
+    this.buffered = new Set(prepared.kept);
+    this.order = sorted([...prepared.outputs, ...prepared.updates.map((u) => u.value)]);
+    for (const n of this.order) {
+      for (const x of new Set(n.inputs)) this.users.set(x, [...(this.users.get(x) ?? []), n]);
+    }
+  }
+
+  /** Nodes whose consumers need memory to read from. */
+  #require(): void {
+    for (const n of this.order) {
+      if (!this.options.fuse && n.op !== "const") this.buffered.add(n);
+      if (n.op === "scatterAdd") this.buffered.add(n);
+      if (n.op === "gather") this.buffered.add(baseOf(n.inputs[0], false));
+      if (isContraction(n)) for (const x of n.inputs) this.buffered.add(baseOf(x, true));
+    }
+    for (const n of this.buffered) if (n.op === "buffer") this.buffered.delete(n);
+  }
+
+  #costs(): Map<Node, number> {
+    const cost = new Map<Node, number>();
+    for (const n of this.order) {
+      const own = opCost[n.op] ?? 1;
+      const inner = n.inputs.reduce((sum, x) => sum + (isCore(x) || this.buffered.has(x) ? 1 : cost.get(x)!), 0);
+      cost.set(n, own + inner);
+      if (own + inner > expressionLimit && n.op !== "buffer") this.buffered.add(n);
+      const wasteful = n.op === "expand" && inner >= recomputeLimit && !isView(n.inputs[0]) && growth(n) >= 4;
+      if (wasteful && n.inputs[0].op !== "buffer") this.buffered.add(n.inputs[0]);
+    }
+    return cost;
+  }
+
+  /** Buffers values that several kernels need and that cost more to recompute than to read back. */
+  #shareForks(cost: Map<Node, number>): void {
+    const holdsCore = new Set<Node>();
+    for (const n of this.order) if (isCore(n) || n.inputs.some((x) => holdsCore.has(x) && !this.buffered.has(x))) holdsCore.add(n);
+    const kernelsOf = new Map<Node, Set<Node>>();
+    for (const n of [...this.order].reverse()) {
+      const kernels = new Set<Node>();
+      for (const user of this.users.get(n) ?? []) {
+        if (this.buffered.has(user)) kernels.add(user);
+        else for (const k of kernelsOf.get(user)!) kernels.add(k);
+      }
+      kernelsOf.set(n, kernels);
+      const fork = (this.users.get(n)?.length ?? 0) > 1 && kernels.size > 1;
+      if (fork && n.op !== "buffer" && n.op !== "const" && (holdsCore.has(n) || cost.get(n)! > recomputeLimit)) this.buffered.add(n);
+    }
+  }
+
+  /** At most one reduction or contraction inside a kernel, and none below a rearranging view. */
+  #separateCores(): Map<Node, Node | undefined> {
+    const carried = new Map<Node, Node | undefined>();
+    const kernelsOf = this.#singleKernel();
+    for (const n of this.order) {
+      const cores = [...new Set(n.inputs.filter((x) => !this.buffered.has(x) && carried.get(x) !== undefined))];
+      let core: Node | undefined;
+      if (isCore(n) || rearranging.has(n.op)) {
+        for (const x of cores) this.buffered.add(x);
+        core = isCore(n) ? n : undefined;
+      } else {
+        const kept = cores.find((x) => isContraction(carried.get(x)!)) ?? cores[0];
+        for (const x of cores) if (carried.get(x) !== carried.get(kept)) this.buffered.add(x);
+        core = kept === undefined ? undefined : carried.get(kept);
+      }
+      carried.set(n, core);
+      if (core !== undefined && !this.buffered.has(n) && kernelsOf(n) > 1) this.buffered.add(n);
+    }
+    return carried;
+  }
+
+  /** Number of kernels that a node would be computed in, as things stand. */
+  #singleKernel(): (n: Node) => number {
+    return (n) => {
+      const kernels = new Set<Node>();
+      const visit = (m: Node): void => {
+        for (const user of this.users.get(m) ?? []) {
+          if (this.buffered.has(user)) kernels.add(user);
+          else visit(user);
+        }
+      };
+      if ((this.users.get(n)?.length ?? 0) > 1) visit(n);
+      return kernels.size;
+    };
+  }
+
+  groups(): Group[] {
+    this.#require();
+    this.#shareForks(this.#costs());
+    const carried = this.#separateCores();
+    const groups: Group[] = [];
+    for (const n of this.order) {
+      if (!this.buffered.has(n)) continue;
+      const core = carried.get(n);
+      groups.push({ roots: [n], reads: this.#readsOf(n), cores: core === undefined ? [] : [core] });
+    }
+    return this.options.merge && this.options.fuse ? merge(groups) : groups;
+  }
+
+  #readsOf(root: Node): Set<Node> {
+    const reads = new Set<Node>();
+    const seen = new Set<Node>();
+    const visit = (n: Node): void => {
+      for (const x of n.inputs) {
+        if (x.op === "buffer" || this.buffered.has(x)) reads.add(x);
+        else if (!seen.has(x)) {
+          seen.add(x);
+          visit(x);
+        }
+      }
+    };
+    visit(root);
+    return reads;
+  }
+}
+
+/** What a chain of views looks at: the node that needs a buffer so that the chain is only index arithmetic. */
+function baseOf(x: Node, throughViews: boolean): Node {
+  if (!throughViews || !isView(x)) return x;
+  return x.op === "reshape" && x.inputs[0].op === "pad" ? x : baseOf(x.inputs[0], true);
+}
+
+const growth = (n: Node): number => n.shape.reduce((g, d, i) => g * (n.inputs[0].shape[i] === d ? 1 : d), 1);
+
+/** Inputs before users, in the order in which the roots first need them. */
+function sorted(roots: readonly Node[]): Node[] {
+  const done = new Set<Node>();
+  const order: Node[] = [];
+  const stack: [Node, number][] = [];
+  for (const root of roots) {
+    if (!done.has(root)) stack.push([root, 0]);
+    while (stack.length > 0) {
+      const top = stack[stack.length - 1];
+      const next = top[0].inputs[top[1]++];
+      if (next === undefined) {
+        stack.pop();
+        if (!done.has(top[0])) order.push(top[0]);
+        done.add(top[0]);
+      } else if (!done.has(next)) stack.push([next, 0]);
+    }
+  }
+  return order;
+}
+
+/** Puts a group into an earlier one over the same shape, when all it reads is there by then and they share what they read. */
+function merge(groups: readonly Group[]): Group[] {
+  const merged: Group[] = [];
+  const place = new Map<Node, number>();
+  for (const group of groups) {
+    const earliest = Math.max(-1, ...[...group.reads].map((n) => place.get(n) ?? -1));
+    const at = merged.findIndex((g, i) => i >= earliest && fits(g, group));
+    if (at < 0) {
+      place.set(group.roots[0], merged.length);
+      merged.push(group);
+      continue;
+    }
+    const host = merged[at];
+    host.roots.push(...group.roots);
+    for (const n of group.reads) if (!host.roots.includes(n)) host.reads.add(n);
+    for (const c of group.cores) if (!host.cores.includes(c)) host.cores.push(c);
+    for (const root of group.roots) place.set(root, at);
+  }
+  return merged;
+}
+
+function fits(host: Group, group: Group): boolean {
+  const [a, b] = [host.roots[0], group.roots[0]];
+  if (!sameShape(a.shape, b.shape) || a.op === "scatterAdd" || b.op === "scatterAdd") return false;
+  const produced = [...group.reads].filter((n) => host.roots.includes(n));
+  const shared = [...group.reads].some((n) => n.shape.length > 0 && host.reads.has(n));
+  if (produced.length === 0 && !shared) return false;
+  if (!produced.every((n) => readInPlace(group, n))) return false;
+  return group.cores.length === 0 || (host.cores.length > 0 && group.cores.every((c) => sameReduction(host.cores[0], c)) && produced.length === 0);
+}
+
+function sameReduction(a: Node, b: Node): boolean {
+  if (isContraction(a) || isContraction(b)) return false;
+  return sameShape(a.inputs[0].shape, b.inputs[0].shape) && sameShape(argsOf(a, "sum").axes, argsOf(b, "sum").axes);
+}
+
+/** Whether a group reads a node at each element's own position only: no rearranging view or reduction lies between. */
+function readInPlace(group: Group, target: Node): boolean {
+  const seen = new Set<Node>();
+  const visit = (n: Node, moved: boolean): boolean => {
+    const moves = moved || rearranging.has(n.op) || isCore(n);
+    return n.inputs.every((x) => {
+      if (x === target) return !moves;
+      if (group.reads.has(x) || (seen.has(x) && !moves)) return true;
+      seen.add(x);
+      return visit(x, moves);
+    });
+  };
+  return visit(group.roots[0], false);
+}
+
+export const schedule = (prepared: Prepared, options: ScheduleOptions): Group[] => new Scheduler(prepared, options).groups();

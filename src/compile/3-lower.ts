@@ -1,0 +1,408 @@
+// Pass 3: turns a group into a kernel. Views vanish into index expressions, loops are split where that removes a division, then merged.
+import { argsOf, type Node, type Op, sizeOf, stridesOf, threefryRotations } from "../graph/internal.ts";
+import { type Atom, type Axis, coefficient, constant, flatten, type Index, ofAxis, ofRow, plus, quotient, shifted, substitute, times, unflatten } from "./affine.ts";
+import type { Group } from "./2-schedule.ts";
+import { Expressions } from "./expressions.ts";
+import type { BufferUse, Expr, Guard, Kernel, Reduction, ScalarOp, Store } from "./kernel.ts";
+import { type Elementary, elementary } from "./math.ts";
+
+/** Where in a node's value an expression looks, as coordinates or as a flat position, whichever is at hand. */
+class Place {
+  readonly shape: readonly number[];
+  readonly guards: readonly Guard[];
+  #coords: Index[] | undefined;
+  #flat: Index | undefined;
+
+  constructor(shape: readonly number[], at: { coords?: Index[]; flat?: Index }, guards: readonly Guard[]) {
+    this.shape = shape;
+    this.guards = guards;
+    this.#coords = at.coords;
+    this.#flat = at.flat;
+  }
+
+  get coords(): Index[] {
+    this.#coords ??= unflatten(this.#flat!, this.shape);
+    return this.#coords;
+  }
+  get flat(): Index {
+    this.#flat ??= flatten(this.#coords!, stridesOf(this.shape));
+    return this.#flat;
+  }
+  get key(): string {
+    return `${this.flat.key}${this.guards.map((g) => ` ${g.index.key}<${g.size}`).join("")}`;
+  }
+  /** The same flat position in another shape. */
+  reshaped(shape: readonly number[]): Place {
+    return new Place(shape, { flat: this.flat }, this.guards);
+  }
+  moved(shape: readonly number[], coords: Index[], guards: readonly Guard[] = this.guards): Place {
+    return new Place(shape, { coords }, guards);
+  }
+}
+
+/** How the axes of the result and of the reduction are divided into loops: sizes per axis, outermost first. */
+interface Split {
+  outer: number[][];
+  reduced: number[][];
+}
+
+const binaryOps: Partial<Record<Op, ScalarOp>> = { add: "add", mul: "mul", max: "max", mod: "mod", lt: "lt", eq: "eq", and: "and", or: "or", xor: "xor" };
+const unaryOps: Partial<Record<Op, ScalarOp>> = { neg: "neg", sqrt: "sqrt", floor: "floor" };
+
+class Lowering {
+  readonly exprs: Expressions = new Expressions();
+  readonly outer: Axis[] = [];
+  readonly reduced: Axis[] = [];
+  readonly reductions: Reduction[] = [];
+  readonly buffers: BufferUse[] = [];
+  readonly group: Group;
+  readonly #memo = new Map<string, Expr>();
+  readonly #rootPlace: Place;
+  readonly #reducedCoords: Index[];
+  #axes = 0;
+
+  /** Loops run over the given shape: the roots', or for scattering that of the scattered values. */
+  constructor(group: Group, split: Split, shape: readonly number[] = group.roots[0].shape) {
+    this.group = group;
+    const coordsOf = (sizes: readonly number[][], into: Axis[]): Index[] =>
+      sizes.map((factors) =>
+        factors.reduce((index, extent) => {
+          const axis = { id: this.#axes++, extent };
+          into.push(axis);
+          return plus(times(index, extent), ofAxis(axis));
+        }, constant(0)),
+      );
+    const coords = coordsOf(split.outer, this.outer);
+    this.#reducedCoords = coordsOf(split.reduced, this.reduced);
+    this.#rootPlace = new Place(shape, { coords }, []);
+  }
+
+  kernel(stored: (n: Node) => boolean): Kernel {
+    const stores: Store[] = [];
+    for (const root of this.group.roots) {
+      const value = this.value(root, this.#rootPlace.reshaped(root.shape));
+      this.#memo.set(`${root.id} ${this.#rootPlace.key}`, value);
+      if (stored(root)) stores.push({ buffer: this.#buffer(root, true), index: this.#rootPlace.flat, value });
+    }
+    const { outer, reduced, reductions, buffers } = this;
+    return { outer, reduced, reductions, stores, buffers, exprs: this.exprs.list, serial: false };
+  }
+
+  /** Adds each value to the row of the result that its index names, one after the other. */
+  scatter(node: Node): Kernel {
+    const [values, indices] = node.inputs;
+    const { coords } = this.#rootPlace;
+    const rank = indices.shape.length;
+    const row = this.value(indices, new Place(indices.shape, { coords: coords.slice(0, rank) }, []));
+    const index = flatten([ofRow(row, node.shape[0]), ...coords.slice(rank)], stridesOf(node.shape));
+    const before = this.exprs.load(this.#buffer(node, false), index, [], node.dtype);
+    const value = this.exprs.op("add", [before, this.value(values, this.#rootPlace)]);
+    const stores = [{ buffer: this.#buffer(node, true), index, value }];
+    const { outer, reduced, reductions, buffers } = this;
+    return { outer, reduced, reductions, stores, buffers, exprs: this.exprs.list, serial: true };
+  }
+
+  /** Fills a node's buffer with zeros. */
+  clear(node: Node): Kernel {
+    const stores = [{ buffer: this.#buffer(node, true), index: this.#rootPlace.flat, value: this.exprs.constant(0, node.dtype) }];
+    const { outer, reduced, reductions, buffers } = this;
+    return { outer, reduced, reductions, stores, buffers, exprs: this.exprs.list, serial: false };
+  }
+
+  #buffer(node: Node, written: boolean): number {
+    const at = this.buffers.findIndex((b) => b.node === node && b.written === written);
+    return at >= 0 ? at : this.buffers.push({ node, written }) - 1;
+  }
+
+  value(node: Node, place: Place): Expr {
+    const key = `${node.id} ${place.key}`;
+    let e = this.#memo.get(key);
+    if (e === undefined) this.#memo.set(key, (e = this.#compute(node, place)));
+    return e;
+  }
+
+  #compute(node: Node, place: Place): Expr {
+    if (node.op === "buffer" || this.group.reads.has(node)) return this.load(node, place);
+    const [x] = node.inputs;
+    switch (node.op) {
+      case "const":
+        return this.exprs.constant(argsOf(node, "const").value, node.dtype);
+      case "iota":
+        return this.exprs.index(place.coords[argsOf(node, "iota").axis]);
+      case "random":
+        return this.#random(node, place);
+      case "cast":
+        return this.#cast(this.value(x, place), node.dtype);
+      case "shift": {
+        const { by } = argsOf(node, "shift");
+        return by === 0 ? this.value(x, place) : this.exprs.op(by > 0 ? "shl" : "shr", [this.value(x, place)], "i32", Math.abs(by));
+      }
+      case "recip":
+        return this.exprs.op("div", [this.exprs.constant(1, node.dtype), this.value(x, place)]);
+      case "where":
+        return this.exprs.op("where", node.inputs.map((i) => this.value(i, place)), node.dtype);
+      case "sum":
+      case "maxReduce":
+      case "matmul":
+      case "conv":
+        return this.#reduction(node, place);
+      case "gather":
+        return this.#gather(node, place);
+      default:
+        return this.#simple(node, place);
+    }
+  }
+
+  /** One-to-one operations and views. */
+  #simple(node: Node, place: Place): Expr {
+    const unary = unaryOps[node.op];
+    if (unary !== undefined) return this.exprs.op(unary, [this.value(node.inputs[0], place)]);
+    const binary = binaryOps[node.op];
+    if (binary !== undefined) return this.exprs.op(binary, node.inputs.map((i) => this.value(i, place)), node.dtype);
+    if (node.op in elementary) return this.exprs.elementary(node.op as Elementary, this.value(node.inputs[0], place));
+    return this.#view(node, place);
+  }
+
+  load(node: Node, place: Place): Expr {
+    return this.exprs.load(this.#buffer(node, false), place.flat, place.guards, node.dtype);
+  }
+
+  #view(node: Node, place: Place): Expr {
+    const [x] = node.inputs;
+    switch (node.op) {
+      case "reshape":
+        return this.value(x, place.reshaped(x.shape));
+      case "permute": {
+        const { order } = argsOf(node, "permute");
+        return this.value(x, place.moved(x.shape, x.shape.map((_, i) => place.coords[order.indexOf(i)])));
+      }
+      case "expand":
+        return this.value(x, place.moved(x.shape, place.coords.map((c, i) => (x.shape[i] === 1 ? constant(0) : c))));
+      case "slice": {
+        const { start, step } = argsOf(node, "slice");
+        return this.value(x, place.moved(x.shape, place.coords.map((c, i) => shifted(times(c, step[i]), start[i]))));
+      }
+      case "flip": {
+        const { axes } = argsOf(node, "flip");
+        return this.value(x, place.moved(x.shape, place.coords.map((c, i) => (axes.includes(i) ? shifted(times(c, -1), x.shape[i] - 1) : c))));
+      }
+      case "pad":
+        return this.#pad(node, place);
+      default:
+        throw new Error(`lower: no rule for ${node.op}`);
+    }
+  }
+
+  #pad(node: Node, place: Place): Expr {
+    const [x] = node.inputs;
+    const { before, value } = argsOf(node, "pad");
+    const coords = place.coords.map((c, i) => shifted(c, -before[i]));
+    const guards = coords.map((index, i) => ({ index, size: x.shape[i] })).filter((g) => g.index.min < 0 || g.index.max >= g.size);
+    if (guards.length === 0) return this.value(x, place.moved(x.shape, coords));
+    const inner = this.value(x, place.moved(x.shape, coords, [...place.guards, ...guards]));
+    if (inner.kind === "load" && value === 0) return inner; // a load gives 0 where its guards fail
+    return this.exprs.op("where", [this.exprs.inside(guards), inner, this.exprs.constant(value, node.dtype)], node.dtype);
+  }
+
+  #gather(node: Node, place: Place): Expr {
+    const [table, indices] = node.inputs;
+    const rank = indices.shape.length;
+    const row = this.value(indices, place.moved(indices.shape, place.coords.slice(0, rank)));
+    const coords = [ofRow(row, table.shape[0]), ...place.coords.slice(rank)];
+    return this.value(table, place.moved(table.shape, coords));
+  }
+
+  #random(node: Node, place: Place): Expr {
+    const { exprs } = this;
+    const int = (v: number): Expr => exprs.constant(v | 0, "i32");
+    const add = (a: Expr, b: Expr): Expr => exprs.op("add", [a, b]);
+    const xor = (a: Expr, b: Expr): Expr => exprs.op("xor", [a, b]);
+    const [source] = node.inputs;
+    const word = (i: number): Expr => this.value(source, new Place(source.shape, { coords: [constant(i)] }, []));
+    const key = [word(0), word(1)];
+    key.push(xor(xor(key[0], key[1]), int(0x1bd11bda)));
+    let x = add(exprs.index(place.flat), key[0]);
+    let y = add(int(argsOf(node, "random").stream), key[1]);
+    for (let round = 0; round < 20; round++) {
+      x = add(x, y);
+      const by = threefryRotations[round % 8];
+      const turned = exprs.op("or", [exprs.op("shl", [y], "i32", by), exprs.op("shr", [y], "i32", 32 - by)]);
+      y = xor(turned, x);
+      if (round % 4 !== 3) continue;
+      const n = (round + 1) / 4;
+      x = add(x, key[n % 3]);
+      y = add(y, add(key[(n + 1) % 3], int(n)));
+    }
+    return x;
+  }
+
+  #cast(x: Expr, dtype: Node["dtype"]): Expr {
+    return x.dtype === dtype ? x : this.exprs.op("cast", [x], dtype);
+  }
+
+  #reduction(node: Node, place: Place): Expr {
+    const value = this.#summand(node, place);
+    const axes = new Set(value.axes);
+    for (const a of this.reduced) axes.delete(a.id);
+    const at = this.reductions.push({ op: node.op === "maxReduce" ? "max" : "sum", value }) - 1;
+    return this.exprs.reduction(at, node.dtype, axes);
+  }
+
+  /** What a reduction adds up, at a place of its result and along its reduced axes. */
+  #summand(node: Node, place: Place): Expr {
+    const r = this.#reducedCoords;
+    const { coords, guards } = place;
+    const [x, w] = node.inputs;
+    if (node.op === "matmul") {
+      const [row, column] = coords.slice(-2);
+      const lead = coords.slice(0, -2);
+      const a = this.value(x, new Place(x.shape, { coords: [...lead, row, r[0]] }, guards));
+      return this.exprs.op("mul", [a, this.value(w, new Place(w.shape, { coords: [...lead, r[0], column] }, guards))]);
+    }
+    if (node.op === "conv") {
+      const { stride, dilation, groups } = argsOf(node, "conv");
+      const group = quotient(coords[1], node.shape[1] / groups);
+      const channel = plus(times(group, w.shape[1]), r[0]);
+      const taps = stride.map((s, i) => plus(times(coords[i + 2], s), times(r[i + 1], dilation[i])));
+      const a = this.value(w, new Place(w.shape, { coords: [coords[1], ...r] }, guards));
+      return this.exprs.op("mul", [a, this.value(x, new Place(x.shape, { coords: [coords[0], channel, ...taps] }, guards))]);
+    }
+    const { axes } = argsOf(node, "sum");
+    let [kept, gone] = [0, 0];
+    return this.value(x, new Place(x.shape, { coords: x.shape.map((_, i) => (axes.includes(i) ? r[gone++] : coords[kept++])) }, guards));
+  }
+}
+
+/** Sizes of the axes that a reduction runs over. */
+function reducedSizes(core: Node | undefined): number[] {
+  if (core === undefined) return [];
+  const [x, w] = core.inputs;
+  if (core.op === "matmul") return [x.shape[x.shape.length - 1]];
+  if (core.op === "conv") return w.shape.slice(1);
+  return argsOf(core, "sum").axes.map((a) => x.shape[a]);
+}
+
+export interface LowerOptions {
+  /** Merge neighbouring loops that every access walks as one. */
+  readonly collapse: boolean;
+}
+
+/** The kernels of a group: one, or two where values are scattered into a cleared buffer. */
+export function lower(group: Group, stored: (n: Node) => boolean, options: LowerOptions): Kernel[] {
+  const [root] = group.roots;
+  if (root.op !== "scatterAdd") return [lowerLoop(group, stored, options)];
+  const flat = { roots: [root], reads: group.reads, cores: [] };
+  const clear = new Lowering(flat, { outer: [[sizeOf(root.shape)]], reduced: [] }, [sizeOf(root.shape)]).clear(root);
+  const { shape } = root.inputs[0];
+  const scatter = new Lowering(flat, { outer: shape.map((d) => [d]), reduced: [] }, shape).scatter(root);
+  return [clear, scatter];
+}
+
+/** The kernel of a group; `stored` tells which roots are needed outside of it. */
+function lowerLoop(group: Group, stored: (n: Node) => boolean, options: LowerOptions): Kernel {
+  const split: Split = {
+    outer: group.roots[0].shape.map((d) => [d]),
+    reduced: reducedSizes(group.cores[0]).map((d) => [d]),
+  };
+  // Splitting at most once per division found: each round removes one, and sizes are finite.
+  for (let round = 0; ; round++) {
+    const lowering = new Lowering(group, split);
+    const kernel = lowering.kernel(stored);
+    if (round === 24 || !refine(kernel, split)) return options.collapse ? collapse(kernel) : kernel;
+  }
+}
+
+function indicesOf(kernel: Kernel): Index[] {
+  const indices = kernel.stores.map((s) => s.index);
+  for (const e of kernel.exprs) {
+    if (e.kind === "load" || e.kind === "index") indices.push(e.index);
+    if (e.kind === "load" || e.kind === "inside") indices.push(...e.guards.map((g) => g.index));
+  }
+  return indices;
+}
+
+/** Finds an axis whose division by a constant disappears when its loop is split in two, and records the split. */
+function refine(kernel: Kernel, split: Split): boolean {
+  const visit = (atom: Atom): boolean => {
+    if (atom.kind === "axis" || atom.kind === "row") return false;
+    for (const { coef, atom: part } of atom.of.terms) {
+      if (part.kind !== "axis") {
+        if (visit(part)) return true;
+        continue;
+      }
+      const at = coef > 0 && atom.by % coef === 0 ? atom.by / coef : 0;
+      if (at > 1 && at < part.axis.extent && part.axis.extent % at === 0) return cut(kernel, split, part.axis, at);
+    }
+    return false;
+  };
+  return indicesOf(kernel).some((index) => index.terms.some((t) => visit(t.atom)));
+}
+
+function cut(kernel: Kernel, split: Split, axis: Axis, at: number): boolean {
+  const inOuter = kernel.outer.includes(axis);
+  const list = inOuter ? split.outer : split.reduced;
+  let position = (inOuter ? kernel.outer : kernel.reduced).indexOf(axis);
+  for (const factors of list) {
+    if (position < factors.length) {
+      factors.splice(position, 1, axis.extent / at, at);
+      return true;
+    }
+    position -= factors.length;
+  }
+  return false;
+}
+
+/** Merges neighbouring axes (h, l) into one wherever every index moves by h's step when l has run once through. */
+function collapse(kernel: Kernel): Kernel {
+  const indices = indicesOf(kernel);
+  const mergeable = (h: Axis, l: Axis): boolean =>
+    indices.every((index) => {
+      const [a, b] = [coefficient(index, h), coefficient(index, l)];
+      return a !== undefined && b !== undefined && a === b * l.extent;
+    });
+  const replaced = new Map<number, Index>();
+  let next = Math.max(-1, ...kernel.outer.map((a) => a.id), ...kernel.reduced.map((a) => a.id)) + 1;
+  const pass = (axes: readonly Axis[]): Axis[] => {
+    const kept: { axis: Axis; parts: Axis[] }[] = [];
+    for (const axis of axes) {
+      const last = kept[kept.length - 1];
+      if (axis.extent === 1) continue;
+      if (last !== undefined && mergeable(last.parts[last.parts.length - 1], axis)) last.parts.push(axis);
+      else kept.push({ axis, parts: [axis] });
+    }
+    return kept.map(({ axis, parts }) => {
+      if (parts.length === 1) return axis;
+      const whole = { id: next++, extent: parts.reduce((n, p) => n * p.extent, 1) };
+      parts.forEach((part, i) => {
+        replaced.set(part.id, i === parts.length - 1 ? ofAxis(whole) : constant(0)); // the innermost part's factor is the whole's
+      });
+      return whole;
+    });
+  };
+  const [outer, reduced] = [pass(kernel.outer), pass(kernel.reduced)];
+  return replaced.size === 0 ? { ...kernel, outer, reduced } : rebuild({ ...kernel, outer, reduced }, replaced);
+}
+
+/** The kernel with its axes replaced in every index. */
+function rebuild(kernel: Kernel, axes: ReadonlyMap<number, Index>): Kernel {
+  const exprs = new Expressions();
+  const made: Expr[] = [];
+  const renew = (e: Expr): Expr => made[e.id];
+  const move = (index: Index): Index => substitute(index, axes, renew);
+  const reducedAxes = new Set(kernel.reduced.map((a) => a.id));
+  for (const e of kernel.exprs) {
+    const guards = e.kind === "load" || e.kind === "inside" ? e.guards.map((g) => ({ index: move(g.index), size: g.size })) : [];
+    if (e.kind === "const") made.push(exprs.constant(e.value, e.dtype));
+    else if (e.kind === "load") made.push(exprs.load(e.buffer, move(e.index), guards, e.dtype));
+    else if (e.kind === "index") made.push(exprs.index(move(e.index)));
+    else if (e.kind === "inside") made.push(exprs.inside(guards));
+    else if (e.kind === "op") made.push(exprs.op(e.op, e.args.map(renew), e.dtype, e.by));
+    else {
+      const value = renew(kernel.reductions[e.reduction].value);
+      made.push(exprs.reduction(e.reduction, e.dtype, new Set([...value.axes].filter((id) => !reducedAxes.has(id)))));
+    }
+  }
+  const reductions = kernel.reductions.map((r) => ({ op: r.op, value: renew(r.value) }));
+  const stores = kernel.stores.map((s) => ({ buffer: s.buffer, index: move(s.index), value: renew(s.value) }));
+  return { ...kernel, exprs: exprs.list, reductions, stores };
+}

@@ -1,0 +1,193 @@
+// Pass 4: chooses how a kernel's loops map to the machine: which axis runs along vector lanes, which are unrolled into registers, in what order.
+import { type Axis, coefficient, type Index } from "./affine.ts";
+import type { Expr, Kernel } from "./kernel.ts";
+
+/** Lanes of a 128-bit vector of 32-bit elements. */
+export const lanes = 4;
+
+export interface Unrolled {
+  readonly axis: Axis;
+  readonly factor: number;
+}
+
+/** A kernel with its loops laid out. */
+export interface TiledKernel extends Kernel {
+  /** Loops over results that surround the tile, outermost first; threads share out their iterations. */
+  readonly plain: readonly Axis[];
+  /** Result axes of the register tile, outermost first. The vector axis, if it is one of the results', comes with `vectors`. */
+  readonly unrolled: readonly Unrolled[];
+  /** The axis along lanes; undefined: one element at a time. */
+  readonly vector: Axis | undefined;
+  /** Vectors side by side along the vector axis. */
+  readonly vectors: number;
+  /** The reduced axes in loop order; the vector axis, if reduced, is the last. */
+  readonly reducedOrder: readonly Axis[];
+}
+
+export interface TileOptions {
+  readonly vectorize: boolean;
+  readonly unroll: boolean;
+}
+
+type Access = { readonly index: Index; readonly guards: readonly { readonly index: Index }[]; readonly store: boolean; readonly weight: number };
+
+interface Choice {
+  vector: Axis | undefined;
+  vectors: number;
+  unrolled: Unrolled[];
+  cost: number;
+}
+
+const registers = 15;
+
+export function tile(kernel: Kernel, options: TileOptions): TiledKernel {
+  const live = liveExprs(kernel);
+  const accesses: Access[] = live.flatMap((e) => (e.kind === "load" ? [{ index: e.index, guards: e.guards, store: false, weight: 1 }] : []));
+  accesses.push(...kernel.stores.map((s) => ({ index: s.index, guards: [], store: true, weight: 1 })));
+  const vectorizable = options.vectorize && !kernel.serial && live.every(hasVectorForm);
+  const candidates = (axes: readonly Axis[]): Axis[] => (vectorizable ? axes.filter((a) => a.extent >= 3 && live.every((e) => affineAlong(e, a))) : []);
+  const choice =
+    kernel.reductions.length === 0
+      ? elementwise(kernel, accesses, candidates(kernel.outer), live.length)
+      : reducing(kernel, live, candidates, options.unroll && !kernel.serial);
+  const tiled = new Set(choice.unrolled.map((u) => u.axis));
+  const onResult = choice.vector !== undefined && kernel.outer.includes(choice.vector);
+  return {
+    ...kernel,
+    plain: kernel.outer.filter((a) => !tiled.has(a) && !(onResult && a === choice.vector)),
+    unrolled: choice.unrolled,
+    vector: choice.vector,
+    vectors: choice.vectors,
+    reducedOrder: onResult ? kernel.reduced : [...kernel.reduced.filter((a) => a !== choice.vector), ...kernel.reduced.filter((a) => a === choice.vector)],
+  };
+}
+
+/** Expressions that the stores need. */
+export function liveExprs(kernel: Kernel): Expr[] {
+  const live = new Set<Expr>();
+  const visit = (e: Expr): void => {
+    if (live.has(e)) return;
+    live.add(e);
+    e.args.forEach(visit);
+    if (e.kind === "reduction") visit(kernel.reductions[e.reduction].value);
+  };
+  for (const s of kernel.stores) visit(s.value);
+  return [...live].sort((a, b) => a.id - b.id);
+}
+
+/** Vectors hold 32-bit lanes; there is no vector instruction for whole-number remainders. */
+const hasVectorForm = (e: Expr): boolean =>
+  e.dtype !== "f64" && e.dtype !== "i64" && !(e.kind === "op" && e.dtype === "i32" && (e.op === "mod" || e.op === "div"));
+
+const indicesIn = (e: Expr): Index[] => {
+  if (e.kind === "load") return [e.index, ...e.guards.map((g) => g.index)];
+  if (e.kind === "index") return [e.index];
+  return e.kind === "inside" ? e.guards.map((g) => g.index) : [];
+};
+
+/** Whether lanes of an axis are a constant step apart in everything the expression reads. */
+const affineAlong = (e: Expr, axis: Axis): boolean => indicesIn(e).every((index) => coefficient(index, axis) !== undefined);
+
+function elementwise(kernel: Kernel, accesses: readonly Access[], candidates: readonly Axis[], size: number): Choice {
+  let best: Choice = { vector: undefined, vectors: 1, unrolled: [], cost: Number.POSITIVE_INFINITY };
+  for (const axis of candidates) {
+    if (kernel.stores.some((s) => coefficient(s.index, axis) === undefined)) continue;
+    const cost = accesses.reduce((sum, a) => sum + accessCost(a, axis), 0) / usefulLanes(axis.extent);
+    const vectors = axis.extent >= 4 * lanes && size <= 24 ? 2 : 1;
+    if (cost <= best.cost) best = { vector: axis, vectors, unrolled: [], cost };
+  }
+  return best;
+}
+
+/** Instructions of one vector access along an axis. */
+function accessCost(access: Access, axis: Axis): number {
+  const step = coefficient(access.index, axis);
+  const guarded = access.guards.some((g) => coefficient(g.index, axis) !== 0) ? 4 : 0;
+  if (step === 1) return (access.store ? 2 : 1) + guarded;
+  if (step === 0) return access.store ? 16 : 1 + guarded;
+  return (access.store ? 12 : 6) + guarded;
+}
+
+const usefulLanes = (extent: number): number => extent / Math.ceil(extent / lanes);
+
+/** Searches vector axis and register tile of a kernel with reductions by counting instructions per useful multiply-add. */
+function reducing(kernel: Kernel, live: readonly Expr[], candidates: (axes: readonly Axis[]) => Axis[], unroll: boolean): Choice {
+  const inner = new Set<Expr>();
+  const collect = (e: Expr): void => {
+    if (inner.has(e)) return;
+    inner.add(e);
+    e.args.forEach(collect);
+  };
+  for (const r of kernel.reductions) collect(r.value);
+  const reducedIds = new Set(kernel.reduced.map((a) => a.id));
+  const varying = live.filter((e) => inner.has(e) && [...e.axes].some((id) => reducedIds.has(id)));
+  const work: Work = {
+    loads: varying.flatMap((e) => (e.kind === "load" ? [{ index: e.index, guards: e.guards, store: false, weight: 1 }] : [])),
+    ops: varying.filter((e) => e.kind === "op"),
+    kernel,
+    steps: kernel.reduced.reduce((n, a) => n * a.extent, 1),
+  };
+  const free = kernel.outer.filter((a) => live.every((e) => affineAlong(e, a)) && kernel.stores.every((s) => coefficient(s.index, a) !== undefined));
+  let best: Choice = { vector: undefined, vectors: 1, unrolled: [], cost: estimate(work, undefined, 1, []) };
+  const consider = (vector: Axis | undefined, vectors: number, unrolled: Unrolled[]): void => {
+    const cost = estimate(work, vector, vectors, unrolled);
+    if (cost < best.cost) best = { vector, vectors, unrolled, cost };
+  };
+  const onResult = candidates(kernel.outer).filter((a) => kernel.stores.every((s) => coefficient(s.index, a) !== undefined));
+  for (const vector of [undefined, ...onResult, ...candidates(kernel.reduced)]) {
+    const others = free.filter((a) => a !== vector && a.extent > 1);
+    const widths = vector !== undefined && kernel.outer.includes(vector) && vector.extent > lanes ? [1, 2] : [1];
+    for (const vectors of widths) {
+      consider(vector, vectors, []);
+      if (unroll) for (const tile of tilesOf(others)) consider(vector, vectors, tile);
+    }
+  }
+  return best;
+}
+
+/** Register tiles over one or two axes. */
+function* tilesOf(axes: readonly Axis[]): Iterable<Unrolled[]> {
+  const factors = [2, 3, 4, 5, 6];
+  for (let i = 0; i < axes.length; i++) {
+    for (const f of factors) {
+      if (f > axes[i].extent) continue;
+      yield [{ axis: axes[i], factor: f }];
+      for (let j = i + 1; j < axes.length; j++) {
+        for (const g of factors) if (g <= axes[j].extent && f * g <= 15) yield [{ axis: axes[j], factor: g }, { axis: axes[i], factor: f }];
+      }
+    }
+  }
+}
+
+interface Work {
+  readonly loads: readonly Access[];
+  readonly ops: readonly Expr[];
+  readonly kernel: Kernel;
+  /** Terms in each sum. */
+  readonly steps: number;
+}
+
+/** Instructions per multiply-add of one useful result element. */
+function estimate({ loads, ops, kernel, steps }: Work, vector: Axis | undefined, vectors: number, unrolled: readonly Unrolled[]): number {
+  const onResult = vector !== undefined && kernel.outer.includes(vector);
+  const repeats = (uses: (a: Axis) => boolean): number =>
+    unrolled.reduce((n, u) => (uses(u.axis) ? n * u.factor : n), 1) * (onResult && uses(vector) ? vectors : 1);
+  const tileSize = repeats(() => true);
+  const accumulators = tileSize * kernel.reductions.length;
+  let instructions = accumulators + 2; // one addition each, and the loop
+  let streams = 0;
+  for (const load of loads) {
+    const count = repeats((a) => coefficient(load.index, a) !== 0);
+    instructions += count * (vector === undefined ? 1 : accessCost(load, vector));
+    streams = Math.max(streams, count);
+  }
+  for (const e of ops) instructions += repeats((a) => e.axes.has(a.id));
+  if (accumulators + Math.min(streams, 4) > registers + (vector === undefined ? -2 : 0)) instructions += 4 * (accumulators + 2 - registers + 2);
+  if (vector !== undefined && !onResult) instructions += (8 * accumulators * lanes) / Math.max(lanes, steps); // horizontal sums
+  if (accumulators < 4) instructions += 2 * (4 - accumulators); // too few independent chains to hide the latency of addition
+  if (onResult) for (const s of kernel.stores) instructions += ((coefficient(s.index, vector) === 1 ? 0 : 8) * tileSize) / steps;
+  const waste = unrolled.reduce((w, u) => w * Math.sqrt((Math.ceil(u.axis.extent / u.factor) * u.factor) / u.axis.extent), 1);
+  const groups = onResult ? Math.ceil(vector.extent / lanes / vectors) * vectors * lanes : 0;
+  const tailWaste = onResult ? Math.sqrt(groups / (Math.ceil(vector.extent / lanes) * lanes)) : 1;
+  return (instructions * waste * tailWaste) / (tileSize * (vector === undefined ? 1 : usefulLanes(vector.extent)));
+}

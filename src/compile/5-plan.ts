@@ -1,0 +1,92 @@
+// Pass 5: places every buffered value: in a leaf it updates, in an output, or in the arena, where values that never live together share bytes.
+import { bytesOf, type Node, sizeOf } from "../graph/internal.ts";
+import type { Prepared } from "./1-prepare.ts";
+import type { Kernel } from "./kernel.ts";
+
+/** Where a buffer lies: bound at each run (leaves by slot, then outputs), or at an offset in the program's arena. */
+export type Location = { readonly kind: "bound"; readonly index: number } | { readonly kind: "arena"; readonly offset: number };
+
+export interface Copy {
+  readonly from: Location;
+  readonly to: Location;
+  readonly bytes: number;
+}
+
+export interface Plan {
+  readonly at: (node: Node) => Location;
+  /** Updates that could not be written in place, carried out at the end. */
+  readonly copies: readonly Copy[];
+  readonly arenaBytes: number;
+}
+
+export interface PlanOptions {
+  /** Let values share arena bytes when their lifetimes do not overlap. */
+  readonly reuse: boolean;
+  /** Write updates straight into their leaves where no later read needs the old value. */
+  readonly inPlace: boolean;
+}
+
+const alignment = 64;
+/** Bytes after each buffer that vector loads may touch. */
+const slack = 16;
+export const bytesFor = (node: Node): number => sizeOf(node.shape) * bytesOf[node.dtype];
+const reserved = (node: Node): number => Math.ceil((bytesFor(node) + slack) / alignment) * alignment;
+
+export function plan(prepared: Prepared, kernels: readonly Kernel[], leafCount: number, options: PlanOptions): Plan {
+  const located = new Map<Node, Location>();
+  prepared.outputs.forEach((node, i) => {
+    located.set(node, { kind: "bound", index: leafCount + i });
+  });
+  const copied: { node: Node; slot: number }[] = [];
+  for (const { slot, value } of prepared.updates) {
+    if (options.inPlace && canReplace(kernels, slot, value)) located.set(value, { kind: "bound", index: slot });
+    else copied.push({ node: value, slot });
+  }
+  const arenaBytes = placeInArena(kernels, located, new Set(copied.map((c) => c.node)), options.reuse);
+  const at = (node: Node): Location => (node.op === "buffer" ? { kind: "bound", index: node.slot } : located.get(node)!);
+  const copies = copied.map(({ node, slot }) => ({ from: at(node), to: { kind: "bound", index: slot } as const, bytes: bytesFor(node) }));
+  return { at, copies, arenaBytes };
+}
+
+/** Whether the leaf's old value is needed nowhere after the value is stored, and within its kernel only at the element being replaced. */
+function canReplace(kernels: readonly Kernel[], slot: number, value: Node): boolean {
+  const writer = kernels.findIndex((k) => k.buffers.some((b) => b.written && b.node === value));
+  for (let i = writer; i < kernels.length; i++) {
+    const kernel = kernels[i];
+    const reads = kernel.buffers.findIndex((b) => !b.written && b.node.op === "buffer" && b.node.slot === slot);
+    if (reads < 0) continue;
+    if (i > writer) return false;
+    const store = kernel.stores.find((s) => kernel.buffers[s.buffer].node === value)!;
+    const elsewhere = kernel.exprs.some((e) => e.kind === "load" && e.buffer === reads && (e.guards.length > 0 || e.index.key !== store.index.key));
+    if (elsewhere) return false;
+  }
+  return writer >= 0;
+}
+
+/** First use, last use: greedy placement of the longest-lived-first list would be smaller still, but this keeps to program order. */
+function placeInArena(kernels: readonly Kernel[], located: Map<Node, Location>, last: ReadonlySet<Node>, reuse: boolean): number {
+  const lastUse = new Map<Node, number>();
+  kernels.forEach((kernel, i) => {
+    for (const { node } of kernel.buffers) lastUse.set(node, last.has(node) ? kernels.length : i);
+  });
+  const taken: { node: Node; from: number; to: number }[] = []; // sorted by `from`
+  let size = 0;
+  kernels.forEach((kernel, i) => {
+    for (const { node, written } of kernel.buffers) {
+      if (!written || node.op === "buffer" || located.has(node)) continue;
+      const bytes = reserved(node);
+      let at = 0;
+      let before = 0;
+      for (; before < taken.length; before++) {
+        if (taken[before].from - at >= bytes) break;
+        at = Math.max(at, taken[before].to);
+      }
+      taken.splice(before, 0, { node, from: at, to: at + bytes });
+      located.set(node, { kind: "arena", offset: at });
+      size = Math.max(size, at + bytes);
+    }
+    if (!reuse) return;
+    for (let j = taken.length - 1; j >= 0; j--) if (lastUse.get(taken[j].node)! <= i) taken.splice(j, 1);
+  });
+  return size;
+}

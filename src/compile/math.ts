@@ -1,0 +1,293 @@
+// Elementary functions from basic operations, for the emitters and evaluators that implement Scalars (compile/scalars.ts).
+//
+// Each function is branch-free and the same on every backend, bit for bit: no fused multiply-add, no table lookup.
+// The polynomials are minimax fits with their coefficients rounded to the dtype; each is written from the highest power down.
+import type { Scalars } from "./scalars.ts";
+
+export type Elementary = "exp" | "log" | "sin" | "cos" | "tanh" | "sigmoid" | "erf" | "expm1" | "log1p";
+
+/** Horner's rule: coefficients[0]·xⁿ + … + coefficients[n]. */
+function polynomial<E>(s: Scalars<E>, x: E, coefficients: readonly number[]): E {
+  const [first, ...rest] = coefficients.map((c) => s.constant(c));
+  return rest.reduce((sum, c) => s.add(s.mul(sum, x), c), first);
+}
+
+/** The smaller of x and a constant; NaN stays NaN. */
+function atMost<E>(s: Scalars<E>, x: E, limit: number): E {
+  const bound = s.constant(limit);
+  return s.select(s.lt(bound, x), bound, x);
+}
+
+/** The larger of x and a constant; NaN stays NaN. */
+function atLeast<E>(s: Scalars<E>, x: E, limit: number): E {
+  const bound = s.constant(limit);
+  return s.select(s.lt(x, bound), bound, x);
+}
+
+/** x less each of the parts times k: a reduction by k·(part₀ + part₁ + …) (Cody & Waite, 1980). */
+function reduce<E>(s: Scalars<E>, x: E, k: E, parts: readonly number[]): E {
+  return parts.reduce((left, part) => s.sub(left, s.mul(k, s.constant(part))), x);
+}
+
+const exponential = {
+  f32: {
+    // ln 2 in parts: a multiple of the first by any exponent is exact
+    ln2: [0.693145751953125, 1.428606765330187e-6],
+    // eʳ = 1 + r + r²·p(r) for |r| ≤ ½ ln 2
+    p: [0.00138403894379735, 0.00836934894323349, 0.041668083518743515, 0.16666515171527863, 0.4999999403953552],
+    // h·coth h = c(h²) for |h| ≤ ¼ ln 2
+    c: [-0.02213364653289318, 0.33333250880241394, 1],
+    // eˣ rounds to 0 below the lowest and to Infinity above the highest; beyond ±saturation, tanh rounds to ±1 and eˣ − 1 to −1
+    lowest: -104,
+    highest: 89,
+    saturation: 20,
+  },
+  f64: {
+    ln2: [0.6931471805598903, 5.497923018708371e-14],
+    p: [
+      2.0887259660805558e-9, 2.510869267841663e-8, 2.755734472368151e-7, 2.755724524317695e-6, 2.4801587268811785e-5,
+      0.0001984126988519903, 0.0013888888889895777, 0.008333333333321827, 0.041666666666666685, 0.16666666666666677, 0.5,
+    ],
+    c: [
+      2.1185562463272512e-5, -0.0002116338357600888, 0.002116402020318959, -0.02222222222159009, 0.333333333333332, 1,
+    ],
+    lowest: -746,
+    highest: 710,
+    saturation: 40,
+  },
+} as const;
+
+/** An integer n and eʳ − 1 for x = n·ln 2 + r with |r| ≤ ½ ln 2, so that eˣ = 2ⁿ·(1 + (eʳ − 1)). */
+function splitExp<E>(s: Scalars<E>, x: E): { n: E; fraction: E } {
+  const { ln2, p } = exponential[s.dtype];
+  const n = s.round(s.mul(x, s.constant(Math.LOG2E)));
+  const r = reduce(s, x, s.toFloat(n), ln2);
+  return { n, fraction: s.add(r, s.mul(s.mul(r, r), polynomial(s, r, p))) };
+}
+
+/** a·2ⁿ in two steps, since 2ⁿ itself may overflow or be subnormal. */
+function scale<E>(s: Scalars<E>, a: E, n: E): E {
+  const half = s.ishr(n, 1);
+  return s.mul(s.mul(a, s.pow2(half)), s.pow2(s.isub(n, half)));
+}
+
+/** eˣ for x from the lowest to the highest of its table. */
+function expInRange<E>(s: Scalars<E>, x: E): E {
+  const { n, fraction } = splitExp(s, x);
+  return scale(s, s.add(fraction, s.constant(1)), n);
+}
+
+function exp<E>(s: Scalars<E>, x: E): E {
+  const { lowest, highest } = exponential[s.dtype];
+  return expInRange(s, atMost(s, atLeast(s, x, lowest), highest));
+}
+
+/**
+ * eˣ − 1 = 2ⁿ·(eʳ − 1) + (2ⁿ − 1), at half scale since 2ⁿ may overflow where eˣ does not.
+ * For n = 0 the plain eʳ − 1 keeps the last bit of subnormal results.
+ */
+function expm1<E>(s: Scalars<E>, x: E): E {
+  const { saturation, highest } = exponential[s.dtype];
+  const { n, fraction } = splitExp(s, atMost(s, atLeast(s, x, -saturation), highest));
+  const power = s.pow2(s.isub(n, s.integer(1)));
+  const half = s.add(s.mul(fraction, power), s.sub(power, s.constant(0.5)));
+  return s.copySign(s.select(s.ieq(n, s.integer(0)), fraction, s.add(half, half)), x);
+}
+
+/** n, h and c = h·coth h for x = n·½ ln 2 + h with |h| ≤ ¼ ln 2, so that e²ˣ = 2ⁿ·(c + h) / (c − h). */
+function splitExpOfDouble<E>(s: Scalars<E>, x: E, halfLn2: readonly number[]): { n: E; h: E; c: E } {
+  const n = s.round(s.mul(x, s.constant(2 * Math.LOG2E)));
+  const h = reduce(s, x, s.toFloat(n), halfLn2);
+  return { n, h, c: polynomial(s, s.mul(h, h), exponential[s.dtype].c) };
+}
+
+/** 1 / (1 + e⁻ˣ) with e^−|x| = a / b: a / (a + b) for negative x, b / (a + b) for others. */
+function sigmoid<E>(s: Scalars<E>, x: E): E {
+  const { ln2, lowest } = exponential[s.dtype];
+  const bounded = atLeast(s, s.mul(s.abs(x), s.constant(-0.5)), lowest / 2);
+  const { n, h, c } = splitExpOfDouble(s, bounded, ln2.map((part) => part / 2));
+  const a = scale(s, s.add(c, h), n);
+  const b = s.sub(c, h);
+  return s.div(s.select(s.lt(x, s.constant(0)), a, b), s.add(a, b));
+}
+
+/**
+ * (e²ˣ − 1) / (e²ˣ + 1), both times ½·(c − h): t / (t + (c − h)) with t = 2ⁿ·h + ½·(2ⁿ − 1)·(c − h).
+ * One part for ½ ln 2 is enough, as the error of large powers vanishes in the quotient.
+ */
+function tanh<E>(s: Scalars<E>, x: E): E {
+  const half = s.constant(0.5);
+  const { n, h, c } = splitExpOfDouble(s, atMost(s, s.abs(x), exponential[s.dtype].saturation / 2), [Math.LN2 / 2]);
+  const power = s.pow2(n);
+  const d = s.sub(c, h);
+  const t = s.add(s.mul(power, h), s.mul(s.sub(s.mul(power, half), half), d));
+  return s.copySign(s.div(t, s.add(t, d)), x);
+}
+
+const logOf = {
+  // With z = s² and |s| ≤ 0.1716: ln((1 + s) / (1 − s)) = 2s + s·z·p(z).
+  f32: { p: [0.29871073365211487, 0.39977577328681946, 0.6666677594184875], tiny: 2 ** -100, rescale: 40 },
+  f64: {
+    p: [
+      0.13235555037617205, 0.1325206627390479, 0.15386992263133958, 0.18181778283987995, 0.2222222260774681,
+      0.28571428569407026, 0.4000000000000493, 0.6666666666666666,
+    ],
+    tiny: 2 ** -1000,
+    rescale: 80,
+  },
+} as const;
+
+/**
+ * For a normal u > 0: an integer e and 2^−k with k = e + 2 and u·2^−k in [√½, √2).
+ * e is the exponent of u·√⅛ and not of u·√2, which may overflow.
+ */
+function reduceLog<E>(s: Scalars<E>, u: E): { e: E; scale: E } {
+  const e = s.exponent(s.mul(u, s.constant(Math.SQRT1_2 / 2)));
+  return { e, scale: s.mul(s.pow2(s.isub(s.integer(0), e)), s.constant(0.25)) };
+}
+
+/** ln(1 + f) + k·ln 2 for √½ ≤ 1 + f < √2 and a float k; with s = f / (2 + f), ln(1 + f) = 2s + s·z·p(z) = f − s·(f − z·p(z)). */
+function logSum<E>(s: Scalars<E>, f: E, k: E): E {
+  const { ln2 } = exponential[s.dtype];
+  const ratio = s.div(f, s.add(f, s.constant(2)));
+  const z = s.mul(ratio, ratio);
+  const rest = s.mul(ratio, s.sub(f, s.mul(z, polynomial(s, z, logOf[s.dtype].p))));
+  const small = s.sub(f, s.sub(rest, s.mul(k, s.constant(ln2[1]))));
+  return s.add(s.mul(k, s.constant(ln2[0])), small);
+}
+
+/** A logarithm of u that is right for positive finite u, put right for all u. */
+function logEdges<E>(s: Scalars<E>, u: E, value: E): E {
+  const [zero, infinity] = [s.constant(0), s.constant(Infinity)];
+  const outside = s.select(s.eq(u, zero), s.constant(-Infinity), s.constant(NaN));
+  return s.select(s.lt(zero, u), s.select(s.lt(u, infinity), value, infinity), outside);
+}
+
+function log<E>(s: Scalars<E>, x: E): E {
+  const { tiny, rescale } = logOf[s.dtype];
+  const isTiny = s.lt(x, s.constant(tiny)); // subnormal, or x·√⅛ is
+  const u = s.select(isTiny, s.mul(x, s.constant(2 ** rescale)), x);
+  const { e, scale } = reduceLog(s, u);
+  const k = s.add(s.toFloat(e), s.select(isTiny, s.constant(2 - rescale), s.constant(2)));
+  return logEdges(s, x, logSum(s, s.sub(s.mul(u, scale), s.constant(1)), k));
+}
+
+/** ln(1 + x): the reduction is that of 1 + x, its rounding error is left out by f = x·2^−k + (2^−k − 1). */
+function log1p<E>(s: Scalars<E>, x: E): E {
+  const u = s.add(x, s.constant(1));
+  const { e, scale } = reduceLog(s, u);
+  const f = s.add(s.mul(x, scale), s.sub(scale, s.constant(1)));
+  return s.copySign(logEdges(s, u, logSum(s, f, s.add(s.toFloat(e), s.constant(2)))), x);
+}
+
+const trigonometric = {
+  // π/2 as a sum of parts, each short enough that its product with an integer n < 2¹⁶ is exact, and a last one.
+  // x − n·(exact parts) is exact too; the rounding of the others is carried along.
+  f32: {
+    parts: [1.5703125, 0.0004825592041015625, 1.2665987014770508e-6, 9.89530235528946e-10],
+    last: 2.5633440682570896e-12,
+    limit: 4e6,
+    // sin r = r − r·z·p(z), cos r = 1 − z·q(z), z = r², |r| ≤ π/4
+    p: [0.00019507884280756116, -0.008332106284797192, 0.16666653752326965],
+    q: [-2.4431876227026805e-5, 0.001388730714097619, -0.04166664555668831, 0.5],
+  },
+  f64: {
+    parts: [1.5707963267923333, 2.5633441515839558e-12],
+    last: 1.0562999066987428e-23,
+    limit: 1e9,
+    p: [
+      -1.589530465467137e-10, 2.5050732371093238e-8, -2.755731352725202e-6, 0.00019841269829332404,
+      -0.00833333333332182, 0.1666666666666663,
+    ],
+    q: [
+      1.1357336938590902e-11, -2.0875678088273826e-9, 2.7557314015140506e-7, -2.480158728829542e-5,
+      0.0013888888888872186, -0.04166666666666659, 0.5,
+    ],
+  },
+} as const;
+
+/** sin(x + shift·π/2). x = n·π/2 + r − tail with |r| ≤ π/4 (Cody & Waite, 1980); accurate for |x| ≤ 10⁵, constant beyond the limit. */
+function sine<E>(s: Scalars<E>, x: E, shift: number): E {
+  const { parts, last, limit, p, q } = trigonometric[s.dtype];
+  const inRange = s.select(s.le(s.abs(x), s.constant(limit)), x, s.mul(x, s.constant(0))); // ±Infinity → NaN
+  const n = s.round(s.mul(inRange, s.constant(2 / Math.PI)));
+  const k = s.toFloat(n);
+  const r = parts.reduce((left, part) => s.sub(left, s.mul(k, s.constant(part))), inRange);
+  const tail = s.mul(k, s.constant(last));
+  const reduced = s.sub(r, tail);
+  const z = s.mul(reduced, reduced);
+  const sin = s.sub(r, s.add(s.mul(s.mul(r, z), polynomial(s, z, p)), tail));
+  const cos = s.sub(s.constant(1), s.mul(z, polynomial(s, z, q)));
+  const quadrant = s.iadd(n, s.integer(shift));
+  const bit = (mask: number) => s.ieq(s.iand(quadrant, s.integer(mask)), s.integer(0));
+  const value = s.select(bit(1), sin, cos);
+  return s.select(bit(2), value, s.neg(value));
+}
+
+const sin = <E>(s: Scalars<E>, x: E): E => sine(s, x, 0);
+const cos = <E>(s: Scalars<E>, x: E): E => sine(s, x, 1);
+
+const errorFunction = {
+  // Below the middle erf x = x + x·near(x²); above, erf x = 1 − 1 / far(x)⁸ in f32 and
+  // 1 − e^−x²·numerator(x) / denominator(x) in f64, which has reached 1 at the limit.
+  f32: {
+    middle: 1,
+    near: [
+      -0.0005619421717710793, 0.0049148257821798325, -0.026709171012043953, 0.11280112713575363, -0.37612318992614746,
+      0.12837912142276764,
+    ],
+    far: [
+      0.0005437005893327296, -0.004002546425908804, 0.01775260828435421, -0.03303593024611473, 0.0737437978386879,
+      0.049410197883844376, 0.15921401977539062, 0.996486246585846,
+    ],
+  },
+  f64: {
+    middle: 0.9,
+    near: [
+      -1.0825701077450984e-9, 1.509858652324753e-8, -1.6479754096045144e-7, 1.6477640674879339e-6,
+      -1.4926830338366382e-5, 0.00012055388239083929, -0.0008548328652647629, 0.00522397765508284,
+      -0.026866170648260995, 0.1128379167097204, -0.3761263890318411, 0.1283791670955126,
+    ],
+    limit: 5.95,
+    numerator: [
+      0.5641839936804988, 5.415993887782141, 24.260030573267098, 62.23457416920606, 91.88149108604442, 66.72743491811573,
+    ],
+    denominator: [
+      1, 9.59929201996273, 43.504340466580715, 115.06464429320292, 184.14449865101503, 167.1752976364683,
+      66.72743900988449,
+    ],
+  },
+} as const;
+
+/** 1 − erf x for x from the middle on. */
+function erfComplement<E>(s: Scalars<E>, x: E): E {
+  if (s.dtype === "f32") {
+    const square = (a: E) => s.mul(a, a);
+    return s.div(s.constant(1), square(square(square(polynomial(s, x, errorFunction.f32.far)))));
+  }
+  const { limit, numerator, denominator } = errorFunction.f64;
+  const bounded = atMost(s, x, limit);
+  const ratio = s.div(polynomial(s, bounded, numerator), polynomial(s, bounded, denominator));
+  return s.mul(expInRange(s, s.neg(s.mul(bounded, bounded))), ratio);
+}
+
+/** 2/√π ∫₀ˣ e^−t² dt. */
+function erf<E>(s: Scalars<E>, x: E): E {
+  const { middle, near } = errorFunction[s.dtype];
+  const magnitude = s.abs(x);
+  const small = s.add(magnitude, s.mul(magnitude, polynomial(s, s.mul(magnitude, magnitude), near)));
+  const large = s.sub(s.constant(1), erfComplement(s, magnitude));
+  return s.copySign(s.select(s.lt(magnitude, s.constant(middle)), small, large), x);
+}
+
+export const elementary: Record<Elementary, <E>(s: Scalars<E>, x: E) => E> = {
+  exp,
+  log,
+  sin,
+  cos,
+  tanh,
+  sigmoid,
+  erf,
+  expm1,
+  log1p,
+};

@@ -1,0 +1,79 @@
+// The Program: the ordered kernels of one step, where their buffers lie, and how much work each is. The end of the compile pipeline.
+import { sizeOf, type Trace } from "../graph/internal.ts";
+import { prepare } from "./1-prepare.ts";
+import { type Group, schedule } from "./2-schedule.ts";
+import { lower } from "./3-lower.ts";
+import { liveExprs, type TiledKernel, tile } from "./4-tile.ts";
+import { bytesFor, type Copy, type Location, plan } from "./5-plan.ts";
+import { type Kernel, printKernel } from "./kernel.ts";
+
+/** Passes that can be switched off, for tests and for finding faults: results stay the same, only speed and memory differ. */
+export type Pass = "fuse" | "merge" | "collapse" | "vectorize" | "unroll" | "reuse" | "inPlace";
+
+export interface Access {
+  readonly location: Location;
+  readonly bytes: number;
+  readonly written: boolean;
+}
+
+export interface Step {
+  /** Index into Program.kernels. */
+  readonly kernel: number;
+  /** One per buffer parameter of the kernel. */
+  readonly accesses: readonly Access[];
+  /** Scalar operations in all, roughly. */
+  readonly work: number;
+}
+
+export interface Program {
+  /** Distinct kernels; steps with the same loops share one. */
+  readonly kernels: readonly { readonly tiled: TiledKernel; readonly text: string }[];
+  readonly steps: readonly Step[];
+  readonly copies: readonly Copy[];
+  readonly arenaBytes: number;
+  readonly leafCount: number;
+  readonly outputCount: number;
+}
+
+/** Compiles a trace; passes named in `without` are left out. */
+export function compileTrace(trace: Trace, without: ReadonlySet<Pass> = new Set()): Program {
+  const on = (pass: Pass): boolean => !without.has(pass);
+  const prepared = prepare(trace);
+  const groups = schedule(prepared, { fuse: on("fuse"), merge: on("merge") }).filter((g) => sizeOf(g.roots[0].shape) > 0);
+  const needed = neededOutside(groups, new Set([...prepared.outputs, ...prepared.updates.map((u) => u.value)]));
+  const kernels = groups.flatMap((g) => lower(g, (n) => needed.has(n), { collapse: on("collapse") }));
+  const { at, copies, arenaBytes } = plan(prepared, kernels, trace.leaves.length, { reuse: on("reuse"), inPlace: on("inPlace") });
+  const distinct = new Map<string, number>();
+  const tiled: { tiled: TiledKernel; text: string }[] = [];
+  const steps = kernels.map((kernel) => {
+    const text = printKernel(kernel);
+    let index = distinct.get(text);
+    if (index === undefined) {
+      index = tiled.push({ tiled: tile(kernel, { vectorize: on("vectorize"), unroll: on("unroll") }), text }) - 1;
+      distinct.set(text, index);
+    }
+    const accesses = kernel.buffers.map((b) => ({ location: at(b.node), bytes: bytesFor(b.node), written: b.written }));
+    return { kernel: index, accesses, work: workOf(kernel) };
+  });
+  return { kernels: tiled, steps, copies: copies.filter((c) => c.bytes > 0), arenaBytes, leafCount: trace.leaves.length, outputCount: trace.outputs.length };
+}
+
+/** Roots that another kernel or the outside reads; the others never leave their kernel. */
+function neededOutside(groups: readonly Group[], results: ReadonlySet<unknown>): Set<unknown> {
+  const needed = new Set(results);
+  for (const g of groups) for (const n of g.reads) if (!g.roots.includes(n)) needed.add(n);
+  return needed;
+}
+
+function workOf(kernel: Kernel): number {
+  const live = liveExprs(kernel).filter((e) => e.kind !== "const").length;
+  return kernel.outer.concat(kernel.reduced).reduce((n, a) => n * a.extent, 1) * (1 + live / 4);
+}
+
+/** The program as text: kernels, then steps with their buffers. */
+export function printProgram(program: Program): string {
+  const place = (l: Location): string => (l.kind === "arena" ? `@${l.offset}` : l.index < program.leafCount ? `leaf${l.index}` : `out${l.index - program.leafCount}`);
+  const kernels = program.kernels.map((k, i) => `kernel k${i}\n${k.text}`);
+  const steps = program.steps.map((s) => `k${s.kernel}(${s.accesses.map((a) => place(a.location)).join(", ")})`);
+  return [...kernels, ...steps, ...program.copies.map((c) => `copy ${place(c.from)} to ${place(c.to)}`), `arena ${program.arenaBytes} bytes`].join("\n");
+}

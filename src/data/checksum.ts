@@ -1,0 +1,18 @@
+// SHA-256 of what was read, against the figure the source states.
+import { FormatError } from "./format-error.ts";
+
+/** SHA-256 of the bytes, in hexadecimal. */
+export async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Throws a FormatError naming file, expected and found when the bytes are not those of the checksum. */
+export async function verifyChecksum(bytes: Uint8Array, expected: string, file: string): Promise<void> {
+  const found = await sha256(bytes);
+  if (found !== expected)
+    throw new FormatError(
+      `SHA-256 differs, expected ${expected}, found ${found}; delete the file to get it again, or pass { verify: false } to use it as it is`,
+      { file },
+    );
+}

@@ -1,0 +1,117 @@
+// Fetches public data files: mirrors in turn, a checksum, and a file that appears whole or not at all.
+import { sha256 } from "./checksum.ts";
+
+/** Told how far a download is: bytes so far, bytes in all, the file's name. */
+export type Progress = (done: number, total: number, name: string) => void;
+
+/** A file to be had from any of some addresses, known by its size and SHA-256. */
+export interface Remote {
+  name: string;
+  bytes: number;
+  sha256: string;
+  urls: readonly string[];
+}
+
+/** Where progress goes and how many milliseconds without a byte count as a failure. */
+export interface DownloadOptions {
+  onProgress?: Progress;
+  stallTimeout?: number;
+}
+
+/**
+ * Fetches the file from the first address that delivers exactly its bytes.
+ * Throws an Error that lists why each address failed.
+ */
+export async function fetchBytes(remote: Remote, options: DownloadOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  const failures: string[] = [];
+  for (const url of remote.urls) {
+    try {
+      return await fetchFrom(url, remote, options);
+    } catch (error) {
+      failures.push(`${url}: ${reasonOf(error)}`);
+    }
+  }
+  throw new Error(`cannot download ${remote.name} (${failures.join("; ")}); check the network or fetch it by hand`);
+}
+
+/**
+ * Downloads the file to the path (Node only), through a temporary file beside it that is synced and renamed, so that an
+ * interrupted download leaves nothing. Returns the bytes; errors as fetchBytes.
+ */
+export async function download(
+  remote: Remote,
+  path: string,
+  options: DownloadOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await fetchBytes(remote, options);
+  await writeWhole(path, bytes);
+  return bytes;
+}
+
+/** Writes the file through a synced temporary file and a rename, making its folder (Node only). */
+export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  const { mkdir, open, rename, rm } = await import("node:fs/promises");
+  const { dirname } = await import("node:path");
+  const temporary = `${path}.${process.pid}.${crypto.randomUUID()}.part`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    const file = await open(temporary, "wx");
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw new Error(`cannot write ${path} (${reasonOf(error)}); free some space or choose another folder with \`dir\``);
+  }
+}
+
+/** Progress on standard error: a line that counts up on a terminal, one line a file elsewhere. Silent in the browser. */
+export const stderrProgress: Progress = (done, total, name) => {
+  if (typeof process === "undefined" || !process.stderr) return;
+  const { stderr } = process;
+  const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
+  if (stderr.isTTY) stderr.write(`\r${name}  ${megabytes(done)} / ${megabytes(total)} MB${done >= total ? "\n" : ""}`);
+  else if (done >= total) stderr.write(`downloaded ${name} (${megabytes(total)} MB)\n`);
+};
+
+async function fetchFrom(url: string, remote: Remote, options: DownloadOptions): Promise<Uint8Array<ArrayBuffer>> {
+  const { onProgress = stderrProgress, stallTimeout = 30_000 } = options;
+  const stall = new AbortController();
+  const stalled = () => stall.abort(new Error(`no data for ${stallTimeout / 1000} s`));
+  let timer = setTimeout(stalled, stallTimeout);
+  try {
+    const response = await fetch(url, { signal: stall.signal });
+    if (!response.ok) throw new Error(`HTTP ${response.status}`);
+    if (!response.body) throw new Error("an empty answer");
+    const bytes = new Uint8Array(remote.bytes);
+    const reader = response.body.getReader();
+    let done = 0;
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      clearTimeout(timer);
+      timer = setTimeout(stalled, stallTimeout);
+      if (done + part.value.length > bytes.length) throw new Error(`more than the expected ${bytes.length} bytes`);
+      bytes.set(part.value, done);
+      done += part.value.length;
+      if (done < bytes.length) onProgress(done, bytes.length, remote.name);
+    }
+    if (done < bytes.length) throw new Error(`ended after ${done} of ${bytes.length} bytes`);
+    const found = await sha256(bytes);
+    if (found !== remote.sha256) throw new Error(`SHA-256 differs, expected ${remote.sha256}, found ${found}`);
+    onProgress(done, bytes.length, remote.name);
+    return bytes;
+  } catch (error) {
+    stall.abort();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}

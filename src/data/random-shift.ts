@@ -1,0 +1,23 @@
+// Augmentation by translation: for training sets whose classes do not depend on where in the image a thing lies.
+import type { MapFunction } from "./samples.ts";
+
+/**
+ * For `Dataset.map`: moves an image [C, H, W] by a random whole number of pixels, up to `limit` each way and axis; what
+ * comes in at an edge repeats the edge. Throws for samples that are no images.
+ */
+export function randomShift(limit: number): MapFunction {
+  const draw = (random: () => number): number => Math.floor(random() * (2 * limit + 1)) - limit;
+  return ({ x, shape, random }) => {
+    if (shape.length !== 3)
+      throw new Error(`randomShift: takes images [channels, height, width], got samples [${shape.join(", ")}]`);
+    const [channels, height, width] = shape;
+    const [down, right] = [draw(random), draw(random)];
+    if (down === 0 && right === 0) return;
+    const from = x.slice();
+    const within = (place: number, size: number): number => Math.min(size - 1, Math.max(0, place));
+    for (let row = 0, to = 0; row < channels * height; row++) {
+      const line = row - (row % height) + within((row % height) - down, height);
+      for (let column = 0; column < width; column++) x[to++] = from[line * width + within(column - right, width)];
+    }
+  };
+}

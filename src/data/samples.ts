@@ -1,0 +1,212 @@
+// Samples in memory and how batches of plain typed arrays are made from them: scaling, normalisation, the user's map functions.
+import { randomStream, uniform } from "./random.ts";
+
+/**
+ * All samples of a set, one after the other: x holds N·∏shape values, y holds N·∏targetShape.
+ * Bytes in x are pixels and become x / 255; bytes in y are labels and become i32; other arrays keep their type.
+ */
+export interface Samples {
+  x: Uint8Array | Float32Array | Int32Array;
+  y: Uint8Array | Float32Array | Int32Array;
+}
+
+/** What is known of a set before it is loaded. Shapes are of one sample, mean and std of each channel of x in [0, 1]. */
+export interface SampleInfo {
+  name?: string;
+  shape: readonly number[];
+  targetShape?: readonly number[];
+  length?: number;
+  classes?: readonly string[];
+  mean?: readonly number[];
+  std?: readonly number[];
+}
+
+/** A batch as plain arrays that belong to it alone; `indices` are the samples' places in the stored order. */
+export interface RawBatch {
+  x: Float32Array | Int32Array;
+  y: Float32Array | Int32Array;
+  shape: number[];
+  targetShape: number[];
+  indices: Uint32Array;
+}
+
+/** One sample on its way through map functions; its arrays may be written to. `random` is uniform in [0, 1). */
+export interface Sample {
+  x: Float32Array | Int32Array;
+  y: Float32Array | Int32Array;
+  shape: readonly number[];
+  index: number;
+  random: () => number;
+}
+
+/** Changes a sample in place or returns what to replace. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a function that only writes in place returns nothing
+export type MapFunction = (sample: Sample) => MapResult | void | Promise<MapResult | void>;
+
+/** The parts of a sample that a map function replaces. */
+export type MapResult = Partial<Pick<Sample, "x" | "y" | "shape">>;
+
+/** Mean and deviation of each channel, one entry when all share it. */
+export interface Statistics {
+  mean: readonly number[];
+  std: readonly number[];
+}
+
+/** The number of samples. Throws an Error when the arrays do not hold whole samples or disagree. */
+export function countSamples(samples: Samples, info: SampleInfo): number {
+  const { name = "dataset", shape, targetShape = [] } = info;
+  const count = samples.x.length / product(shape);
+  if (!Number.isInteger(count) || samples.y.length !== count * product(targetShape))
+    throw new Error(
+      `${name}: ${samples.x.length} values of x and ${samples.y.length} of y are not N samples of shape [${shape}] and targets of shape [${targetShape}]`,
+    );
+  return count;
+}
+
+/** Channels of a sample: its first axis when it has three, else one. */
+export const channelsOf = (shape: readonly number[]): number => (shape.length === 3 ? shape[0] : 1);
+
+/** Mean and deviation of each channel over all samples, in the scale of batches (bytes / 255). */
+export function measureStatistics({ x }: Samples, shape: readonly number[]): Statistics {
+  const channels = channelsOf(shape);
+  const plane = product(shape) / channels;
+  const scale = x instanceof Uint8Array ? 255 : 1;
+  const sums = new Float64Array(channels);
+  const squares = new Float64Array(channels);
+  const shift = x.length > 0 ? x[0] : 0; // sums around a value of the data lose no digits to a large mean
+  for (let at = 0, channel = 0; at < x.length; channel = (channel + 1) % channels)
+    for (const end = at + plane; at < end; at++) {
+      const centred = x[at] - shift;
+      sums[channel] += centred;
+      squares[channel] += centred * centred;
+    }
+  const count = Math.max(1, x.length / channels);
+  const means = Array.from(sums, (sum) => sum / count);
+  return {
+    mean: means.map((mean) => (mean + shift) / scale),
+    std: means.map((mean, channel) => Math.sqrt(Math.max(0, squares[channel] / count - mean * mean)) / scale || 1),
+  };
+}
+
+/** Makes the batch of the given samples, normalised when statistics are given: (x − mean) / std. */
+export function assemble(samples: Samples, info: SampleInfo, indices: Uint32Array, statistics?: Statistics): RawBatch {
+  const { shape, targetShape = [] } = info;
+  const size = product(shape);
+  const targets = product(targetShape);
+  const x =
+    samples.x instanceof Int32Array ? new Int32Array(indices.length * size) : new Float32Array(indices.length * size);
+  const y =
+    samples.y instanceof Float32Array
+      ? new Float32Array(indices.length * targets)
+      : new Int32Array(indices.length * targets);
+  const copy = copier(samples.x, shape, statistics);
+  indices.forEach((index, row) => {
+    copy(x, row * size, index * size);
+    for (let i = 0; i < targets; i++) y[row * targets + i] = samples.y[index * targets + i];
+  });
+  return {
+    x,
+    y,
+    shape: [indices.length, ...shape],
+    targetShape: [indices.length, ...targetShape],
+    indices,
+  };
+}
+
+type Copier = (target: Float32Array | Int32Array, to: number, from: number) => void;
+
+/** Copies one sample from the source, scaled and normalised; bytes go through a table of 256 values a channel. */
+function copier(x: Samples["x"], shape: readonly number[], statistics?: Statistics): Copier {
+  const size = product(shape);
+  if (!(x instanceof Uint8Array) && !statistics)
+    return (target, to, from) => target.set(x.subarray(from, from + size), to);
+  const channels = channelsOf(shape);
+  const plane = size / channels;
+  const scales = Array.from({ length: channels }, (_, channel) => ({
+    mean: at(statistics?.mean ?? [0], channel),
+    std: at(statistics?.std ?? [1], channel),
+  }));
+  const tables = scales.map(({ mean, std }) =>
+    Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - mean) / std),
+  );
+  return (target, to, from) => {
+    for (let channel = 0; channel < channels; channel++) {
+      const [start, end] = [channel * plane, (channel + 1) * plane];
+      const part = target.subarray(to + start, to + end) as Float32Array;
+      if (x instanceof Uint8Array) lookUp(part, x.subarray(from + start, from + end), tables[channel]);
+      else standardize(part, x.subarray(from + start, from + end), scales[channel]);
+    }
+  };
+}
+
+// Loops of their own, so that each meets one kind of array only: the engine then compiles them to plain loads and stores.
+function lookUp(target: Float32Array, bytes: Uint8Array, table: Float32Array): void {
+  for (let i = 0; i < bytes.length; i++) target[i] = table[bytes[i]];
+}
+
+function standardize(
+  target: Float32Array,
+  values: Float32Array | Int32Array,
+  { mean, std }: { mean: number; std: number },
+): void {
+  for (let i = 0; i < values.length; i++) target[i] = (values[i] - mean) / std;
+}
+
+const at = (values: readonly number[], channel: number): number => values[values.length === 1 ? 0 : channel];
+
+/**
+ * Runs the map functions on each sample of a batch, all samples at once.
+ * `key` and a sample's index decide its random numbers. Throws an Error when results differ in size within the batch.
+ */
+export async function mapBatch(
+  batch: RawBatch,
+  functions: readonly MapFunction[],
+  key: readonly number[],
+): Promise<RawBatch> {
+  const rows = await Promise.all(
+    Array.from(batch.indices, (index, row) => mapSample(sampleOf(batch, row, index, key), functions)),
+  );
+  if (rows.length === 0) return batch;
+  const [first] = rows;
+  return {
+    x: joinRows(rows.map((row) => row.x)),
+    y: joinRows(rows.map((row) => row.y)),
+    shape: [rows.length, ...first.shape],
+    targetShape: first.y.length * rows.length === batch.y.length ? batch.targetShape : [rows.length, first.y.length],
+    indices: batch.indices,
+  };
+}
+
+function sampleOf(batch: RawBatch, row: number, index: number, key: readonly number[]): Sample {
+  const part = <T extends Float32Array | Int32Array>(values: T): T => {
+    const size = values.length / batch.indices.length;
+    return values.subarray(row * size, (row + 1) * size) as T;
+  };
+  const next = randomStream(...key, index);
+  return { x: part(batch.x), y: part(batch.y), shape: batch.shape.slice(1), index, random: () => uniform(next) };
+}
+
+async function mapSample(sample: Sample, functions: readonly MapFunction[]): Promise<Sample> {
+  let mapped = sample;
+  for (const fn of functions) mapped = { ...mapped, ...(await fn(mapped)) };
+  if (product(mapped.shape) !== mapped.x.length)
+    throw new Error(
+      `map: sample ${sample.index} has ${mapped.x.length} values for shape [${mapped.shape}]; return the new shape too`,
+    );
+  return mapped;
+}
+
+function joinRows(rows: (Float32Array | Int32Array)[]): Float32Array | Int32Array {
+  const size = rows[0].length;
+  const joined =
+    rows[0] instanceof Int32Array ? new Int32Array(rows.length * size) : new Float32Array(rows.length * size);
+  rows.forEach((row, i) => {
+    if (row.length !== size)
+      throw new Error(`map: samples of one batch have ${size} and ${row.length} values; make them equal`);
+    joined.set(row, i * size);
+  });
+  return joined;
+}
+
+/** The number of values of a shape. */
+export const product = (shape: readonly number[]): number => shape.reduce((size, axis) => size * axis, 1);

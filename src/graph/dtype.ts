@@ -1,0 +1,29 @@
+// Element types: their sizes, the typed arrays that hold them on the host, and which one two of them combine into.
+
+export type DType = "f32" | "f64" | "i32" | "bool";
+
+/** Host data of a tensor: bool is one byte an element here, four on the devices. */
+export type Data = Float32Array | Float64Array | Int32Array | Uint8Array;
+
+/** Bytes an element takes on a device. A bool is stored as an i32 of 0 or 1, so that one vector width serves a kernel. */
+export const bytesOf: Record<DType, number> = { f32: 4, f64: 8, i32: 4, bool: 4 };
+
+const order: Record<DType, number> = { bool: 0, i32: 1, f32: 2, f64: 3 };
+
+/** The dtype that both operands of an arithmetic operation are cast to: bool < i32 < f32 < f64. */
+export const promote = (a: DType, b: DType): DType => (order[a] >= order[b] ? a : b);
+
+export const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f64";
+
+/** A zeroed host array of the dtype. */
+export function allocate(dtype: DType, size: number): Data {
+  if (dtype === "f32") return new Float32Array(size);
+  if (dtype === "f64") return new Float64Array(size);
+  return dtype === "i32" ? new Int32Array(size) : new Uint8Array(size);
+}
+
+export function dtypeOf(data: Data): DType {
+  if (data instanceof Float32Array) return "f32";
+  if (data instanceof Float64Array) return "f64";
+  return data instanceof Int32Array ? "i32" : "bool";
+}

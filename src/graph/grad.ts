@@ -1,0 +1,203 @@
+// Derivatives: one reverse-mode rule per primitive. Forward mode and curvature products are compositions of it, so all orders come free.
+import type { Args, ConvArgs, Op } from "./primitives.ts";
+import { fail, show } from "./shape.ts";
+import { full, iota, make, type Tensor, tensor, where } from "./tensor.ts";
+import { isFloat } from "./dtype.ts";
+import { isDetached } from "./fold.ts";
+
+/** Cotangents of the inputs, given the cotangent g of the node t; undefined where none flows. */
+type Vjp<O extends Op> = (g: Tensor, t: Tensor, args: Args[O]) => readonly (Tensor | undefined)[];
+
+const none = (): [] => [];
+const first = (t: Tensor): Tensor => t.inputs[0];
+const second = (t: Tensor): Tensor => t.inputs[1];
+
+/** Puts back the reduced axes as size 1 and repeats along them. */
+const spread = (g: Tensor, like: Tensor, axes: readonly number[]): Tensor =>
+  g.reshape(like.shape.map((d, i) => (axes.includes(i) ? 1 : d))).expand(like.shape);
+
+const vjp: { readonly [O in Op]: Vjp<O> } = {
+  buffer: none,
+  const: none,
+  iota: none,
+  random: none,
+  neg: (g) => [g.neg()],
+  exp: (g, t) => [g.mul(t)],
+  log: (g, t) => [g.div(first(t))],
+  sin: (g, t) => [g.mul(first(t).cos())],
+  cos: (g, t) => [g.mul(first(t).sin()).neg()],
+  sqrt: (g, t) => [g.div(t.mul(2))],
+  recip: (g, t) => [g.mul(t).mul(t).neg()],
+  floor: none,
+  tanh: (g, t) => [g.mul(t.mul(t).neg().add(1))],
+  sigmoid: (g, t) => [g.mul(t.mul(t.neg().add(1)))],
+  erf: (g, t) => [g.mul(first(t).square().neg().exp().mul(2 / Math.sqrt(Math.PI)))],
+  expm1: (g, t) => [g.mul(t.add(1))],
+  log1p: (g, t) => [g.div(first(t).add(1))],
+  cast: (g, t) => [isFloat(first(t).dtype) ? g.cast(first(t).dtype) : undefined],
+  add: (g) => [g, g],
+  mul: (g, t) => [g.mul(second(t)), g.mul(first(t))],
+  max: (g, t) => {
+    const right = first(t).lt(second(t));
+    return [where(right, g.full(0), g), where(right, g, g.full(0))];
+  },
+  mod: (g, t) => [g, g.mul(first(t).div(second(t)).floor()).neg()],
+  lt: none,
+  eq: none,
+  and: none,
+  or: none,
+  xor: none,
+  shift: none,
+  where: (g, t) => [undefined, where(first(t), g, g.full(0)), where(first(t), g.full(0), g)],
+  sum: (g, t, { axes }) => [spread(g, first(t), axes)],
+  maxReduce: (g, t, { axes }) => {
+    const x = first(t);
+    const hit = x.eq(spread(t, x, axes)).cast(x.dtype); // ties share the gradient evenly
+    return [hit.mul(spread(g.div(hit.sum(axes)), x, axes))];
+  },
+  reshape: (g, t) => [isDetached(t) ? undefined : g.reshape(first(t).shape)],
+  permute: (g, _, { order }) => [g.permute(order.map((_, i) => order.indexOf(i)))],
+  expand: (g, t) => [g.sum(axesThat(t, (i) => first(t).shape[i] !== t.shape[i]), { keepDims: true })],
+  pad: (g, t, { before }) => [make("slice", [g], { start: before, stop: before.map((b, i) => b + first(t).shape[i]), step: before.map(() => 1) })],
+  slice: (g, t, args) => [unslice(g, first(t), args)],
+  flip: (g, _, { axes }) => [g.flip(axes)],
+  gather: (g, t) => [make("scatterAdd", [g, second(t)], { size: first(t).shape[0] })],
+  scatterAdd: (g, t) => [g.gather(second(t))],
+  matmul: (g, t) => [g.matmul(second(t).transpose()), first(t).transpose().matmul(g)],
+  conv: (g, t, args) => [convInputGradient(g, t, args), convWeightGradient(g, t, args)],
+};
+
+const axesThat = (t: Tensor, holds: (i: number) => boolean): number[] => t.shape.map((_, i) => i).filter(holds);
+
+/** The transpose of a slice: g's elements at their old places, zeros between and around. */
+function unslice(g: Tensor, x: Tensor, { start, step }: Args["slice"]): Tensor {
+  const n = x.rank;
+  let y = g;
+  if (step.some((s) => s > 1)) {
+    // each element becomes a run of `step`: itself, then zeros
+    const runs = y.reshape(g.shape.flatMap((d) => [d, 1])).pad(g.shape.flatMap((_, i) => [[0, 0], [0, step[i] - 1]] as [number, number][]));
+    y = runs.reshape(g.shape.map((d, i) => d * step[i]));
+    for (let i = 0; i < n; i++) y = y.slice(i, 0, x.shape[i] - start[i]);
+  }
+  return y.pad(x.shape.map((d, i) => [start[i], d - start[i] - y.shape[i]] as [number, number]));
+}
+
+/** Size of an axis once dilated. */
+const span = (size: number, by: number): number => (size - 1) * by + 1;
+
+/** ∂/∂x of conv(x, w): g, dilated by the stride, against the flipped weights with input and output channels exchanged. */
+function convInputGradient(g: Tensor, t: Tensor, { stride, padding, inputDilation, dilation, groups }: ConvArgs): Tensor {
+  const [x, w] = t.inputs;
+  const [outputs, perGroup, ...kernel] = w.shape;
+  const spatial = kernel.map((_, i) => i);
+  const swapped = w
+    .reshape(groups, outputs / groups, perGroup, ...kernel)
+    .transpose(1, 2)
+    .reshape(groups * perGroup, outputs / groups, ...kernel)
+    .flip(spatial.map((i) => i + 2));
+  const pads = spatial.map((i) => {
+    const reach = span(kernel[i], dilation[i]);
+    const low = reach - 1 - padding[i][0];
+    const high = span(x.shape[i + 2], inputDilation[i]) - 1 + reach - span(g.shape[i + 2], stride[i]) - low;
+    return [low, high] as const;
+  });
+  return make("conv", [g, swapped], { stride: inputDilation, padding: pads, inputDilation: stride, dilation, groups });
+}
+
+/** ∂/∂w of conv(x, w): x against g as the kernel, with batch and channels exchanged. */
+function convWeightGradient(g: Tensor, t: Tensor, { stride, padding, inputDilation, dilation, groups }: ConvArgs): Tensor {
+  const [x, w] = t.inputs;
+  const [batch, channels, ...sizes] = x.shape;
+  const kernel = w.shape.slice(2);
+  const perGroup = channels / groups;
+  const order = [2, 1, 0, ...sizes.map((_, i) => i + 3)];
+  const rows = x.reshape(batch, groups, perGroup, ...sizes).permute(order).reshape(perGroup, groups * batch, ...sizes);
+  const pads = kernel.map((k, i) => {
+    const high = (k - 1) * dilation[i] + span(g.shape[i + 2], stride[i]) - span(sizes[i], inputDilation[i]) - padding[i][0];
+    return [padding[i][0], high] as const;
+  });
+  return make("conv", [rows, g.transpose(0, 1)], { stride: dilation, padding: pads, inputDilation, dilation: stride, groups }).transpose(0, 1);
+}
+
+/** The nodes that y depends on, inputs before users. */
+export function topological(roots: readonly Tensor[]): Tensor[] {
+  const seen = new Set<Tensor>();
+  const order: Tensor[] = [];
+  const stack: [Tensor, number][] = roots.map((r) => [r, 0] as [Tensor, number]).reverse();
+  while (stack.length > 0) {
+    const top = stack[stack.length - 1];
+    const [t, next] = top;
+    if (next === 0 && seen.has(t)) {
+      stack.pop();
+    } else if (next < t.inputs.length) {
+      seen.add(t);
+      top[1]++;
+      if (!seen.has(t.inputs[next])) stack.push([t.inputs[next], 0]);
+    } else {
+      seen.add(t);
+      order.push(t);
+      stack.pop();
+    }
+  }
+  return order;
+}
+
+/** Vector-Jacobian products Σ uᵀ·∂y/∂x over the ys, for each x; zeros where no y depends on x. */
+export function vjpOf(ys: readonly Tensor[], xs: readonly Tensor[], us: readonly Tensor[]): Tensor[] {
+  const order = topological(ys);
+  const needed = new Set<Tensor>(xs);
+  for (const t of order) if (t.inputs.some((i) => needed.has(i))) needed.add(t);
+  const cotangent = new Map<Tensor, Tensor>();
+  const accumulate = (t: Tensor, part: Tensor | undefined): void => {
+    if (part === undefined || !needed.has(t)) return;
+    const sum = cotangent.get(t);
+    cotangent.set(t, sum === undefined ? part : sum.add(part));
+  };
+  ys.forEach((y, i) => {
+    accumulate(y, us[i]);
+  });
+  for (const t of order.reverse()) {
+    const g = cotangent.get(t);
+    if (g === undefined || !t.inputs.some((i) => needed.has(i))) continue;
+    const parts = (vjp[t.op] as Vjp<Op>)(g, t, t.args);
+    t.inputs.forEach((input, i) => {
+      accumulate(input, parts[i]);
+    });
+  }
+  return xs.map((x) => cotangent.get(x) ?? full(x.shape, 0, x.dtype));
+}
+
+/** Gradients ∂loss/∂x of a scalar, as tensors of the graph: differentiate them again for higher orders. */
+export function grad(loss: Tensor, xs: Tensor): Tensor;
+export function grad(loss: Tensor, xs: readonly Tensor[]): Tensor[];
+export function grad(loss: Tensor, xs: Tensor | readonly Tensor[]): Tensor | Tensor[] {
+  const one = !Array.isArray(xs);
+  const list = one ? [xs as Tensor] : (xs as readonly Tensor[]);
+  if (loss.size !== 1 || !isFloat(loss.dtype)) fail("grad", `needs a float loss of one element, got ${loss.dtype} ${show(loss.shape)}`);
+  for (const x of list) if (!isFloat(x.dtype)) fail("grad", `only float tensors have gradients, got ${x.dtype} ${show(x.shape)}`);
+  const grads = vjpOf([loss], list, [full(loss.shape, 1, loss.dtype)]);
+  return one ? grads[0] : grads;
+}
+
+/** Jacobian-vector products Σ ∂y/∂x·v over the xs, one per y, as the transpose of the transpose: vjp_u(u ↦ vjp(y, x, u))(v). */
+export function jvp(ys: readonly Tensor[], xs: readonly Tensor[], vs: readonly Tensor[]): Tensor[] {
+  const us = ys.map((y) => tensor(y.dtype === "f64" ? new Float64Array(y.size) : new Float32Array(y.size), y.shape));
+  return vjpOf(vjpOf(ys, xs, us), us, vs); // the pullback is linear in u, so the value of u does not matter
+}
+
+/** Hessian-vector products H·v of a scalar, one per x. */
+export const hvp = (loss: Tensor, xs: readonly Tensor[], vs: readonly Tensor[]): Tensor[] => jvp(grad(loss, xs), xs, vs);
+
+/**
+ * Gauss-Newton products Jᵀ·H_L·J·v, one per x, for loss = L(outputs) and outputs = f(xs):
+ * the curvature with the second derivative of f left out, positive semi-definite where L is convex (Schraudolph, 2002).
+ */
+export function gaussNewton(loss: Tensor, outputs: Tensor, xs: readonly Tensor[], vs: readonly Tensor[]): Tensor[] {
+  return vjpOf([outputs], xs, hvp(loss, [outputs], jvp([outputs], xs, vs)));
+}
+
+/** One where the i32 class index is, zeros elsewhere: [...] → [..., classes]. */
+export function oneHot(indices: Tensor, classes: number, dtype: "f32" | "f64" = "f32"): Tensor {
+  const shape = [...indices.shape, classes];
+  return iota(shape, -1).eq(indices.unsqueeze(-1)).cast(dtype);
+}

@@ -1,0 +1,10 @@
+// What the rooms below need of the graph beyond its public surface.
+export { allocate, bytesOf, type Data, type DType, isFloat } from "./dtype.ts";
+export { topological } from "./grad.ts";
+export type { Args, ConvArgs, Leaf, Op } from "./primitives.ts";
+export { threefry, threefryRotations } from "./random.ts";
+export { captureStep, takeEagerUpdates, type Update } from "./scope.ts";
+export { fail, type Shape, sameShape, show, sizeOf, stridesOf } from "./shape.ts";
+export { type Residence, Storage } from "./storage.ts";
+export { Tensor } from "./tensor.ts";
+export { argsOf, type Node, type Trace, trace } from "./trace.ts";

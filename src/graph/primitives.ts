@@ -1,0 +1,238 @@
+// The primitive table: what each operation takes besides its inputs, and the shape and dtype that come out. Everything else is composed.
+import { type DType, isFloat } from "./dtype.ts";
+import { checkShape, fail, type Shape, sameShape, show, sizeOf } from "./shape.ts";
+import type { Storage } from "./storage.ts";
+
+/** Geometry of an N-d convolution, one entry per spatial axis. Padding may be negative (it crops). */
+export interface ConvArgs {
+  readonly stride: readonly number[];
+  readonly padding: readonly (readonly [number, number])[];
+  readonly inputDilation: readonly number[];
+  readonly dilation: readonly number[];
+  readonly groups: number;
+}
+
+/** A leaf's role: data given by the user, a trainable or running value of a module, a step's input, or host values read anew each run. */
+export interface Leaf {
+  readonly role: "data" | "param" | "state" | "input" | "live";
+  storage: Storage;
+  /** Role live only: the values for the next run. */
+  readonly read?: () => number | readonly number[];
+}
+
+type None = Record<string, never>;
+
+/** Attributes per primitive. The output shape of `const`, `iota`, `random`, `reshape` and `expand` is the tensor's own. */
+export interface Args {
+  buffer: Leaf;
+  const: { value: number };
+  iota: { axis: number };
+  random: { stream: number };
+  neg: None;
+  exp: None;
+  log: None;
+  sin: None;
+  cos: None;
+  sqrt: None;
+  recip: None;
+  floor: None;
+  tanh: None;
+  sigmoid: None;
+  erf: None;
+  expm1: None;
+  log1p: None;
+  cast: { dtype: DType };
+  add: None;
+  mul: None;
+  max: None;
+  mod: None;
+  lt: None;
+  eq: None;
+  and: None;
+  or: None;
+  xor: None;
+  shift: { by: number };
+  where: None;
+  sum: { axes: readonly number[] };
+  maxReduce: { axes: readonly number[] };
+  /** A detached reshape is a constant to derivatives. */
+  reshape: { shape: Shape; detached?: boolean };
+  permute: { order: readonly number[] };
+  expand: { shape: Shape };
+  pad: { before: readonly number[]; after: readonly number[]; value: number };
+  slice: { start: readonly number[]; stop: readonly number[]; step: readonly number[] };
+  flip: { axes: readonly number[] };
+  gather: None;
+  scatterAdd: { size: number };
+  matmul: None;
+  conv: ConvArgs;
+}
+
+export type Op = keyof Args;
+
+/** What a rule sees of an input. */
+export interface Meta {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+type Rule<O extends Op> = (inputs: readonly Meta[], args: Args[O], op: O) => Meta;
+/** Operations whose shape and dtype are given by whoever makes them. */
+export type Source = "buffer" | "const" | "iota" | "random";
+export type Computed = Exclude<Op, Source>;
+
+const same: Rule<Computed> = ([x]) => x;
+
+const float: Rule<Computed> = ([x], _, op) =>
+  isFloat(x.dtype) ? x : fail(op, `needs a float tensor, got ${x.dtype} ${show(x.shape)}`);
+
+const binary: Rule<Computed> = ([a, b], _, op) => {
+  if (!sameShape(a.shape, b.shape)) fail(op, `shapes differ, ${show(a.shape)} and ${show(b.shape)}`);
+  if (a.dtype !== b.dtype) fail(op, `dtypes differ, ${a.dtype} and ${b.dtype}`);
+  return a;
+};
+
+const arithmetic: Rule<Computed> = (inputs, args, op) => {
+  if (inputs[0].dtype === "bool") fail(op, "takes numbers, got bool (cast first)");
+  return binary(inputs, args, op);
+};
+
+const compare: Rule<Computed> = (inputs, args, op) => ({ shape: binary(inputs, args, op).shape, dtype: "bool" });
+
+const bits: Rule<Computed> = (inputs, args, op) => {
+  if (isFloat(inputs[0].dtype)) fail(op, `takes i32 or bool, got ${inputs[0].dtype}`);
+  return binary(inputs, args, op);
+};
+
+const reduce: Rule<"sum" | "maxReduce"> = ([x], { axes }, op) => {
+  if (x.dtype === "bool") fail(op, "takes numbers, got bool (cast first)");
+  if (op === "maxReduce" && axes.some((a) => x.shape[a] === 0)) fail("max", `of no elements, ${show(x.shape)}`);
+  return { shape: x.shape.filter((_, i) => !axes.includes(i)), dtype: x.dtype };
+};
+
+export const rules: { readonly [O in Computed]: Rule<O> } = {
+  neg: arithmeticUnary,
+  exp: float,
+  log: float,
+  sin: float,
+  cos: float,
+  sqrt: float,
+  recip: float,
+  floor: float,
+  tanh: float,
+  sigmoid: float,
+  erf: float,
+  expm1: float,
+  log1p: float,
+  cast: ([x], { dtype }) => ({ shape: x.shape, dtype }),
+  add: arithmetic,
+  mul: arithmetic,
+  max: arithmetic,
+  mod: arithmetic,
+  lt: compare,
+  eq: compare,
+  and: bits,
+  or: bits,
+  xor: bits,
+  shift: ([x], { by }) => {
+    if (x.dtype !== "i32") fail("shift", `takes i32, got ${x.dtype}`);
+    return Math.abs(by) < 32 ? x : fail("shift", `by ${by} bits; it takes −31 to 31`);
+  },
+  where: ([c, a, b]) => {
+    if (c.dtype !== "bool") fail("where", `the condition must be bool, got ${c.dtype}`);
+    if (!sameShape(c.shape, a.shape)) fail("where", `shapes differ, ${show(c.shape)} and ${show(a.shape)}`);
+    return binary([a, b], {}, "add");
+  },
+  sum: reduce,
+  maxReduce: reduce,
+  reshape: ([x], { shape }) => {
+    checkShape("reshape", shape);
+    if (sizeOf(shape) !== sizeOf(x.shape)) {
+      fail("reshape", `element counts differ, ${show(x.shape)} → ${show(shape)} (${sizeOf(x.shape)} ≠ ${sizeOf(shape)})`);
+    }
+    return { shape, dtype: x.dtype };
+  },
+  permute: ([x], { order }) => {
+    const valid = order.length === x.shape.length && order.every((_, i) => order.includes(i));
+    if (!valid) fail("permute", `the order ${show(order)} does not name each axis of ${show(x.shape)} once`);
+    return { shape: order.map((i) => x.shape[i]), dtype: x.dtype };
+  },
+  expand: ([x], { shape }) => {
+    checkShape("expand", shape);
+    const fits = x.shape.length === shape.length && x.shape.every((d, i) => d === shape[i] || d === 1);
+    if (!fits) fail("expand", `only axes of size 1 grow, ${show(x.shape)} → ${show(shape)}`);
+    return { shape, dtype: x.dtype };
+  },
+  pad: ([x], { before, after }) => {
+    if (before.length !== x.shape.length || after.length !== x.shape.length || [...before, ...after].some((n) => n < 0)) {
+      fail("pad", `needs a width ≥ 0 before and after each axis of ${show(x.shape)}, got ${show(before)} and ${show(after)}`);
+    }
+    return { shape: x.shape.map((d, i) => d + before[i] + after[i]), dtype: x.dtype };
+  },
+  slice: ([x], { start, stop, step }) => {
+    const fits = x.shape.every((d, i) => start[i] >= 0 && start[i] <= stop[i] && stop[i] <= d && step[i] >= 1);
+    if (start.length !== x.shape.length || !fits) {
+      fail("slice", `${show(start)} to ${show(stop)} does not lie in ${show(x.shape)}`);
+    }
+    return { shape: x.shape.map((_, i) => Math.ceil((stop[i] - start[i]) / step[i])), dtype: x.dtype };
+  },
+  flip: same,
+  gather: ([x, indices]) => {
+    if (indices.dtype !== "i32") fail("gather", `indices must be i32, got ${indices.dtype}`);
+    if (x.shape.length === 0) fail("gather", "the table needs at least one axis");
+    if (x.shape[0] === 0 && sizeOf(indices.shape) > 0) fail("gather", "the table has no rows");
+    return { shape: [...indices.shape, ...x.shape.slice(1)], dtype: x.dtype };
+  },
+  scatterAdd: ([values, indices], { size }) => {
+    if (indices.dtype !== "i32") fail("scatterAdd", `indices must be i32, got ${indices.dtype}`);
+    const lead = values.shape.slice(0, indices.shape.length);
+    if (!sameShape(lead, indices.shape)) {
+      fail("scatterAdd", `values must begin with the indices' axes, ${show(values.shape)} and ${show(indices.shape)}`);
+    }
+    return { shape: [size, ...values.shape.slice(indices.shape.length)], dtype: values.dtype };
+  },
+  matmul: ([a, b]) => matmulRule(a, b),
+  conv: ([x, w], args) => ({ shape: convShape(x.shape, w.shape, args), dtype: binaryDtype("conv", x, w) }),
+};
+
+function arithmeticUnary([x]: readonly Meta[]): Meta {
+  return x.dtype === "bool" ? fail("neg", "takes numbers, got bool (cast first)") : x;
+}
+
+function binaryDtype(op: string, a: Meta, b: Meta): DType {
+  if (a.dtype !== b.dtype || !isFloat(a.dtype)) fail(op, `takes two float tensors of one dtype, got ${a.dtype} and ${b.dtype}`);
+  return a.dtype;
+}
+
+function matmulRule(a: Meta, b: Meta): Meta {
+  const rank = a.shape.length;
+  const k = a.shape[rank - 1];
+  const [k2, n] = b.shape.slice(-2);
+  if (rank < 2 || b.shape.length !== rank) fail("matmul", `needs two matrices, got ${show(a.shape)} · ${show(b.shape)}`);
+  if (k !== k2) fail("matmul", `inner sizes differ, ${show(a.shape)} · ${show(b.shape)} (${k} ≠ ${k2})`);
+  if (!sameShape(a.shape.slice(0, -2), b.shape.slice(0, -2))) {
+    fail("matmul", `batch sizes differ, ${show(a.shape)} · ${show(b.shape)}`);
+  }
+  return { shape: [...a.shape.slice(0, -1), n], dtype: binaryDtype("matmul", a, b) };
+}
+
+const dilate = (size: number, by: number): number => (size === 0 ? 0 : (size - 1) * by + 1);
+
+/** Output shape of a convolution: ⌊(dilated input + padding − dilated kernel) / stride⌋ + 1 per spatial axis. */
+export function convShape(x: Shape, w: Shape, { stride, padding, inputDilation, dilation, groups }: ConvArgs): number[] {
+  const spatial = x.length - 2;
+  if (spatial < 1 || w.length !== x.length) {
+    fail("conv", `needs an input [batch, channels, …] and weights [outputs, channels / groups, …] of one rank, got ${show(x)} and ${show(w)}`);
+  }
+  if (x[1] !== w[1] * groups) {
+    fail("conv", `channels differ, input ${show(x)} has ${x[1]}, weights ${show(w)} in ${groups} group(s) take ${w[1] * groups}`);
+  }
+  if (w[0] % groups !== 0) fail("conv", `${w[0]} output channels do not divide into ${groups} groups`);
+  const sizes = Array.from({ length: spatial }, (_, i) => {
+    const input = dilate(x[i + 2], inputDilation[i]) + padding[i][0] + padding[i][1];
+    const kernel = dilate(w[i + 2], dilation[i]);
+    if (input < kernel) fail("conv", `the kernel does not fit, input ${show(x)} padded to ${input}, kernel ${show(w)} spans ${kernel}`);
+    return Math.floor((input - kernel) / stride[i]) + 1;
+  });
+  return [x[0], w[0], ...sizes];
+}

@@ -1,0 +1,85 @@
+// Randomness: counter-based bits (Threefry-2x32, Salmon et al., 2011) from a seed and a counter, the same on every backend and thread count.
+import { capturing } from "./scope.ts";
+import { checkShape, type Shape } from "./shape.ts";
+import { live, Tensor, tensor } from "./tensor.ts";
+
+/** All that random draws depend on; saved with a checkpoint and restored to continue a run bit for bit. */
+export interface RandomState {
+  seed: number;
+  /** Keys handed out: one per eager draw, one per run of a step that draws. */
+  counter: number;
+}
+
+const current: RandomState = { seed: 0, counter: 0 };
+
+/** Starts the random stream anew from a whole number. */
+export function seed(value: number): void {
+  restoreRandom({ seed: value, counter: 0 });
+}
+
+export const randomState = (): RandomState => ({ ...current });
+
+export function restoreRandom({ seed, counter }: RandomState): void {
+  if (!Number.isInteger(seed) || !Number.isInteger(counter)) throw new Error(`seed: needs whole numbers, got ${seed} and ${counter}`);
+  current.seed = seed | 0;
+  current.counter = counter;
+}
+
+const nextKey = (): number[] => [current.seed, current.counter++ | 0];
+
+/** Uniform random bits as i32. In a step the key is read anew at each run, and the draws of one run differ by their stream number. */
+export function randomBits(shape: Shape): Tensor {
+  checkShape("random", shape);
+  const step = capturing();
+  if (step !== undefined) step.key ??= live(nextKey, [2], "i32");
+  const key = step?.key ?? tensor(new Int32Array(nextKey()));
+  return new Tensor("random", [key], { stream: step === undefined ? 0 : step.draws++ }, shape, "i32");
+}
+
+/** Uniform in [low, high): 24 random bits scaled. */
+export function uniform(shape: Shape, low = 0, high = 1): Tensor {
+  const unit = randomBits(shape).shift(-8).cast("f32").mul(2 ** -24);
+  return low === 0 && high === 1 ? unit : unit.mul(high - low).add(low);
+}
+
+/** Normal with the given mean and standard deviation (Box & Muller, 1958). */
+export function normal(shape: Shape, mean = 0, deviation = 1): Tensor {
+  const radius = uniform(shape).neg().add(1).log().mul(-2).sqrt(); // 1 − u lies in (0, 1]
+  const unit = radius.mul(uniform(shape).mul(2 * Math.PI).cos());
+  return mean === 0 && deviation === 1 ? unit : unit.mul(deviation).add(mean);
+}
+
+/** 1 with probability p, else 0, as f32. */
+export const bernoulli = (shape: Shape, p = 0.5): Tensor => uniform(shape).lt(p).cast("f32");
+
+/** A random order of 0 … n − 1 on the host (Fisher & Yates), from the same stream. */
+export function permutation(n: number): Int32Array {
+  const [seedWord, counter] = nextKey();
+  const order = Int32Array.from({ length: n }, (_, i) => i);
+  for (let i = n - 1; i > 0; i--) {
+    const j = Math.floor(((threefry(seedWord, counter, i, 0)[0] >>> 0) / 2 ** 32) * (i + 1));
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+  return order;
+}
+
+/** Threefry-2x32 with 20 rounds: two 32-bit words from a key and a counter. */
+export function threefry(key0: number, key1: number, counter0: number, counter1: number): [number, number] {
+  const key = [key0, key1, key0 ^ key1 ^ 0x1bd11bda];
+  let x = (counter0 + key0) | 0;
+  let y = (counter1 + key1) | 0;
+  for (let round = 0; round < 20; round++) {
+    x = (x + y) | 0;
+    const by = threefryRotations[round % 8];
+    y = ((y << by) | (y >>> (32 - by))) ^ x;
+    if (round % 4 === 3) {
+      const n = (round + 1) / 4;
+      x = (x + key[n % 3]) | 0;
+      y = (y + key[(n + 1) % 3] + n) | 0;
+    }
+  }
+  return [x, y];
+}
+
+/** Bits by which each of the eight rounds rotates. */
+export const threefryRotations: readonly number[] = [13, 15, 26, 6, 17, 29, 16, 24];

@@ -1,0 +1,94 @@
+// Ambient scopes while a graph is traced: train mode, the module being built, pending updates. Tracing is synchronous, so they nest.
+import type { Tensor } from "./tensor.ts";
+
+let train = false;
+const modules: string[] = [];
+const names = new WeakMap<object, string>();
+
+/** Whether layers act as in training (dropout drops, batch norm uses and updates batch statistics). */
+export const isTraining = (): boolean => train;
+
+/** Runs fn with layers in training mode. */
+export const training = <T>(fn: () => T): T => withMode(true, fn);
+
+/** Runs fn with layers in evaluation mode (the mode outside any scope). */
+export const evaluating = <T>(fn: () => T): T => withMode(false, fn);
+
+function withMode<T>(mode: boolean, fn: () => T): T {
+  const before = train;
+  train = mode;
+  try {
+    return fn();
+  } finally {
+    train = before;
+  }
+}
+
+/** Gives a module the name that errors and probes use, e.g. "net.2". */
+export function nameModule(module: object, name: string): void {
+  names.set(module, name);
+}
+
+/** What errors call a module: its class and, once it has one, its name. */
+export function moduleLabel(module: object): string {
+  const name = names.get(module);
+  return name === undefined ? module.constructor.name : `${module.constructor.name} "${name}"`;
+}
+
+/** Runs a module's forward pass: tensors and errors made inside carry its label, and a captured step keeps its output. */
+export function within<T>(module: object, forward: () => T): T {
+  modules.push(moduleLabel(module));
+  try {
+    const output = forward();
+    capturing()?.outputs.push({ module, output });
+    return output;
+  } finally {
+    modules.pop();
+  }
+}
+
+/** The innermost module being built, e.g. `Linear "net.2"`, or "". */
+export const currentModule = (): string => modules[modules.length - 1] ?? "";
+
+/** An update recorded by `leaf.assign(value)`. */
+export interface Update {
+  readonly leaf: Tensor;
+  value: Tensor;
+}
+
+/** What one captured step collects: updates, the outputs of the modules that ran, and how many random draws were made. */
+export interface Step {
+  readonly updates: Map<Tensor, Update>;
+  readonly outputs: { readonly module: object; readonly output: unknown }[];
+  key: Tensor | undefined;
+  draws: number;
+}
+
+const newStep = (): Step => ({ updates: new Map(), outputs: [], key: undefined, draws: 0 });
+const steps: Step[] = [];
+let eager = newStep();
+
+/** The step being captured, or undefined outside of one. */
+export const capturing = (): Step | undefined => steps[steps.length - 1];
+
+export function recordUpdate(leaf: Tensor, value: Tensor): void {
+  (capturing() ?? eager).updates.set(leaf, { leaf, value });
+}
+
+/** Takes the updates recorded outside any step; they are carried out with the next realization. */
+export function takeEagerUpdates(): Update[] {
+  const updates = [...eager.updates.values()];
+  eager = newStep();
+  return updates;
+}
+
+/** Runs fn while collecting its updates and random draws. */
+export function captureStep<T>(fn: () => T): { result: T; step: Step } {
+  const step = newStep();
+  steps.push(step);
+  try {
+    return { result: fn(), step };
+  } finally {
+    steps.pop();
+  }
+}

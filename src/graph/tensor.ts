@@ -1,0 +1,487 @@
+// The Tensor: an immutable, lazy node of the graph (operation, inputs, shape, dtype), and the methods that users chain.
+import { allocate, type Data, type DType, dtypeOf, isFloat, promote } from "./dtype.ts";
+import { fold } from "./fold.ts";
+import { type Args, type Computed, type ConvArgs, type Leaf, type Meta, type Op, rules } from "./primitives.ts";
+import { currentModule, recordUpdate } from "./scope.ts";
+import { axesOf, axisOf, broadcastShapes, checkShape, fail, resolveShape, type Shape, sameShape, show, sizeOf } from "./shape.ts";
+import { Storage } from "./storage.ts";
+
+/** A tensor, or a number that takes the other operand's dtype. */
+export type Operand = Tensor | number;
+export type Axes = number | readonly number[];
+/** Nested arrays of numbers, as in `tensor([[1, 2], [3, 4]])`. */
+export type Nested = number | readonly Nested[];
+
+let count = 0;
+
+export class Tensor {
+  readonly id: number = count++;
+  /** The operation; a computed tensor turns into a `buffer` once its value has been realized. */
+  op: Op;
+  inputs: readonly Tensor[];
+  args: Args[Op];
+  readonly shape: Shape;
+  readonly dtype: DType;
+  /** The module that made it, e.g. `Linear "net.2"`, or "". */
+  readonly module: string = currentModule();
+
+  constructor(op: Op, inputs: readonly Tensor[], args: Args[Op], shape: Shape, dtype: DType) {
+    this.op = op;
+    this.inputs = inputs;
+    this.args = args;
+    this.shape = shape;
+    this.dtype = dtype;
+  }
+
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  // Reading -----------------------------------------------------------------------------------------------------------
+
+  /** Computes the tensor and copies its elements to the host, in row-major order. */
+  async data(): Promise<Data> {
+    const { read } = await import("../run/realize.ts");
+    return read(this);
+  }
+
+  /** The value of a tensor with one element. */
+  async item(): Promise<number> {
+    if (this.size !== 1) fail("item", `needs one element, the tensor is ${show(this.shape)}`);
+    return (await this.data())[0];
+  }
+
+  /** The elements as nested arrays (bool as 0 and 1). */
+  async array(): Promise<Nested> {
+    const data = await this.data();
+    const nest = (axis: number, at: number): Nested => {
+      if (axis === this.rank) return data[at];
+      const step = sizeOf(this.shape.slice(axis + 1));
+      return Array.from({ length: this.shape[axis] }, (_, i) => nest(axis + 1, at + i * step));
+    };
+    return nest(0, 0);
+  }
+
+  toString(): string {
+    return `Tensor(${this.op}, ${this.dtype} ${show(this.shape)})`;
+  }
+
+  // Leaves ------------------------------------------------------------------------------------------------------------
+
+  /** Records that this leaf takes the value when the step being traced ends; all reads in the step see the old one. */
+  assign(value: Operand): void {
+    const { role } = this.leaf("assign");
+    if (role !== "param" && role !== "state") fail("assign", `needs a param or a state, got ${role === "data" ? "plain data" : role}`);
+    const v = lift(value, this);
+    if (!sameShape(v.shape, this.shape)) fail("assign", `shapes differ, ${show(this.shape)} ← ${show(v.shape)}`);
+    recordUpdate(this, v.cast(this.dtype));
+  }
+
+  leaf(op: string): Leaf {
+    return this.op === "buffer" ? (this.args as Leaf) : fail(op, `needs a leaf, got the result of ${this.op}`);
+  }
+
+  // Arithmetic --------------------------------------------------------------------------------------------------------
+
+  neg(): Tensor {
+    return make("neg", [this], {});
+  }
+  add(other: Operand): Tensor {
+    return binary("add", this, other);
+  }
+  sub(other: Operand): Tensor {
+    return typeof other === "number" ? this.add(-other) : this.add(other.dtype === "bool" ? other.cast("i32").neg() : other.neg());
+  }
+  mul(other: Operand): Tensor {
+    return binary("mul", this, other);
+  }
+  /** True division; integers are divided as f32. */
+  div(other: Operand): Tensor {
+    const by = typeof other === "number" ? lift(other, this.float()) : other.float();
+    return this.float().mul(by.recip());
+  }
+  /** Larger of the two; NaN where either is. At a tie the gradient goes to this tensor. */
+  maximum(other: Operand): Tensor {
+    return binary("max", this, other);
+  }
+  minimum(other: Operand): Tensor {
+    return this.neg().maximum(lift(other, this).neg()).neg();
+  }
+  /** x − y·⌊x / y⌋: the remainder with the sign of the divisor. */
+  mod(other: Operand): Tensor {
+    return binary("mod", this, other);
+  }
+  recip(): Tensor {
+    return make("recip", [this.float()], {});
+  }
+  exp(): Tensor {
+    return make("exp", [this.float()], {});
+  }
+  log(): Tensor {
+    return make("log", [this.float()], {});
+  }
+  expm1(): Tensor {
+    return make("expm1", [this.float()], {});
+  }
+  log1p(): Tensor {
+    return make("log1p", [this.float()], {});
+  }
+  sin(): Tensor {
+    return make("sin", [this.float()], {});
+  }
+  cos(): Tensor {
+    return make("cos", [this.float()], {});
+  }
+  tanh(): Tensor {
+    return make("tanh", [this.float()], {});
+  }
+  sigmoid(): Tensor {
+    return make("sigmoid", [this.float()], {});
+  }
+  erf(): Tensor {
+    return make("erf", [this.float()], {});
+  }
+  sqrt(): Tensor {
+    return make("sqrt", [this.float()], {});
+  }
+  square(): Tensor {
+    return this.mul(this);
+  }
+  floor(): Tensor {
+    return isFloat(this.dtype) ? make("floor", [this], {}) : this;
+  }
+  /** −1, 0 or 1; its gradient is zero. */
+  sign(): Tensor {
+    return where(this.lt(0), this.full(-1), where(this.gt(0), this.full(1), this.mul(0)));
+  }
+  abs(): Tensor {
+    return where(this.lt(0), this.neg(), where(this.gt(0), this, this.mul(0)));
+  }
+  /** max(x, 0), with gradient 0 at 0. */
+  relu(): Tensor {
+    return this.full(0).maximum(this);
+  }
+  /** xʸ: repeated products for whole y up to 16 in magnitude, else exp(y · log x) with x ≥ 0. */
+  pow(exponent: Operand): Tensor {
+    if (typeof exponent !== "number" || !Number.isInteger(exponent) || Math.abs(exponent) > 16) {
+      if (exponent === 0.5) return this.sqrt();
+      return this.float().log().mul(exponent).exp();
+    }
+    if (exponent < 0) return this.pow(-exponent).recip();
+    if (exponent === 0) return this.full(1);
+    const half = this.pow(exponent >> 1);
+    return exponent === 1 ? this : exponent % 2 === 0 ? half.mul(half) : half.mul(half).mul(this);
+  }
+
+  // Comparison and bits -----------------------------------------------------------------------------------------------
+
+  lt(other: Operand): Tensor {
+    return binary("lt", this, other);
+  }
+  gt(other: Operand): Tensor {
+    return binary("lt", lift(other, this), this);
+  }
+  le(other: Operand): Tensor {
+    return this.lt(other).or(this.eq(other));
+  }
+  ge(other: Operand): Tensor {
+    return this.gt(other).or(this.eq(other));
+  }
+  eq(other: Operand): Tensor {
+    return binary("eq", this, other);
+  }
+  ne(other: Operand): Tensor {
+    return this.eq(other).not();
+  }
+  not(): Tensor {
+    return this.dtype === "bool" ? this.xor(1) : this.xor(-1);
+  }
+  and(other: Operand): Tensor {
+    return binary("and", this, other);
+  }
+  or(other: Operand): Tensor {
+    return binary("or", this, other);
+  }
+  xor(other: Operand): Tensor {
+    return binary("xor", this, other);
+  }
+  /** i32 bits moved left by a positive count; a negative count moves them right and fills with zeros. */
+  shift(by: number): Tensor {
+    return make("shift", [this], { by });
+  }
+  cast(dtype: DType): Tensor {
+    return make("cast", [this], { dtype });
+  }
+  /** The tensor itself if it is a float one, else cast to f32. */
+  float(): Tensor {
+    return isFloat(this.dtype) ? this : this.cast("f32");
+  }
+  /** A constant of this tensor's shape and dtype. */
+  full(value: number): Tensor {
+    return full(this.shape, value, this.dtype);
+  }
+  /** The value as a constant: no gradient flows through it. */
+  detach(): Tensor {
+    return new Tensor("reshape", [this], { shape: this.shape, detached: true }, this.shape, this.dtype);
+  }
+
+  // Reductions --------------------------------------------------------------------------------------------------------
+
+  sum(axes?: Axes, { keepDims = false }: { keepDims?: boolean } = {}): Tensor {
+    return reduce("sum", this.dtype === "bool" ? this.cast("i32") : this, axes, keepDims);
+  }
+  mean(axes?: Axes, { keepDims = false }: { keepDims?: boolean } = {}): Tensor {
+    const total = this.float().sum(axes, { keepDims });
+    return total.div(this.size / total.size);
+  }
+  max(axes?: Axes, { keepDims = false }: { keepDims?: boolean } = {}): Tensor {
+    return reduce("maxReduce", this, axes, keepDims);
+  }
+  min(axes?: Axes, { keepDims = false }: { keepDims?: boolean } = {}): Tensor {
+    return this.neg().max(axes, { keepDims }).neg();
+  }
+  /** Population variance (divided by n, as batch norm does), from centred values so that a large mean costs no accuracy. */
+  variance(axes?: Axes, { keepDims = false }: { keepDims?: boolean } = {}): Tensor {
+    return this.sub(this.mean(axes, { keepDims: true })).square().mean(axes, { keepDims });
+  }
+  /** Index of the largest element along an axis, the first at ties, as i32. */
+  argmax(axis = -1): Tensor {
+    const a = axisOf("argmax", axis, this.rank);
+    const n = this.shape[a];
+    const fromEnd = iota(this.shape, a).neg().add(n); // n − i, so that the first index is the largest
+    const hit = this.eq(this.max(a, { keepDims: true }));
+    return where(hit, fromEnd, fromEnd.full(0)).max(a).neg().add(n);
+  }
+
+  // Views -------------------------------------------------------------------------------------------------------------
+
+  /** The same elements in another shape; one size may be −1. */
+  reshape(...shape: (number | Shape)[]): Tensor {
+    return make("reshape", [this], { shape: resolveShape("reshape", this.shape, shape.flat()) });
+  }
+  permute(...order: (number | readonly number[])[]): Tensor {
+    return make("permute", [this], { order: order.flat().map((a) => axisOf("permute", a, this.rank)) });
+  }
+  /** Swaps two axes, by default the last two. */
+  transpose(a = -2, b = -1): Tensor {
+    const order = Array.from({ length: this.rank }, (_, i) => i);
+    const [i, j] = [axisOf("transpose", a, this.rank), axisOf("transpose", b, this.rank)];
+    [order[i], order[j]] = [order[j], order[i]];
+    return this.permute(order);
+  }
+  /** Broadcasts to a shape: missing leading axes and axes of size 1 repeat. */
+  expand(...shape: (number | Shape)[]): Tensor {
+    const to = shape.flat();
+    const lead = new Array<number>(Math.max(0, to.length - this.rank)).fill(1);
+    return make("expand", [lead.length > 0 ? this.reshape(...lead, ...this.shape) : this], { shape: to });
+  }
+  unsqueeze(axis: number): Tensor {
+    const a = axisOf("unsqueeze", axis, this.rank + 1);
+    return this.reshape(...this.shape.slice(0, a), 1, ...this.shape.slice(a));
+  }
+  squeeze(axis: number): Tensor {
+    const a = axisOf("squeeze", axis, this.rank);
+    if (this.shape[a] !== 1) fail("squeeze", `axis ${axis} of ${show(this.shape)} has size ${this.shape[a]}, not 1`);
+    return this.reshape(...this.shape.slice(0, a), ...this.shape.slice(a + 1));
+  }
+  /** Surrounds each axis with a value: widths [before, after] per axis. */
+  pad(widths: readonly (readonly [number, number])[], value = 0): Tensor {
+    return make("pad", [this], { before: widths.map((w) => w[0]), after: widths.map((w) => w[1]), value });
+  }
+  /** Elements start, start + step, … before stop along one axis; negative positions count from the end. */
+  slice(axis: number, start: number, stop: number = Number.POSITIVE_INFINITY, step = 1): Tensor {
+    const a = axisOf("slice", axis, this.rank);
+    const n = this.shape[a];
+    const place = (p: number): number => Math.max(0, Math.min(n, p < 0 ? p + n : p));
+    const [from, to] = [place(start), place(stop)];
+    const pick = (value: number, rest: readonly number[]): number[] => rest.map((r, i) => (i === a ? value : r));
+    const zeros = this.shape.map(() => 0);
+    return make("slice", [this], {
+      start: pick(from, zeros),
+      stop: pick(Math.max(from, to), this.shape),
+      step: pick(step, zeros.map(() => 1)),
+    });
+  }
+  /** Element i along an axis, which vanishes. */
+  at(index: number, axis = 0): Tensor {
+    const a = axisOf("at", axis, this.rank);
+    const i = index < 0 ? index + this.shape[a] : index;
+    if (!Number.isInteger(i) || i < 0 || i >= this.shape[a]) fail("at", `index ${index} is outside axis ${axis} of ${show(this.shape)}`);
+    return this.slice(a, i, i + 1).squeeze(a);
+  }
+  flip(axes?: Axes): Tensor {
+    return make("flip", [this], { axes: axesOf("flip", axes, this.rank) });
+  }
+
+  // Contractions and indexing -------------------------------------------------------------------------------------------
+
+  /** Matrix product over the last two axes; leading axes broadcast, a vector stands for a matrix of one row or column. */
+  matmul(other: Tensor): Tensor {
+    if (this.rank === 0 || other.rank === 0) fail("matmul", `needs matrices or vectors, got ${show(this.shape)} · ${show(other.shape)}`);
+    if (this.rank === 1) return this.unsqueeze(0).matmul(other).squeeze(-2);
+    if (other.rank === 1) return this.matmul(other.unsqueeze(1)).squeeze(-1);
+    const dtype = promote(this.float().dtype, other.float().dtype);
+    const [a, b] = [this.cast(dtype), other.cast(dtype)];
+    if (b.rank === 2 && a.rank > 2) {
+      // one large product instead of a batch of small ones
+      const [k] = a.shape.slice(-1);
+      if (k !== b.shape[0]) make("matmul", [a.reshape(-1, k), b], {});
+      return make("matmul", [a.reshape(sizeOf(a.shape.slice(0, -1)), k), b], {}).reshape(...a.shape.slice(0, -1), b.shape[1]);
+    }
+    const lead = broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2));
+    return make("matmul", [a.expand(...lead, ...a.shape.slice(-2)), b.expand(...lead, ...b.shape.slice(-2))], {});
+  }
+  /** Cross-correlation: this [N, C, …] with weights [O, C / groups, …] → [N, O, …]; geometry per spatial axis or one number for all. */
+  conv(weight: Tensor, { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvOptions = {}): Tensor {
+    const each = <T>(value: T | readonly T[]): T[] =>
+      Array.isArray(value) ? [...value] : new Array<T>(Math.max(0, this.rank - 2)).fill(value as T);
+    const args: ConvArgs = {
+      stride: each(stride),
+      padding: each(padding).map((p) => [p, p] as const),
+      inputDilation: each(1),
+      dilation: each(dilation),
+      groups,
+    };
+    return make("conv", [this, weight], args);
+  }
+  /** Rows of this table: indices i32 [...] → [..., ...row]. Indices are clamped to the table. */
+  gather(indices: Tensor): Tensor {
+    return make("gather", [this, indices], {});
+  }
+}
+
+export interface ConvOptions {
+  stride?: number | readonly number[];
+  padding?: number | readonly number[];
+  dilation?: number | readonly number[];
+  groups?: number;
+}
+
+/** Makes a node of the graph: checks it by the primitive's rule and folds what is trivial. */
+export function make<O extends Computed>(op: O, inputs: readonly Tensor[], args: Args[O]): Tensor {
+  const rule = rules[op] as unknown as (inputs: readonly Meta[], args: Args[O], op: O) => Meta;
+  const { shape, dtype } = rule(inputs, args, op);
+  return fold(op, inputs, args, shape, dtype) ?? new Tensor(op, inputs, args, shape, dtype);
+}
+
+function lift(value: Operand, like: Tensor): Tensor {
+  if (typeof value !== "number") return value;
+  const dtype = like.dtype === "i32" && !Number.isInteger(value) ? "f32" : like.dtype;
+  return full(like.shape, value, dtype);
+}
+
+function binary(op: Computed, left: Tensor, right: Operand): Tensor {
+  const other = lift(right, left);
+  const logical = op === "and" || op === "or" || op === "xor" || op === "eq";
+  const dtype = promote(promote(left.dtype, other.dtype), logical ? "bool" : op === "lt" ? "bool" : "i32");
+  const shape = sameShape(left.shape, other.shape) ? left.shape : broadcastShapes(op, left.shape, other.shape);
+  return make(op, [left.cast(dtype).expand(...shape), other.cast(dtype).expand(...shape)], {});
+}
+
+function reduce(op: "sum" | "maxReduce", x: Tensor, axes: Axes | undefined, keepDims: boolean): Tensor {
+  const list = axesOf(op === "sum" ? "sum" : "max", axes, x.rank);
+  const y = make(op, [x], { axes: list });
+  return keepDims ? y.reshape(x.shape.map((d, i) => (list.includes(i) ? 1 : d))) : y;
+}
+
+// Making tensors --------------------------------------------------------------------------------------------------------
+
+/** A tensor of the given host data; nested arrays give its shape, whole JavaScript numbers are f32 unless dtype says otherwise. */
+export function tensor(data: Data | Nested, shape?: Shape, { dtype }: { dtype?: DType } = {}): Tensor {
+  return leafOf("data", data, shape, dtype);
+}
+
+/** A trainable leaf with the value's elements. */
+export const param = (value: Tensor | Data | Nested, shape?: Shape): Tensor => moduleLeaf("param", value, shape);
+
+/** A leaf that steps may update but training does not: running statistics, counters. */
+export const state = (value: Tensor | Data | Nested, shape?: Shape): Tensor => moduleLeaf("state", value, shape);
+
+function moduleLeaf(role: "param" | "state", value: Tensor | Data | Nested, shape?: Shape): Tensor {
+  if (!(value instanceof Tensor)) return leafOf(role, value, shape, undefined);
+  const host = value.op === "buffer" ? value.leaf(role).storage.host : undefined;
+  if (host !== undefined) return leafOf(role, host.slice(), value.shape, value.dtype);
+  if (value.op !== "const") fail(role, "needs host data or a constant (await the value's data() first)");
+  const data = allocate(value.dtype, value.size).fill((value.args as Args["const"]).value);
+  return leafOf(role, data, value.shape, value.dtype);
+}
+
+/** A leaf whose values the host supplies anew for each run: learning rates, step numbers, random keys. */
+export function live(read: () => number | readonly number[], shape: Shape = [], dtype: DType = "f32"): Tensor {
+  return new Tensor("buffer", [], { role: "live", storage: new Storage(dtype, sizeOf(shape)), read }, shape, dtype);
+}
+
+function leafOf(role: Leaf["role"], data: Data | Nested, shape: Shape | undefined, dtype: DType | undefined): Tensor {
+  const typed = ArrayBuffer.isView(data);
+  const sizes = shape ?? (typed ? [data.length] : nestedShape(data as Nested));
+  checkShape("tensor", sizes);
+  const flat = typed ? data : flatten(data as Nested);
+  if (flat.length !== sizeOf(sizes)) fail("tensor", `${flat.length} elements do not fill ${show(sizes)} (${sizeOf(sizes)})`);
+  const type = dtype ?? (typed ? dtypeOf(data as Data) : "f32");
+  let host: Data;
+  if (typed && dtypeOf(data as Data) === type) host = data as Data;
+  else {
+    host = allocate(type, flat.length);
+    for (let i = 0; i < flat.length; i++) host[i] = type === "bool" ? Number(flat[i] !== 0) : flat[i];
+  }
+  return new Tensor("buffer", [], { role, storage: new Storage(type, flat.length, host) }, [...sizes], type);
+}
+
+const flatten = (data: Nested): number[] => (typeof data === "number" ? [data] : data.flatMap(flatten));
+
+function nestedShape(data: Nested): number[] {
+  if (typeof data === "number") return [];
+  const inner = data.map(nestedShape);
+  const first = inner[0] ?? [];
+  for (const s of inner) if (!sameShape(s, first)) fail("tensor", `rows differ in shape, ${show(first)} and ${show(s)}`);
+  return [data.length, ...first];
+}
+
+/** A constant: every element is the value. */
+export function full(shape: Shape, value: number, dtype: DType = "f32"): Tensor {
+  checkShape("full", shape);
+  return new Tensor("const", [], { value: dtype === "f32" ? Math.fround(value) : dtype === "bool" ? Number(value !== 0) : value }, shape, dtype);
+}
+export const zeros = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 0, dtype);
+export const ones = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 1, dtype);
+
+/** i32 of a shape whose elements are their position along one axis. */
+export function iota(shape: Shape, axis: number): Tensor {
+  return new Tensor("iota", [], { axis: axisOf("iota", axis, shape.length) }, shape, "i32");
+}
+
+/** 0, 1, …, n − 1 as i32. */
+export const arange = (n: number): Tensor => iota([n], 0);
+
+/** condition ? a : b, element by element; all three broadcast. */
+export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
+  const like = typeof a !== "number" ? a : typeof b !== "number" ? b : full([], 0, "f32");
+  const [x, y] = [lift(a, like), lift(b, like)];
+  const dtype = promote(x.dtype, y.dtype);
+  const shape = broadcastShapes("where", condition.shape, broadcastShapes("where", x.shape, y.shape));
+  return make("where", [condition.expand(...shape), x.cast(dtype).expand(...shape), y.cast(dtype).expand(...shape)], {});
+}
+
+/** Joins tensors along an existing axis. */
+export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
+  if (tensors.length === 0) fail("concat", "needs at least one tensor");
+  const a = axisOf("concat", axis, tensors[0].rank);
+  const total = tensors.reduce((n, t) => n + t.shape[a], 0);
+  let before = 0;
+  const parts = tensors.map((t) => {
+    const fits = t.rank === tensors[0].rank && t.shape.every((d, i) => i === a || d === tensors[0].shape[i]);
+    if (!fits) fail("concat", `shapes differ off axis ${axis}, ${show(tensors[0].shape)} and ${show(t.shape)}`);
+    const part = t.pad(t.shape.map((d, i) => (i === a ? [before, total - before - d] : [0, 0]) as [number, number]));
+    before += t.shape[a];
+    return part;
+  });
+  return parts.reduce((sum, part) => (sum.dtype === "bool" && part.dtype === "bool" ? sum.or(part) : sum.add(part)));
+}
+
+/** Joins tensors of one shape along a new axis. */
+export const stack = (tensors: readonly Tensor[], axis = 0): Tensor => concat(tensors.map((t) => t.unsqueeze(axis)), axis);

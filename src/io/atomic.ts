@@ -1,0 +1,73 @@
+// Files that are there whole or not at all: written beside the target, synced, renamed over it, the folder synced.
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+export type FileContent = string | Uint8Array | readonly Uint8Array[];
+
+/**
+ * Replaces `path` by `content` so that, whatever happens on the way, it holds the old file or the whole new one.
+ * On a failure the temporary file is removed and one line says what happened.
+ */
+export async function writeAtomic(path: string, content: FileContent): Promise<void> {
+  const temporary = temporaryBeside(path);
+  try {
+    await writeSynced(temporary, content);
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {}); // the first error is the one to tell
+    throw writeFailure(path, error);
+  }
+}
+
+/** A name in the folder of `path` that no listing takes for a file of its own: ".model.safetensors-1f3a9c02.tmp". */
+export const temporaryBeside = (path: string): string =>
+  join(dirname(path), `.${basename(path)}-${crypto.randomUUID().slice(0, 8)}.tmp`);
+
+export const isTemporary = (name: string): boolean => name.startsWith(".") && name.endsWith(".tmp");
+
+/** Writes a new file and waits until the disk has it. Throws the system's error; the file must not be there yet. */
+export async function writeSynced(path: string, content: FileContent): Promise<void> {
+  const handle = await open(path, "wx");
+  try {
+    for (const chunk of chunksOf(content)) await writeAll(handle, chunk);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Waits until the disk has the folder's list of names; a rename is lost in a power cut until then. */
+export async function syncFolder(path: string): Promise<void> {
+  if (process.platform === "win32") return; // Windows opens no folders, and its renames are journalled
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** One line for a write that failed, the system's error as its cause. */
+export function writeFailure(path: string, cause: unknown): Error {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const what =
+    code === "ENOSPC" || code === "EDQUOT"
+      ? `disk is full while writing ${path}`
+      : `cannot write ${path} (${message ?? String(cause)})`;
+  return new Error(`${what}; nothing that was there is lost`, { cause });
+}
+
+export const chunksOf = (content: FileContent): readonly Uint8Array[] => {
+  if (typeof content === "string") return [new TextEncoder().encode(content)];
+  return content instanceof Uint8Array ? [content] : content;
+};
+
+/** A write may take fewer bytes than it was given, so it is repeated until all are taken. */
+async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.length - done, 1 << 30));
+    if (bytesWritten === 0) throw new Error("the disk took no bytes");
+    done += bytesWritten;
+  }
+}

@@ -1,0 +1,13 @@
+// hebb/io: files of tensors.
+export { FormatError } from "../graph/format-error.ts";
+export { parseNpy, readNpy, serializeNpy, writeNpy } from "./npy.ts";
+export { type RawDType, type RawTensor, type TypedArray, toFloat32 } from "./raw-tensor.ts";
+export {
+  type NamedTensors,
+  parseSafetensors,
+  readSafetensors,
+  type Safetensors,
+  type SafetensorsOptions,
+  serializeSafetensors,
+  writeSafetensors,
+} from "./safetensors.ts";

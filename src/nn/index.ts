@@ -1,0 +1,24 @@
+// The nn room: layers, activations, losses, starting values, and the names and values of a model's tensors.
+export { Conv2d, type Conv2dOptions } from "./conv.ts";
+export { Dropout } from "./dropout.ts";
+export { Embedding } from "./embedding.ts";
+export { Flatten } from "./flatten.ts";
+export { identity, logSoftmax, relu, sigmoid, softmax, tanh } from "./functional.ts";
+export * as init from "./init.ts";
+export { Linear } from "./linear.ts";
+export { binaryCrossEntropy, crossEntropy, mse } from "./loss.ts";
+export {
+  type HostTensor,
+  type Layer,
+  type LoadableTensor,
+  load,
+  namedParameters,
+  namedTensors,
+  nameModules,
+  type Pair,
+  parameters,
+  stateDict,
+} from "./module.ts";
+export { BatchNorm2d, type BatchNormOptions } from "./norm.ts";
+export { AvgPool2d, MaxPool2d, type PoolOptions } from "./pool.ts";
+export { type Part, Sequential } from "./sequential.ts";

@@ -1,0 +1,142 @@
+// What every module shares: its leaves found by walking own properties, their names, saving and loading them.
+import { nameModule, Tensor } from "../graph/index.ts";
+import { allocate, type Data, type DType, fail, type Leaf, sameShape, show } from "../graph/internal.ts";
+import { overwrite } from "../run/memory.ts";
+import { read, realize } from "../run/realize.ts";
+
+/** Anything with a forward pass from one tensor to one tensor. */
+export interface Layer {
+  forward(x: Tensor): Tensor;
+}
+
+/** A tensor's elements on the host, as `stateDict` returns them. */
+export interface HostTensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly data: Data;
+}
+
+/** What `load` takes: the host tensors of `stateDict` or of a file reader. */
+export interface LoadableTensor {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly data: ArrayLike<number> | ArrayLike<bigint>;
+}
+
+/**
+ * The objects and tensors below a root (module, array, plain object or Map), each once, with their paths, in the order of
+ * their properties. Only own enumerable properties count: a tensor in a #private field stays unseen.
+ */
+export function* walk(root: object): Generator<[path: string, object: object]> {
+  const seen = new Set<object>();
+  function* visit(path: string, value: unknown): Generator<[string, object]> {
+    if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || seen.has(value)) return;
+    seen.add(value);
+    yield [path, value];
+    if (value instanceof Tensor) return;
+    const entries = value instanceof Map ? value.entries() : Object.entries(value);
+    for (const [key, child] of entries) yield* visit(path === "" ? String(key) : `${path}.${key}`, child);
+  }
+  yield* visit("", root);
+}
+
+const roleOf = (t: Tensor): Leaf["role"] | undefined => (t.op === "buffer" ? (t.args as Leaf).role : undefined);
+
+/** The parameters and states of a model by name, e.g. "conv1.weight"; one that is shared has its first name. */
+export function namedTensors(model: object): Map<string, Tensor> {
+  const found = new Map<string, Tensor>();
+  for (const [path, t] of walk(model)) {
+    if (t instanceof Tensor && (roleOf(t) === "param" || roleOf(t) === "state")) found.set(path, t);
+  }
+  return found;
+}
+
+/** The trainable tensors of a model by name, each once. */
+export function namedParameters(model: object): Map<string, Tensor> {
+  return new Map([...namedTensors(model)].filter(([, t]) => roleOf(t) === "param"));
+}
+
+/** The trainable tensors of a model, each once. */
+export const parameters = (model: object): Tensor[] => [...namedParameters(model).values()];
+
+/** Gives the modules of a model the names that errors and probes use: their paths, e.g. `Linear "net.2"`. */
+export function nameModules(model: object): void {
+  for (const [path, module] of walk(model)) if (path !== "" && !(module instanceof Tensor)) nameModule(module, path);
+}
+
+/** Copies of all parameters and states by name, ready to be saved. */
+export async function stateDict(model: object): Promise<Map<string, HostTensor>> {
+  const result = new Map<string, HostTensor>();
+  for (const [name, t] of namedTensors(model)) {
+    result.set(name, { dtype: t.dtype, shape: t.shape, data: await read(t) });
+  }
+  return result;
+}
+
+/** A counter that PyTorch's batch norm saves and only its `momentum=None` reads. */
+const isCounter = (name: string): boolean => /(^|\.)num_batches_tracked$/.test(name);
+
+/**
+ * Gives parameters and states the values of the same name, converted to their dtype. `strict` also refuses entries that
+ * the model lacks and values that the dictionary lacks (PyTorch's `num_batches_tracked` may always be there).
+ * Throws one line that names every entry that does not fit, and then nothing has changed.
+ */
+export async function load(
+  model: object,
+  dict: ReadonlyMap<string, LoadableTensor>,
+  { strict = true }: { strict?: boolean } = {},
+): Promise<void> {
+  const tensors = namedTensors(model);
+  const problems: string[] = [];
+  const found = new Map<Tensor, Data>();
+  for (const [name, t] of tensors) {
+    const entry = dict.get(name);
+    if (entry === undefined) {
+      if (strict) problems.push(`"${name}" ${show(t.shape)} is missing`);
+      continue;
+    }
+    const data = sameShape(entry.shape, t.shape)
+      ? convert(entry, t)
+      : `has shape ${show(entry.shape)}, the model needs ${show(t.shape)}`;
+    if (typeof data === "string") problems.push(`"${name}" ${data}`);
+    else found.set(t, data);
+  }
+  if (strict) {
+    for (const name of dict.keys()) {
+      if (!tensors.has(name) && !isCounter(name)) problems.push(`"${name}" is not in the model`);
+    }
+  }
+  if (problems.length > 0) throw new Error(`load: ${problems.join("; ")}`);
+  await realize(); // updates still pending would land on the loaded values
+  for (const [t, data] of found) overwrite(t.leaf("load").storage, data);
+}
+
+/** A copy of the entry's elements in the tensor's dtype, or the sentence that says why there is none. */
+function convert({ dtype, data }: LoadableTensor, t: Tensor): Data | string {
+  if (!["f32", "f64", "i32", "bool", "i64"].includes(dtype)) {
+    return `is ${dtype}, which has no conversion to ${t.dtype} (widen it to f32 first)`;
+  }
+  if (data.length !== t.size) return `has ${data.length} elements, its shape ${show(t.shape)} takes ${t.size}`;
+  const copy = allocate(t.dtype, t.size);
+  for (let i = 0; i < copy.length; i++) copy[i] = Number(data[i]);
+  return copy;
+}
+
+/** Throws where a size that a layer is built from is not a whole number ≥ least. */
+export function checkSizes(layer: string, sizes: Readonly<Record<string, number>>, least = 1): void {
+  for (const [name, value] of Object.entries(sizes)) {
+    if (!Number.isInteger(value) || value < least)
+      fail(layer, `${name} must be a whole number ≥ ${least}, got ${value}`);
+  }
+}
+
+/** A size per spatial axis of an image, [height, width], or one for both. */
+export type Pair = number | readonly [height: number, width: number];
+
+/** Both sizes of a pair, checked. */
+export function pairOf(layer: string, name: string, value: Pair, least = 1): readonly [number, number] {
+  const [height, width] = typeof value === "number" ? [value, value] : value;
+  checkSizes(layer, { [name]: height }, least);
+  checkSizes(layer, { [name]: width }, least);
+  return [height, width];
+}

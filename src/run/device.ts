@@ -1,0 +1,39 @@
+// The current device: which backend realizes tensors and runs steps.
+import type { Backend } from "../backend/backend.ts";
+import { JsBackend } from "../backend/js/index.ts";
+import { WasmBackend } from "../backend/wasm/index.ts";
+
+export type DeviceName = "js" | "wasm";
+
+/** Names that `device()` accepts; `auto` is the fastest that works here. */
+export const deviceNames: readonly (DeviceName | "auto")[] = ["auto", "wasm", "js"];
+
+const made = new Map<string, Backend>();
+let current: Backend | undefined;
+
+/**
+ * Chooses where tensors are computed from now on, with how many threads, and returns the device's name.
+ * Values that live on another device are moved when they are next used.
+ */
+export function device(name?: DeviceName | "auto", { threads }: { threads?: number } = {}): string {
+  if (name !== undefined) {
+    if (!deviceNames.includes(name)) throw new Error(`device: "${name}" is not one of ${deviceNames.join(", ")}`);
+    const kind = name === "auto" ? "wasm" : name;
+    const key = `${kind} ${threads ?? ""}`;
+    let backend = made.get(key);
+    if (backend === undefined) {
+      backend = kind === "js" ? new JsBackend() : new WasmBackend({ threads });
+      made.set(key, backend);
+    }
+    current = backend;
+  }
+  return currentBackend().name;
+}
+
+export function currentBackend(): Backend {
+  if (current === undefined) {
+    const wanted = globalThis.process?.env?.HEBB_DEVICE;
+    device((wanted as DeviceName | undefined) ?? "auto");
+  }
+  return current!;
+}

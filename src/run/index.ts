@@ -1,0 +1,4 @@
+// The run room: devices, realizing lazy values, compiled steps.
+export { compile, type Tree } from "./capture.ts";
+export { type DeviceName, device, deviceNames } from "./device.ts";
+export { realize } from "./realize.ts";

@@ -1,0 +1,295 @@
+// One call of Trainer.fit: where it stands, its loop, what it saves and what it reports.
+import type { Batch } from "../data/dataset.ts";
+import { type RandomState, randomState, restoreRandom } from "../graph/index.ts";
+import { load, stateDict } from "../nn/index.ts";
+import { type BatchSource, batchSize, breather, type Evaluation } from "./evaluate.ts";
+import type { MetricsEvent } from "./log.ts";
+import { Progress, type ProgressUpdate } from "./progress.ts";
+import type { RunFolder } from "./run-folder.ts";
+import { type FitOptions, type FitResult, type Reason, type Reporter, type Trainer, TrainingError } from "./trainer.ts";
+
+/** Where a run stands between two steps: with parameters, slots and random state, all that its future depends on. */
+interface Place {
+  /** Epochs done. */
+  epoch: number;
+  /** Batches done of the next one. */
+  batch: number;
+  step: number;
+  samples: number;
+  /** Of the begun epoch: samples, and the loss and metrics summed over them. */
+  seen: number;
+  sums: Record<string, number>;
+  best?: { epoch: number; loss: number };
+  /** Epochs since the best one. */
+  stale: number;
+  /** Means of the last whole epoch. */
+  figures: Record<string, number>;
+}
+
+/** A Place in a checkpoint's state.json; sums as text, which unlike JSON's numbers has NaN and Infinity. */
+interface SavedPlace extends Omit<Place, "sums" | "figures"> {
+  sums: Record<string, string>;
+  figures: Record<string, string>;
+  random: RandomState;
+  optimizerSteps: number;
+}
+
+const mapValues = <A, B>(record: Readonly<Record<string, A>>, fn: (value: A) => B): Record<string, B> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, fn(value)]));
+
+const silent: Reporter = { update() {}, epoch() {}, print() {}, stop() {} };
+
+export class Fit {
+  readonly #trainer: Trainer;
+  readonly #data: BatchSource;
+  readonly #options: FitOptions;
+  readonly #reporter: Reporter;
+  readonly #folder: RunFolder | undefined;
+  readonly #started: number = performance.now();
+  #startSamples = 0;
+  #at: Place = { epoch: 0, batch: 0, step: 0, samples: 0, seen: 0, sums: {}, stale: 0, figures: {} };
+  #validating = 0; // seconds
+  #savedAt: string | undefined;
+  #validated: { step: number; evaluation: Evaluation } | undefined;
+
+  private constructor(trainer: Trainer, data: BatchSource, options: FitOptions, folder: RunFolder | undefined) {
+    this.#trainer = trainer;
+    this.#data = data;
+    this.#options = options;
+    this.#folder = folder;
+    const inNode = globalThis.process?.versions?.node !== undefined;
+    this.#reporter = options.progress || (options.progress === false || !inNode ? silent : new Progress());
+  }
+
+  /** Makes or continues the run folder, if there is to be one; the only part that needs Node. */
+  static async open(trainer: Trainer, data: BatchSource, options: FitOptions): Promise<Fit> {
+    const { out, name, resume, config = {}, environment } = options;
+    if (resume === undefined && out === undefined && name === undefined)
+      return new Fit(trainer, data, options, undefined);
+    const { createRun, resumeRun } = await import("./run-folder.ts");
+    if (resume === undefined)
+      return new Fit(trainer, data, options, await createRun(name ?? "run", { folder: out, config, environment }));
+    const { run, checkpoint, skipped } = await resumeRun(resume);
+    const fit = new Fit(trainer, data, options, run);
+    for (const { name, reason } of skipped) fit.#reporter.print(`skipped ${name}: ${reason}`);
+    if (checkpoint === undefined) return fit;
+    try {
+      await fit.#restore(checkpoint.step, checkpoint);
+    } catch (error) {
+      run.close();
+      throw new Error(
+        `${resume}: its checkpoint of step ${checkpoint.step} is not of this model and optimizer (${(error as Error).message})`,
+        {
+          cause: error,
+        },
+      );
+    }
+    return fit;
+  }
+
+  async #restore(
+    step: number,
+    checkpoint: { model: unknown; optimizer: unknown; state: Readonly<Record<string, unknown>> },
+  ): Promise<void> {
+    const { model, optimizer } = this.#trainer;
+    const { random, optimizerSteps, sums, figures, ...place } = checkpoint.state as unknown as SavedPlace;
+    await load(optimizer.state, checkpoint.optimizer as Parameters<typeof load>[1]);
+    await load(model, checkpoint.model as Parameters<typeof load>[1]);
+    optimizer.steps = optimizerSteps;
+    restoreRandom(random);
+    this.#at = { ...place, sums: mapValues(sums, Number), figures: mapValues(figures, Number) };
+    this.#savedAt = this.#moment();
+    this.#startSamples = this.#at.samples;
+    this.#reporter.print(`continuing at step ${step}`);
+  }
+
+  async run(): Promise<FitResult> {
+    const folder = this.#folder;
+    try {
+      let reason = this.#finished();
+      while (reason === undefined) reason = (await this.#epoch()) ?? this.#finished();
+      if (this.#savedAt !== this.#moment()) await this.#save();
+      if (reason !== "interrupted") await this.#validate();
+      const result = this.#result(reason);
+      const { validation, ...figures } = result;
+      if (reason !== "interrupted")
+        await folder?.finish({
+          ...figures,
+          validation: validation && { loss: validation.loss, ...validation.metrics, samples: validation.samples },
+        });
+      return result;
+    } finally {
+      this.#reporter.stop();
+      folder?.close();
+    }
+  }
+
+  #finished(): Reason | undefined {
+    const {
+      epochs = 1,
+      maxSteps = Number.POSITIVE_INFINITY,
+      patience = Number.POSITIVE_INFINITY,
+      signal,
+    } = this.#options;
+    if (signal?.aborted) return "interrupted";
+    if (this.#at.epoch >= epochs) return "epochs";
+    if (this.#at.step >= maxSteps) return "maxSteps";
+    return this.#at.stale >= patience ? "patience" : undefined;
+  }
+
+  /** The rest of an epoch. Gives a reason where it has to stop before the end. */
+  async #epoch(): Promise<Reason | undefined> {
+    const { signal, maxSteps = Number.POSITIVE_INFINITY, checkpointEvery = Number.POSITIVE_INFINITY } = this.#options;
+    const batches = this.#data.batches ?? Number.POSITIVE_INFINITY;
+    const breathe = breather();
+    for await (const batch of this.#data.iterate({ epoch: this.#at.epoch, skip: this.#at.batch })) {
+      await this.#step(batch);
+      await breathe();
+      if (signal?.aborted) return "interrupted";
+      if (this.#at.batch >= batches) break;
+      if (this.#at.step >= maxSteps) return "maxSteps";
+      if (this.#at.step % checkpointEvery === 0) await this.#save();
+    }
+    return this.#endEpoch();
+  }
+
+  async #step(batch: Batch): Promise<void> {
+    const { optimizer } = this.#trainer;
+    const lr = typeof optimizer.lr === "number" ? optimizer.lr : optimizer.lr(optimizer.steps);
+    const loss = await optimizer.step(batch);
+    const at = this.#at;
+    if (!Number.isFinite(loss)) await this.#diverge(`the loss became ${loss} at step ${at.step + 1}`, batch);
+    const size = batchSize(batch);
+    const sums: Record<string, number> = { loss: loss * size };
+    for (const name of Object.keys(this.#trainer.metrics)) sums[name] = await optimizer.probes[name].item();
+    for (const [name, sum] of Object.entries(sums)) at.sums[name] = (at.sums[name] ?? 0) + sum;
+    at.step++;
+    at.batch++;
+    at.samples += size;
+    at.seen += size;
+    const event = { kind: "step", step: at.step, epoch: at.epoch + 1, ...mapValues(sums, (sum) => sum / size), lr };
+    await this.#emit(event, at.step === 1 || at.step % (this.#options.logEvery ?? 10) === 0);
+    this.#reporter.update(this.#progress(this.#means()));
+  }
+
+  async #endEpoch(): Promise<Reason | undefined> {
+    const at = this.#at;
+    const training = this.#means();
+    const evaluation = await this.#validate();
+    if (this.#options.signal?.aborted) return "interrupted"; // the epoch's end comes again when the run is resumed
+    const validation = evaluation && { loss: evaluation.loss, ...evaluation.metrics };
+    const loss = validation?.loss ?? training.loss;
+    const best = !(loss >= (at.best?.loss ?? Number.POSITIVE_INFINITY)) && Number.isFinite(loss);
+    this.#reporter.epoch(this.#progress({ ...training, ...prefixed(validation) }));
+    at.epoch++;
+    if (best) at.best = { epoch: at.epoch, loss };
+    at.stale = best ? 0 : at.stale + 1;
+    await this.#emit(
+      { kind: "epoch", step: at.step, epoch: at.epoch, samples: at.samples, ...training, validation },
+      true,
+    );
+    Object.assign(at, { batch: 0, seen: 0, sums: {}, figures: training } satisfies Partial<Place>);
+    await this.#save(best);
+    return undefined;
+  }
+
+  /** Evaluates the validation set unless that has been done at this step; whatever random numbers that takes, training sees none of it. */
+  async #validate(): Promise<Evaluation | undefined> {
+    const { validation, signal } = this.#options;
+    if (validation === undefined) return undefined;
+    if (this.#validated?.step !== this.#at.step) {
+      const random = randomState();
+      const started = performance.now();
+      const evaluation = await this.#trainer.evaluate(validation, { signal });
+      restoreRandom(random);
+      this.#validating += (performance.now() - started) / 1000;
+      this.#validated = evaluation && { step: this.#at.step, evaluation };
+    }
+    return this.#validated?.evaluation;
+  }
+
+  async #save(best = false): Promise<void> {
+    const { model, optimizer } = this.#trainer;
+    if (this.#folder === undefined) return;
+    const parameters = await stateDict(model);
+    for (const [name, { data }] of parameters)
+      if (!data.every(Number.isFinite))
+        await this.#diverge(`"${name}" has values that are not finite after step ${this.#at.step}`);
+    const { step, sums, figures } = this.#at;
+    const state: SavedPlace = {
+      ...this.#at,
+      sums: mapValues(sums, String),
+      figures: mapValues(figures, String),
+      random: randomState(),
+      optimizerSteps: optimizer.steps,
+    };
+    const path = await this.#folder.save(
+      { step, model: parameters, optimizer: await stateDict(optimizer.state), state: { ...state } },
+      { best },
+    );
+    this.#savedAt = this.#moment();
+    await this.#options.onEvent?.({ kind: "checkpoint", step, path });
+  }
+
+  /** Two moments of one step differ: before its epoch's end has been dealt with, and after. */
+  #moment(): string {
+    return `${this.#at.step} ${this.#at.epoch}`;
+  }
+
+  /** Stops the run: says what is not finite, where that began if it can be found, and what is left. */
+  async #diverge(problem: string, batch?: Batch): Promise<never> {
+    const place = batch && (await this.#trainer.optimizer.diagnose(batch));
+    const saved = this.#folder && this.#savedAt !== undefined;
+    const kept = saved
+      ? `; the last good checkpoint is of step ${this.#savedAt!.split(" ")[0]} in ${this.#folder!.path}`
+      : "";
+    const message = `${problem}${place ? `: ${place}` : ""}${kept}; try a lower learning rate`;
+    await this.#emit({ kind: "failure", step: this.#at.step + 1, message }, true);
+    throw new TrainingError(message);
+  }
+
+  async #emit(event: MetricsEvent, log: boolean): Promise<void> {
+    if (log) this.#folder?.log.append(event);
+    const heard = this.#options.onEvent?.(event);
+    if (heard !== undefined) await heard;
+  }
+
+  #means(): Record<string, number> {
+    return mapValues(this.#at.sums, (sum) => sum / this.#at.seen);
+  }
+
+  #progress(metrics: Record<string, number>): ProgressUpdate {
+    const { epoch, batch, step, samples } = this.#at;
+    const { epochs = 1, maxSteps = Number.POSITIVE_INFINITY } = this.#options;
+    const batches = this.#data.batches;
+    const steps = batches && Math.min(batches, batch + maxSteps - step);
+    return {
+      epoch: epoch + 1,
+      epochs: batches ? Math.min(epochs, Math.ceil(maxSteps / batches)) : epochs,
+      step: batch,
+      steps,
+      metrics,
+      samples,
+    };
+  }
+
+  #result(reason: Reason): FitResult {
+    const seconds = (performance.now() - this.#started) / 1000;
+    const { epoch, step, samples, seen, best, figures } = this.#at;
+    return {
+      reason,
+      epochs: epoch,
+      steps: step,
+      samples,
+      training: seen > 0 ? this.#means() : figures,
+      validation: this.#validated?.step === step ? this.#validated.evaluation : undefined,
+      best,
+      seconds,
+      samplesPerSecond: (samples - this.#startSamples) / (seconds - this.#validating),
+      run: this.#folder?.path,
+    };
+  }
+}
+
+const prefixed = (figures: Readonly<Record<string, number>> | undefined): Record<string, number> =>
+  Object.fromEntries(Object.entries(figures ?? {}).map(([name, value]) => [`validation ${name}`, value]));

@@ -1,0 +1,143 @@
+// The Trainer: epochs of optimizer steps over a data set, with validation, early stopping, checkpoints and exact resuming.
+import { type Batch, Dataset } from "../data/dataset.ts";
+import { randomState } from "../graph/index.ts";
+import { nameModules } from "../nn/index.ts";
+import type { Optimizer } from "../optim/index.ts";
+import {
+  type BatchSource,
+  type Evaluate,
+  type Evaluation,
+  evaluator,
+  outputOf,
+  recordOutput,
+  sumMetrics,
+} from "./evaluate.ts";
+import { Fit } from "./fit.ts";
+import type { MetricsEvent } from "./log.ts";
+import type { Metric } from "./metrics.ts";
+import type { ProgressUpdate } from "./progress.ts";
+
+/** Who is told of the progress; Progress draws it on a terminal. */
+export interface Reporter {
+  /** After each step. */
+  update(update: ProgressUpdate): void;
+  /** At an epoch's end. */
+  epoch(update: ProgressUpdate): void;
+  /** A line for the user. */
+  print(line: string): void;
+  stop(): void;
+}
+
+export interface FitOptions {
+  /** Passes over the data. */
+  epochs?: number;
+  /** Stop after so many steps in all, resumed ones included. */
+  maxSteps?: number;
+  /** Evaluated at each epoch's end. */
+  validation?: BatchSource;
+  /** Stop once so many epochs in a row brought no lower validation loss (training loss where there is no validation). */
+  patience?: number;
+  /** Visit a Dataset that is not shuffled in a new order each epoch, decided by the seed. */
+  shuffle?: boolean;
+  /** Aborting finishes the step, saves a checkpoint and returns (Ctrl-C of the command line). */
+  signal?: AbortSignal;
+  /** Folder to write the run to; it must be empty or absent. */
+  out?: string;
+  /** Without `out`: write the run to runs/NAME-TIMESTAMP. */
+  name?: string;
+  /** Run folder to continue from its newest sound checkpoint; the outcome is bit for bit that of a run never interrupted. */
+  resume?: string;
+  /** Saved in the run folder as config.json and, with the machine's description, environment.json. */
+  config?: object;
+  environment?: object;
+  /** Steps between checkpoints; one is saved at each epoch's end in any case. */
+  checkpointEvery?: number;
+  /** Steps between the "step" lines of metrics.jsonl, besides that of step 1. Default 10. */
+  logEvery?: number;
+  /** Told of every step, epoch and checkpoint; awaited. */
+  onEvent?: (event: MetricsEvent) => void | Promise<void>;
+  /** false for silence. Default in Node: a bar on standard error, plain lines where that is no terminal. */
+  progress?: Reporter | false;
+}
+
+/** Why a fit ended. */
+export type Reason = "epochs" | "maxSteps" | "patience" | "interrupted";
+
+export interface FitResult {
+  readonly reason: Reason;
+  /** Whole epochs, steps and samples since the run began, resumed parts included. */
+  readonly epochs: number;
+  readonly steps: number;
+  readonly samples: number;
+  /** Means over the last epoch's steps, or over those of the begun one. */
+  readonly training: Readonly<Record<string, number>>;
+  readonly validation?: Evaluation;
+  /** The epoch (from 1) with the lowest validation loss, or training loss, and that loss. */
+  readonly best?: { readonly epoch: number; readonly loss: number };
+  /** Of this call alone; the pace is that of training, without validation. */
+  readonly seconds: number;
+  readonly samplesPerSecond: number;
+  /** The run folder. */
+  readonly run?: string;
+}
+
+/** A training that cannot go on: a loss or a parameter that is no longer finite. The run folder keeps its last good checkpoint. */
+export class TrainingError extends Error {
+  override readonly name = "TrainingError";
+}
+
+/**
+ * Trains a model with an optimizer: `await new Trainer(model, adam(model, loss), { metrics: { accuracy } }).fit(mnist("train"), { epochs: 5 })`.
+ * One step is one `await optimizer.step(batch)`. Metrics read what model.forward returned in that step, at no second pass.
+ */
+export class Trainer {
+  readonly model: object;
+  readonly optimizer: Optimizer<Batch>;
+  readonly metrics: Readonly<Record<string, Metric>>;
+  readonly #evaluate: Evaluate;
+
+  constructor(
+    model: object,
+    optimizer: Optimizer<Batch>,
+    { metrics = {} }: { metrics?: Readonly<Record<string, Metric>> } = {},
+  ) {
+    if ("loss" in metrics)
+      throw new Error('Trainer: a metric cannot be called "loss", the loss is; give it another name');
+    this.model = model;
+    this.optimizer = optimizer;
+    this.metrics = metrics;
+    nameModules(model);
+    recordOutput(model);
+    this.#evaluate = evaluator({ model, loss: optimizer.loss, metrics });
+    if (Object.keys(metrics).length > 0)
+      optimizer.probe = ({ y }, step) => sumMetrics(metrics, outputOf(model, step), y);
+  }
+
+  /** Loss and metrics over a data set, in evaluating mode; undefined where `signal` is aborted on the way. */
+  evaluate(data: BatchSource, options: { signal?: AbortSignal } = {}): Promise<Evaluation | undefined> {
+    return this.#evaluate(data, options);
+  }
+
+  /**
+   * Trains on the data. Throws a TrainingError naming the step and the module where a loss stops being finite, and one
+   * line for options that do not fit, a run folder that exists, a checkpoint of another model, a full disk.
+   */
+  async fit(data: BatchSource, options: FitOptions = {}): Promise<FitResult> {
+    for (const name of ["epochs", "maxSteps", "patience", "checkpointEvery", "logEvery"] as const) {
+      const value = options[name];
+      if (value !== undefined && !(Number.isInteger(value) && value >= 1))
+        throw new RangeError(`fit: ${name} is a whole number of at least 1, not ${value}`);
+    }
+    if (options.out !== undefined && options.resume !== undefined)
+      throw new Error("fit: out makes a new run and resume continues one; give one of them");
+    const { shuffle = true } = options;
+    const ordered =
+      shuffle && data instanceof Dataset && !data.shuffled ? data.shuffle({ seed: randomState().seed }) : data;
+    await ordered.load?.();
+    await options.validation?.load?.();
+    if (ordered.batches === 0)
+      throw new Error("fit: the data set gives no batch; it is empty, or smaller than a batch with dropLast");
+    const fit = await Fit.open(this, ordered, options);
+    return fit.run();
+  }
+}

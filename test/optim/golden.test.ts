@@ -1,0 +1,66 @@
+// Optimizers against PyTorch: losses of 20 steps, parameters after 3 and 20, in f64 and f32 (test/fixtures/torch/make.py).
+import { readFileSync } from "node:fs";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type DType, device, param, type Tensor, tensor } from "../../src/index.ts";
+import { mse } from "../../src/nn/index.ts";
+import { adam, adamw, sgd } from "../../src/optim/index.ts";
+import { testDevices } from "../devices.ts";
+
+interface Host {
+  shape: number[];
+  data: number[];
+}
+
+interface Case {
+  optimizer: "sgd" | "adam" | "adamw";
+  options: object;
+  lr: number | null;
+  x: Host;
+  y: Host;
+  start: Record<"w" | "b" | "u", Host>;
+  losses: number[];
+  after: Record<"3" | "20", Record<"w" | "b" | "u", Host>>;
+}
+
+const cases: Case[] = JSON.parse(readFileSync(new URL("../fixtures/torch/optimizers.json", import.meta.url), "utf8"));
+const optimizers = { sgd, adam, adamw };
+const given = ({ data, shape }: Host, dtype: DType): Tensor => tensor(data, shape, { dtype });
+
+for (const name of testDevices) {
+  describe(name, () => {
+    beforeAll(() => {
+      device(name);
+    });
+
+    for (const [dtype, tolerance] of [
+      ["f64", 1e-12],
+      ["f32", 1e-5],
+    ] as const) {
+      for (const c of cases) {
+        test(`${dtype} ${c.optimizer} ${JSON.stringify(c.options)}, lr ${c.lr ?? "0.1 / (t + 1)"}`, async () => {
+          const model = {
+            w: param(given(c.start.w, dtype)),
+            b: param(given(c.start.b, dtype)),
+            u: param(given(c.start.u, dtype)),
+          };
+          const loss = ({ x, y }: { x: Tensor; y: Tensor }) =>
+            mse(x.matmul(model.w).add(model.b).tanh().matmul(model.u), y);
+          const lr = c.lr ?? ((step: number) => 0.1 / (step + 1));
+          const optimizer = optimizers[c.optimizer](model, loss, { lr, ...c.options });
+          const batch = { x: given(c.x, dtype), y: given(c.y, dtype) };
+          for (const [i, expected] of c.losses.entries()) {
+            expect(Math.abs((await optimizer.step(batch)) - expected) / expected).toBeLessThan(tolerance);
+            const after = c.after[String(i + 1) as "3" | "20"];
+            for (const key of after === undefined ? [] : (["w", "b", "u"] as const)) {
+              const scale = Math.max(...after[key].data.map(Math.abs));
+              const found = await model[key].data();
+              after[key].data.forEach((v, at) => {
+                expect(Math.abs(found[at] - v) / scale).toBeLessThan(tolerance);
+              });
+            }
+          }
+        });
+      }
+    }
+  });
+}

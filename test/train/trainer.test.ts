@@ -1,0 +1,221 @@
+// The Trainer: what it reports, exact resuming, early stopping, and what happens when a loss stops being finite.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Batch, Dataset, type Position } from "../../src/data/index.ts";
+import { device, param, seed, type Tensor, tensor } from "../../src/index.ts";
+import { crossEntropy, Dropout, type Layer, Linear, Sequential, stateDict, tanh } from "../../src/nn/index.ts";
+import { adam, type Optimizer, sgd, stepDecay } from "../../src/optim/index.ts";
+import { readMetrics } from "../../src/train/log.ts";
+import { accuracy, type BatchSource, type FitOptions, type FitResult, Trainer } from "../../src/train/index.ts";
+
+let folder: string;
+let runs = 0;
+beforeAll(() => {
+  device("wasm"); // the js device keeps f32 leaves in double precision, so a checkpoint rounds them
+  folder = mkdtempSync(join(tmpdir(), "hebb-trainer-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const freshRun = (): string => join(folder, `run-${runs++}`);
+
+/** Three classes of four features, apart but not by far; 22 samples make batches of 8, 8 and 6. */
+function blobs(count = 22, noise = 1): Dataset {
+  const y = Uint8Array.from({ length: count }, (_, i) => i % 3);
+  const x = Float32Array.from({ length: 4 * count }, (_, i) => {
+    const sample = Math.floor(i / 4);
+    return (i % 4 === y[sample] ? 1.5 : 0) + noise * (((i * 7919 + 13) % 101) / 101 - 0.5);
+  });
+  return new Dataset({ x, y }, { name: "blobs", shape: [4], classes: ["a", "b", "c"] }).batch(8);
+}
+
+type Make = (model: object, loss: (batch: Batch) => Tensor) => Optimizer<Batch>;
+const withAdam: Make = (model, loss) => adam(model, loss, { lr: stepDecay(0.02, { every: 3, factor: 0.9 }) });
+const withSgd: Make = (model, loss) => sgd(model, loss, { lr: 0.05, momentum: 0.9 });
+
+function trainerOf(make: Make = withAdam, hidden = 6): Trainer {
+  seed(11);
+  const model = new Sequential(new Linear(4, hidden), tanh, new Dropout(0.3), new Linear(hidden, 3));
+  const loss = ({ x, y }: Batch): Tensor => crossEntropy(model.forward(x), y);
+  return new Trainer(model, make(model, loss), { metrics: { accuracy } });
+}
+
+const quiet = { progress: false, logEvery: 1 } as const;
+
+async function bits(trainer: Trainer): Promise<string> {
+  const tensors = [...(await stateDict(trainer.model)), ...(await stateDict(trainer.optimizer.state))];
+  return tensors.map(([name, { data }]) => `${name} ${Buffer.from(data.buffer).toString("hex")}`).join("\n");
+}
+
+test("an epoch reports means over its samples, and validation as evaluate does", async () => {
+  const trainer = trainerOf();
+  const events: Record<string, unknown>[] = [];
+  const validation = blobs(9);
+  const result = await trainer.fit(blobs(), { ...quiet, epochs: 2, validation, onEvent: (event) => void events.push({ ...event }) });
+  expect(events.map(({ kind, step }) => `${kind} ${step}`)).toEqual(
+    ["step 1", "step 2", "step 3", "epoch 3", "step 4", "step 5", "step 6", "epoch 6"],
+  );
+  const sizes = [8, 8, 6];
+  const steps = events.slice(4, 7);
+  for (const figure of ["loss", "accuracy"]) {
+    const mean = steps.reduce((sum, event, i) => sum + sizes[i] * (event[figure] as number), 0) / 22;
+    expect(events[7][figure]).toBeCloseTo(mean, 12);
+  }
+  const measured = await trainer.evaluate(validation);
+  expect(events[7].validation).toEqual({ loss: measured!.loss, ...measured!.metrics });
+  expect(result).toMatchObject({ reason: "epochs", epochs: 2, steps: 6, samples: 44, training: { loss: events[7].loss } });
+  const { predicted, actual } = measured!.classes!;
+  expect(predicted.filter((label, i) => label === actual[i]).length / 9).toBeCloseTo(measured!.metrics.accuracy, 12);
+});
+
+test("a model that is no built-in layer is measured all the same", async () => {
+  seed(1);
+  class Scores {
+    weight: Tensor = param(new Float32Array(12).map((_, i) => i / 12), [4, 3]);
+    forward(x: Tensor): Tensor {
+      return x.matmul(this.weight);
+    }
+  }
+  const model = new Scores();
+  const trainer = new Trainer(model, sgd<Batch>(model, ({ x, y }) => crossEntropy(model.forward(x), y), { lr: 0.5 }), { metrics: { accuracy } });
+  const { training, validation } = await trainer.fit(blobs(21), { ...quiet, epochs: 20, validation: blobs(21) });
+  expect(validation!.metrics.accuracy).toBeGreaterThan(0.9);
+  expect(training.accuracy).toBeGreaterThan(0.9);
+  expect(Object.keys(await stateDict(model))).toEqual([]);
+});
+
+/** Aborts once so many validation batches have been asked for. */
+function abortingAfter(data: Dataset, batches: number, controller: AbortController): BatchSource {
+  let asked = 0;
+  return {
+    batches: data.batches,
+    async *iterate(position?: Position) {
+      for await (const batch of data.iterate(position)) {
+        if (++asked === batches) controller.abort();
+        yield batch;
+      }
+    },
+  };
+}
+
+test.each([
+  ["adam", withAdam],
+  ["sgd", withSgd],
+] as const)("%s: interrupted anywhere and resumed equals never interrupted", async (_, make) => {
+  const options: FitOptions = { ...quiet, epochs: 3, patience: 5, checkpointEvery: 2 };
+  const whole = freshRun();
+  const reference = trainerOf(make);
+  await reference.fit(blobs(), { ...options, validation: blobs(9), out: whole });
+  const log = readFileSync(join(whole, "metrics.jsonl"), "utf8");
+  expect(log.trim().split("\n")).toHaveLength(12);
+
+  const resume = async (run: string): Promise<void> => {
+    const again = trainerOf(make, 6);
+    const result = await again.fit(blobs(), { ...options, validation: blobs(9), resume: run });
+    expect(result).toMatchObject({ reason: "epochs", steps: 9, samples: 66 });
+    expect(readFileSync(join(run, "metrics.jsonl"), "utf8")).toBe(log);
+    expect(await bits(again)).toBe(await bits(reference));
+  };
+  for (const stop of [1, 3, 4, 8]) {
+    const run = freshRun();
+    const controller = new AbortController();
+    const onEvent = ({ kind, step }: { kind: string; step: number }): void => {
+      if (kind === "step" && step === stop) controller.abort();
+    };
+    const stopped = await trainerOf(make).fit(blobs(), { ...options, validation: blobs(9), out: run, signal: controller.signal, onEvent });
+    expect(stopped).toMatchObject({ reason: "interrupted", steps: stop });
+    await resume(run);
+  }
+  const run = freshRun();
+  const controller = new AbortController();
+  const validation = abortingAfter(blobs(9), 3, controller);
+  const stopped = await trainerOf(make).fit(blobs(), { ...options, validation, out: run, signal: controller.signal });
+  expect(stopped).toMatchObject({ reason: "interrupted", epochs: 1, steps: 6 });
+  await resume(run);
+});
+
+test("a run stopped by maxSteps goes on as if it had not been", async () => {
+  const reference = trainerOf();
+  await reference.fit(blobs(), { ...quiet, epochs: 3, validation: blobs(9) });
+  const run = freshRun();
+  const first: FitResult = await trainerOf().fit(blobs(), { ...quiet, epochs: 3, maxSteps: 4, validation: blobs(9), out: run });
+  expect(first).toMatchObject({ reason: "maxSteps", epochs: 1, steps: 4 });
+  expect(first.validation!.samples).toBe(9);
+  const again = trainerOf();
+  await again.fit(blobs(), { ...quiet, epochs: 3, validation: blobs(9), resume: run });
+  expect(await bits(again)).toBe(await bits(reference));
+  expect((await readMetrics(join(run, "metrics.jsonl"))).map(({ kind }) => kind).join(" ")).toBe(
+    "step step step epoch step step step epoch step step step epoch",
+  );
+});
+
+test("patience ends a training that no longer gets better", async () => {
+  const trainer = trainerOf((model, loss) => sgd(model, loss, { lr: 1e-9 }));
+  const worse = blobs(9);
+  const result = await trainer.fit(blobs(), { ...quiet, epochs: 50, patience: 3, validation: worse, out: freshRun() });
+  expect(result.reason).toBe("patience");
+  expect(result.epochs).toBe(result.best!.epoch + 3);
+  expect(readFileSync(join(result.run!, "best"), "utf8")).toContain("step-");
+});
+
+/** Divides by a value that training drives to zero at the given step. */
+class Bomb implements Layer {
+  fuse: Tensor;
+  constructor(steps: number) {
+    this.fuse = param([steps]);
+  }
+  forward(x: Tensor): Tensor {
+    return x.add(this.fuse.detach().recip().mul(0).mul(this.fuse));
+  }
+}
+
+test("a loss that becomes NaN stops the run with the step and the layer, and the last good checkpoint stays", async () => {
+  seed(3);
+  const first = new Linear(4, 3);
+  const model = { first, bomb: new Bomb(4), last: new Linear(3, 3), forward: (x: Tensor): Tensor => model.last.forward(model.bomb.forward(first.forward(x))) };
+  // The fuse burns by 1 a step: at 0 it makes NaN of 0 · (1 / 0).
+  const loss = ({ x, y }: Batch): Tensor => crossEntropy(model.forward(x), y).add(model.bomb.fuse.sum());
+  const trainer = new Trainer(model, sgd(model, loss, { lr: 1 }), { metrics: { accuracy } });
+  const run = freshRun();
+  const fit = trainer.fit(blobs(), { ...quiet, epochs: 5, out: run });
+  await expect(fit).rejects.toThrow(
+    `the loss became NaN at step 5: output of Linear "last" has 24 of 24 elements that are not finite; the last good checkpoint is of step 3 in ${run}; try a lower learning rate`,
+  );
+  expect(readdirSync(join(run, "checkpoints"))).toEqual(["step-000003"]);
+  expect((await readMetrics(join(run, "metrics.jsonl"))).at(-1)).toMatchObject({ kind: "failure", step: 5 });
+});
+
+test("a run is never written over, nor continued with another model", async () => {
+  const run = freshRun();
+  await trainerOf().fit(blobs(), { ...quiet, maxSteps: 1, out: run });
+  await expect(trainerOf().fit(blobs(), { ...quiet, out: run })).rejects.toThrow(/already holds a run; add --resume/);
+  const other = trainerOf(withAdam, 5).fit(blobs(), { ...quiet, resume: run });
+  await expect(other).rejects.toThrow(/its checkpoint of step 1 is not of this model and optimizer \(load: "0\.weight\.m" has shape \[6, 4\], the model needs \[5, 4\]/);
+  await expect(trainerOf().fit(blobs(), { ...quiet, resume: folder })).rejects.toThrow(/is not a run \(it has no config.json\)/);
+});
+
+test("a damaged checkpoint is passed over for the one before, and that is said", async () => {
+  const run = freshRun();
+  const reference = trainerOf();
+  await reference.fit(blobs(), { ...quiet, epochs: 2, out: run });
+  writeFileSync(join(run, "checkpoints/step-000006/model.safetensors"), "torn");
+  const lines: string[] = [];
+  const progress = { update() {}, epoch() {}, stop() {}, print: (line: string) => void lines.push(line) };
+  const again = trainerOf();
+  await again.fit(blobs(), { ...quiet, epochs: 2, resume: run, progress });
+  expect(lines[0]).toMatch(/^skipped step-000006: .*SHA-256/);
+  expect(await bits(again)).toBe(await bits(reference));
+});
+
+test("what cannot be fitted is refused in one line", async () => {
+  const trainer = trainerOf();
+  await expect(trainer.fit(blobs(), { ...quiet, epochs: 0 })).rejects.toThrow("fit: epochs is a whole number of at least 1, not 0");
+  await expect(trainer.fit(blobs(), { out: "a", resume: "b" })).rejects.toThrow(/give one of them/);
+  await expect(trainer.fit(blobs().take(0), quiet)).rejects.toThrow(/the data set gives no batch/);
+  const model = new Linear(4, 3);
+  const loss = ({ x }: Batch): Tensor => x.matmul(model.weight.transpose()).sum();
+  expect(() => new Trainer(model, sgd(model, loss), { metrics: { loss: accuracy } })).toThrow(/cannot be called "loss"/);
+  const blind = new Trainer(model, sgd(model, loss), { metrics: { accuracy } });
+  await expect(blind.fit(blobs(), quiet)).rejects.toThrow(/the loss did not call model.forward/);
+  expect(accuracy(tensor([[1, 2]]), tensor(Int32Array.from([1]))).shape).toEqual([1]);
+});
