@@ -12,6 +12,18 @@ export interface Prepared {
 /** Longest run that one sum adds up in sequence: past it partial sums keep the rounding error small and give threads work. */
 const longestSum = 4096;
 
+/** Products shorter than this, factors used fewer times, and rows closer than this many elements are left as they lie. */
+const longDepth = 128;
+const manyUses = 48;
+const farApart = 64;
+
+/** Elements between neighbours along an axis, where a chain of simple views tells. */
+function strideAlong(x: Node, axis: number): number | undefined {
+  if (x.op === "permute") return strideAlong(x.inputs[0], argsOf(x, "permute").order[axis]);
+  if (x.op === "expand") return x.inputs[0].shape[axis] === x.shape[axis] ? strideAlong(x.inputs[0], axis) : 0;
+  return sizeOf(x.shape.slice(axis + 1));
+}
+
 class Rewriter {
   readonly kept: Set<Node> = new Set();
   #count: number;
@@ -48,6 +60,7 @@ class Rewriter {
     const same = inputs.every((x, i) => x === node.inputs[i]);
     const plain: Node = same ? node : { ...node, id: this.#count++, inputs };
     if (node.op === "conv") return this.#conv(plain);
+    if (node.op === "matmul") return this.#matmul(plain);
     return node.op === "sum" ? this.#sum(plain) : plain;
   }
 
@@ -71,6 +84,29 @@ class Rewriter {
     this.kept.add(x);
     const none = spatial.map(() => [0, 0] as const);
     return this.node("conv", [x, node.inputs[1]], { ...args, padding: none, inputDilation: spatial.map(() => 1) }, node.shape);
+  }
+
+  /**
+   * Rows that are walked across (one element of each, many rows apart) fall into the same few sets of the cache. Where a factor
+   * is large and used often, a transposed copy of it makes the product run along contiguous rows on both sides.
+   */
+  #matmul(node: Node): Node {
+    const [a, b] = node.inputs;
+    const rank = node.shape.length;
+    const [rows, columns] = node.shape.slice(-2);
+    const depth = a.shape[rank - 1];
+    if (depth < longDepth) return node;
+    const copied = (x: Node, axis: number, uses: number): Node => {
+      const across = strideAlong(x, axis);
+      if (uses < manyUses || across === undefined || across < farApart) return x;
+      const order = x.shape.map((_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
+      const turned = this.node("permute", [x], { order }, order.map((i) => x.shape[i]));
+      const copy = axis === rank - 1 ? this.copy(x) : turned;
+      this.kept.add(copy);
+      return axis === rank - 1 ? copy : this.node("permute", [copy], { order }, x.shape);
+    };
+    const [left, right] = [copied(a, rank - 1, columns), copied(b, rank - 2, rows)];
+    return left === a && right === b ? node : { ...node, id: this.#count++, inputs: [left, right] };
   }
 
   /** A sum over very many elements: over the last run first, then over the partial sums. */

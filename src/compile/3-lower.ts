@@ -384,7 +384,7 @@ function collapse(kernel: Kernel): Kernel {
 }
 
 /** The kernel with its axes replaced in every index. */
-function rebuild(kernel: Kernel, axes: ReadonlyMap<number, Index>): Kernel {
+export function rebuild(kernel: Kernel, axes: ReadonlyMap<number, Index>): Kernel {
   const exprs = new Expressions();
   const made: Expr[] = [];
   const renew = (e: Expr): Expr => made[e.id];

@@ -1,5 +1,6 @@
 // Pass 4: chooses how a kernel's loops map to the machine: which axis runs along vector lanes, which are unrolled into registers, in what order.
-import { type Axis, coefficient, type Index } from "./affine.ts";
+import { rebuild } from "./3-lower.ts";
+import { type Axis, coefficient, type Index, ofAxis, plus, times } from "./affine.ts";
 import type { Expr, Kernel } from "./kernel.ts";
 
 /** Lanes of a 128-bit vector of 32-bit elements. */
@@ -38,9 +39,42 @@ interface Choice {
   cost: number;
 }
 
+/** Vector registers that V8 hands out on x86-64. */
 const registers = 15;
 
+/** Lays out a kernel's loops. */
 export function tile(kernel: Kernel, options: TileOptions): TiledKernel {
+  const laid = layOut(kernel, options);
+  const blocked = options.unroll ? block(laid) : undefined;
+  return blocked ?? laid;
+}
+
+/** Bytes of one operand that should stay in the second-level cache while the other passes by. */
+const blockBytes = 256 * 1024;
+
+/** Splits the innermost tiled loop when what it walks through is too large to be in cache again for the next outer tile. */
+function block(kernel: TiledKernel): TiledKernel | undefined {
+  const tiles = kernel.unrolled.length + (kernel.vector !== undefined && kernel.outer.includes(kernel.vector) ? 1 : 0);
+  if (tiles < 2 || kernel.reduced.length === 0) return undefined;
+  const { axis, factor } = kernel.unrolled[kernel.unrolled.length - 1];
+  const depth = kernel.reduced.reduce((n, a) => n * a.extent, 1);
+  const rows = Math.floor(blockBytes / (4 * depth));
+  if (axis.extent <= rows) return undefined;
+  let size = Math.max(rows, factor);
+  while (size > factor && axis.extent % size !== 0) size--;
+  if (size < 4 * factor) return undefined;
+  const ids = [...kernel.outer, ...kernel.reduced].map((a) => a.id);
+  const [high, low] = [1, 2].map((n) => Math.max(...ids) + n);
+  const outside = { id: high, extent: axis.extent / size };
+  const inside = { id: low, extent: size };
+  const index = plus(times(ofAxis(outside), size), ofAxis(inside));
+  const outer = [outside, ...kernel.outer.map((a) => (a === axis ? inside : a))];
+  const rebuilt = rebuild({ ...kernel, outer }, new Map([[axis.id, index]]));
+  const unrolled = kernel.unrolled.map((u) => (u.axis === axis ? { axis: inside, factor } : u));
+  return { ...kernel, ...rebuilt, plain: [outside, ...kernel.plain], unrolled };
+}
+
+function layOut(kernel: Kernel, options: TileOptions): TiledKernel {
   const live = liveExprs(kernel);
   const accesses: Access[] = live.flatMap((e) => (e.kind === "load" ? [{ index: e.index, guards: e.guards, store: false, weight: 1 }] : []));
   accesses.push(...kernel.stores.map((s) => ({ index: s.index, guards: [], store: true, weight: 1 })));
@@ -175,14 +209,16 @@ function estimate({ loads, ops, kernel, steps }: Work, vector: Axis | undefined,
   const tileSize = repeats(() => true);
   const accumulators = tileSize * kernel.reductions.length;
   let instructions = accumulators + 2; // one addition each, and the loop
-  let streams = 0;
+  const streams: number[] = [];
   for (const load of loads) {
     const count = repeats((a) => coefficient(load.index, a) !== 0);
     instructions += count * (vector === undefined ? 1 : accessCost(load, vector));
-    streams = Math.max(streams, count);
+    streams.push(count);
   }
   for (const e of ops) instructions += repeats((a) => e.axes.has(a.id));
-  if (accumulators + Math.min(streams, 4) > registers + (vector === undefined ? -2 : 0)) instructions += 4 * (accumulators + 2 - registers + 2);
+  // one operand's values stay in registers while the other's pass by one at a time
+  const held = accumulators + (streams.length > 1 ? Math.min(...streams) : 0) + 2;
+  if (held > registers) instructions += 4 * (held - registers);
   if (vector !== undefined && !onResult) instructions += (8 * accumulators * lanes) / Math.max(lanes, steps); // horizontal sums
   if (accumulators < 4) instructions += 2 * (4 - accumulators); // too few independent chains to hide the latency of addition
   if (onResult) for (const s of kernel.stores) instructions += ((coefficient(s.index, vector) === 1 ? 0 : 8) * tileSize) / steps;

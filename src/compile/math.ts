@@ -35,8 +35,6 @@ const exponential = {
     ln2: [0.693145751953125, 1.428606765330187e-6],
     // eʳ = 1 + r + r²·p(r) for |r| ≤ ½ ln 2
     p: [0.00138403894379735, 0.00836934894323349, 0.041668083518743515, 0.16666515171527863, 0.4999999403953552],
-    // h·coth h = c(h²) for |h| ≤ ¼ ln 2
-    c: [-0.02213364653289318, 0.33333250880241394, 1],
     // eˣ rounds to 0 below the lowest and to Infinity above the highest; beyond ±saturation, tanh rounds to ±1 and eˣ − 1 to −1
     lowest: -104,
     highest: 89,
@@ -45,11 +43,9 @@ const exponential = {
   f64: {
     ln2: [0.6931471805598903, 5.497923018708371e-14],
     p: [
-      2.0887259660805558e-9, 2.510869267841663e-8, 2.755734472368151e-7, 2.755724524317695e-6, 2.4801587268811785e-5,
-      0.0001984126988519903, 0.0013888888889895777, 0.008333333333321827, 0.041666666666666685, 0.16666666666666677, 0.5,
-    ],
-    c: [
-      2.1185562463272512e-5, -0.0002116338357600888, 0.002116402020318959, -0.02222222222159009, 0.333333333333332, 1,
+      2.089091107523652e-9, 2.5108756086522968e-8, 2.7557343414306766e-7, 2.755724518653546e-6, 2.4801587265287047e-5,
+      0.00019841269885203247, 0.0013888888888896021, 0.008333333333321827, 0.041666666666666685, 0.16666666666666677,
+      0.5,
     ],
     lowest: -746,
     highest: 710,
@@ -57,12 +53,12 @@ const exponential = {
   },
 } as const;
 
-/** An integer n and eʳ − 1 for x = n·ln 2 + r with |r| ≤ ½ ln 2, so that eˣ = 2ⁿ·(1 + (eʳ − 1)). */
-function splitExp<E>(s: Scalars<E>, x: E): { n: E; fraction: E } {
+/** For x = n·ln 2 + r with |r| ≤ ½ ln 2: the integer n, r and the rest of eʳ = 1 + r + rest, so that eˣ = 2ⁿ·(1 + r + rest). */
+function splitExp<E>(s: Scalars<E>, x: E): { n: E; r: E; rest: E } {
   const { ln2, p } = exponential[s.dtype];
   const n = s.round(s.mul(x, s.constant(Math.LOG2E)));
   const r = reduce(s, x, s.toFloat(n), ln2);
-  return { n, fraction: s.add(r, s.mul(s.mul(r, r), polynomial(s, r, p))) };
+  return { n, r, rest: s.mul(s.mul(r, r), polynomial(s, r, p)) };
 }
 
 /** a·2ⁿ in two steps, since 2ⁿ itself may overflow or be subnormal. */
@@ -73,8 +69,8 @@ function scale<E>(s: Scalars<E>, a: E, n: E): E {
 
 /** eˣ for x from the lowest to the highest of its table. */
 function expInRange<E>(s: Scalars<E>, x: E): E {
-  const { n, fraction } = splitExp(s, x);
-  return scale(s, s.add(fraction, s.constant(1)), n);
+  const { n, r, rest } = splitExp(s, x);
+  return scale(s, s.add(s.add(r, rest), s.constant(1)), n);
 }
 
 function exp<E>(s: Scalars<E>, x: E): E {
@@ -88,40 +84,80 @@ function exp<E>(s: Scalars<E>, x: E): E {
  */
 function expm1<E>(s: Scalars<E>, x: E): E {
   const { saturation, highest } = exponential[s.dtype];
-  const { n, fraction } = splitExp(s, atMost(s, atLeast(s, x, -saturation), highest));
+  const { n, r, rest } = splitExp(s, atMost(s, atLeast(s, x, -saturation), highest));
+  const fraction = s.add(r, rest);
   const power = s.pow2(s.isub(n, s.integer(1)));
   const half = s.add(s.mul(fraction, power), s.sub(power, s.constant(0.5)));
   return s.copySign(s.select(s.ieq(n, s.integer(0)), fraction, s.add(half, half)), x);
 }
 
-/** n, h and c = h·coth h for x = n·½ ln 2 + h with |h| ≤ ¼ ln 2, so that e²ˣ = 2ⁿ·(c + h) / (c − h). */
-function splitExpOfDouble<E>(s: Scalars<E>, x: E, halfLn2: readonly number[]): { n: E; h: E; c: E } {
+const halfLn2 = exponential.f32.ln2.map((part) => part / 2);
+
+/** f32: n, h and c = h·coth h for x = n·½ ln 2 + h with |h| ≤ ¼ ln 2, so that e²ˣ = 2ⁿ·(c + h) / (c − h). */
+function splitExpOfDouble<E>(s: Scalars<E>, x: E, parts: readonly number[]): { n: E; h: E; c: E } {
   const n = s.round(s.mul(x, s.constant(2 * Math.LOG2E)));
-  const h = reduce(s, x, s.toFloat(n), halfLn2);
-  return { n, h, c: polynomial(s, s.mul(h, h), exponential[s.dtype].c) };
+  const h = reduce(s, x, s.toFloat(n), parts);
+  return { n, h, c: polynomial(s, s.mul(h, h), [-0.02213364653289318, 0.33333250880241394, 1]) };
 }
 
-/** 1 / (1 + e⁻ˣ) with e^−|x| = a / b: a / (a + b) for negative x, b / (a + b) for others. */
+/** A sum as a float and the rounding error that it leaves. */
+interface Sum<E> {
+  value: E;
+  error: E;
+}
+
+/** a + b where |a| ≥ |b| or a = 0 (Dekker, 1971). */
+function exactSum<E>(s: Scalars<E>, a: E, b: E): Sum<E> {
+  const value = s.add(a, b);
+  return { value, error: s.sub(b, s.sub(value, a)) };
+}
+
+/** a + b + c where |a| ≥ |b| ≥ |c| or a = 0. */
+function sumOfThree<E>(s: Scalars<E>, a: E, b: E, c: E): Sum<E> {
+  const first = exactSum(s, a, b);
+  return exactSum(s, first.value, s.add(first.error, c));
+}
+
+/** a / (a + more) or, for the sum b, b / (a + more): the quotient of sums to about 1 ULP. */
+function quotient<E>(s: Scalars<E>, above: Sum<E>, a: Sum<E>, more: number): E {
+  const below = exactSum(s, s.constant(more), a.value);
+  const error = s.add(below.error, a.error);
+  const q = s.div(above.value, below.value);
+  return s.add(q, s.div(s.sub(above.error, s.mul(q, error)), below.value));
+}
+
+/** 1 / (1 + e⁻ˣ) from e^−|x|, so that nothing overflows: for negative x it is e^−|x| / (1 + e^−|x|). */
 function sigmoid<E>(s: Scalars<E>, x: E): E {
-  const { ln2, lowest } = exponential[s.dtype];
-  const bounded = atLeast(s, s.mul(s.abs(x), s.constant(-0.5)), lowest / 2);
-  const { n, h, c } = splitExpOfDouble(s, bounded, ln2.map((part) => part / 2));
-  const a = scale(s, s.add(c, h), n);
-  const b = s.sub(c, h);
-  return s.div(s.select(s.lt(x, s.constant(0)), a, b), s.add(a, b));
+  const [zero, one] = [s.constant(0), s.constant(1)];
+  const { lowest } = exponential[s.dtype];
+  const negative = s.lt(x, zero);
+  if (s.dtype === "f32") {
+    const { n, h, c } = splitExpOfDouble(s, atLeast(s, s.mul(s.abs(x), s.constant(-0.5)), lowest / 2), halfLn2);
+    const a = scale(s, s.add(c, h), n);
+    const b = s.sub(c, h);
+    return s.div(s.select(negative, a, b), s.add(a, b));
+  }
+  const { n, r, rest } = splitExp(s, atLeast(s, s.neg(s.abs(x)), lowest));
+  const sum = sumOfThree(s, one, r, rest);
+  const e = { value: scale(s, sum.value, n), error: scale(s, sum.error, n) };
+  const above = { value: s.select(negative, e.value, one), error: s.select(negative, e.error, zero) };
+  return quotient(s, above, e, 1);
 }
 
-/**
- * (e²ˣ − 1) / (e²ˣ + 1), both times ½·(c − h): t / (t + (c − h)) with t = 2ⁿ·h + ½·(2ⁿ − 1)·(c − h).
- * One part for ½ ln 2 is enough, as the error of large powers vanishes in the quotient.
- */
+/** (e²ˣ − 1) / (e²ˣ + 1) of |x|, with the sign of x. */
 function tanh<E>(s: Scalars<E>, x: E): E {
-  const half = s.constant(0.5);
-  const { n, h, c } = splitExpOfDouble(s, atMost(s, s.abs(x), exponential[s.dtype].saturation / 2), [Math.LN2 / 2]);
+  const magnitude = atMost(s, s.abs(x), exponential[s.dtype].saturation / 2);
+  if (s.dtype === "f32") {
+    // Both times ½·(c − h) = ½·d. One part for ½ ln 2 is enough, as its error matters to large powers only and there it cancels.
+    const { n, h, c } = splitExpOfDouble(s, magnitude, [Math.LN2 / 2]);
+    const [power, half, d] = [s.pow2(n), s.constant(0.5), s.sub(c, h)];
+    const t = s.add(s.mul(power, h), s.mul(s.sub(s.mul(power, half), half), d));
+    return s.copySign(s.div(t, s.add(t, d)), x);
+  }
+  const { n, r, rest } = splitExp(s, s.add(magnitude, magnitude));
   const power = s.pow2(n);
-  const d = s.sub(c, h);
-  const t = s.add(s.mul(power, h), s.mul(s.sub(s.mul(power, half), half), d));
-  return s.copySign(s.div(t, s.add(t, d)), x);
+  const t = sumOfThree(s, s.sub(power, s.constant(1)), s.mul(power, r), s.mul(power, rest));
+  return s.copySign(quotient(s, t, t, 2), x);
 }
 
 const logOf = {
@@ -250,7 +286,8 @@ const errorFunction = {
     ],
     limit: 5.95,
     numerator: [
-      0.5641839936804988, 5.415993887782141, 24.260030573267098, 62.23457416920606, 91.88149108604442, 66.72743491811573,
+      0.5641839936804988, 5.415993887782141, 24.260030573267098, 62.23457416920606, 91.88149108604442,
+      66.72743491811573,
     ],
     denominator: [
       1, 9.59929201996273, 43.504340466580715, 115.06464429320292, 184.14449865101503, 167.1752976364683,

@@ -60,5 +60,7 @@ test("the seed fixes all bits, each draw has its own, and an odd count is whole"
 test("layers take any starting values, and fans need weights", () => {
   const { weight } = new Linear(3, 2, { init: (s) => init.constant(s, 2) });
   expect([...weight.leaf("test").storage.host!]).toEqual([2, 2, 2, 2, 2, 2]);
-  expect(() => init.heNormal([5])).toThrowErrorMatchingInlineSnapshot(`[ShapeError: init: fans need weights [outputs, inputs, …], got [5]]`);
+  expect(() => init.heNormal([5])).toThrowErrorMatchingInlineSnapshot(
+    `[ShapeError: init: fans need weights [outputs, inputs, …], got [5]]`,
+  );
 });

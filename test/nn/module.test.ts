@@ -108,7 +108,9 @@ test("load names everything that does not fit and changes nothing", async () => 
     ["2.weight", { dtype: "bf16", shape: [1, 3], data: new Uint16Array(3) }],
     ["head.bias", { dtype: "f32", shape: [1], data: new Float32Array(1) }],
   ]);
-  await expect(load(model, dict)).rejects.toThrowErrorMatchingInlineSnapshot(`[Error: load: "0.weight" has shape [2, 3], the model needs [3, 2]; "2.weight" is bf16, which has no conversion to f32 (widen it to f32 first); "2.bias" [1] is missing; "head.bias" is not in the model]`);
+  await expect(load(model, dict)).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[Error: load: "0.weight" has shape [2, 3], the model needs [3, 2]; "2.weight" is bf16, which has no conversion to f32 (widen it to f32 first); "2.bias" [1] is missing; "head.bias" is not in the model]`,
+  );
   await expect(load(model, dict, { strict: false })).rejects.toThrow('load: "0.weight" has shape [2, 3]');
   await expect(
     load(model, new Map([["0.bias", { dtype: "f32", shape: [3], data: [1] }]]), { strict: false }),

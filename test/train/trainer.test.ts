@@ -7,8 +7,8 @@ import { type Batch, Dataset, type Position } from "../../src/data/index.ts";
 import { device, param, seed, type Tensor, tensor } from "../../src/index.ts";
 import { crossEntropy, Dropout, type Layer, Linear, Sequential, stateDict, tanh } from "../../src/nn/index.ts";
 import { adam, type Optimizer, sgd, stepDecay } from "../../src/optim/index.ts";
-import { readMetrics } from "../../src/train/log.ts";
 import { accuracy, type BatchSource, type FitOptions, type FitResult, Trainer } from "../../src/train/index.ts";
+import { readMetrics } from "../../src/train/log.ts";
 
 let folder: string;
 let runs = 0;
@@ -51,10 +51,22 @@ test("an epoch reports means over its samples, and validation as evaluate does",
   const trainer = trainerOf();
   const events: Record<string, unknown>[] = [];
   const validation = blobs(9);
-  const result = await trainer.fit(blobs(), { ...quiet, epochs: 2, validation, onEvent: (event) => void events.push({ ...event }) });
-  expect(events.map(({ kind, step }) => `${kind} ${step}`)).toEqual(
-    ["step 1", "step 2", "step 3", "epoch 3", "step 4", "step 5", "step 6", "epoch 6"],
-  );
+  const result = await trainer.fit(blobs(), {
+    ...quiet,
+    epochs: 2,
+    validation,
+    onEvent: (event) => void events.push({ ...event }),
+  });
+  expect(events.map(({ kind, step }) => `${kind} ${step}`)).toEqual([
+    "step 1",
+    "step 2",
+    "step 3",
+    "epoch 3",
+    "step 4",
+    "step 5",
+    "step 6",
+    "epoch 6",
+  ]);
   const sizes = [8, 8, 6];
   const steps = events.slice(4, 7);
   for (const figure of ["loss", "accuracy"]) {
@@ -63,7 +75,13 @@ test("an epoch reports means over its samples, and validation as evaluate does",
   }
   const measured = await trainer.evaluate(validation);
   expect(events[7].validation).toEqual({ loss: measured!.loss, ...measured!.metrics });
-  expect(result).toMatchObject({ reason: "epochs", epochs: 2, steps: 6, samples: 44, training: { loss: events[7].loss } });
+  expect(result).toMatchObject({
+    reason: "epochs",
+    epochs: 2,
+    steps: 6,
+    samples: 44,
+    training: { loss: events[7].loss },
+  });
   const { predicted, actual } = measured!.classes!;
   expect(predicted.filter((label, i) => label === actual[i]).length / 9).toBeCloseTo(measured!.metrics.accuracy, 12);
 });
@@ -71,13 +89,20 @@ test("an epoch reports means over its samples, and validation as evaluate does",
 test("a model that is no built-in layer is measured all the same", async () => {
   seed(1);
   class Scores {
-    weight: Tensor = param(new Float32Array(12).map((_, i) => i / 12), [4, 3]);
+    weight: Tensor = param(
+      new Float32Array(12).map((_, i) => i / 12),
+      [4, 3],
+    );
     forward(x: Tensor): Tensor {
       return x.matmul(this.weight);
     }
   }
   const model = new Scores();
-  const trainer = new Trainer(model, sgd<Batch>(model, ({ x, y }) => crossEntropy(model.forward(x), y), { lr: 0.5 }), { metrics: { accuracy } });
+  const trainer = new Trainer(
+    model,
+    sgd<Batch>(model, ({ x, y }) => crossEntropy(model.forward(x), y), { lr: 0.5 }),
+    { metrics: { accuracy } },
+  );
   const { training, validation } = await trainer.fit(blobs(21), { ...quiet, epochs: 20, validation: blobs(21) });
   expect(validation!.metrics.accuracy).toBeGreaterThan(0.9);
   expect(training.accuracy).toBeGreaterThan(0.9);
@@ -122,7 +147,13 @@ test.each([
     const onEvent = ({ kind, step }: { kind: string; step: number }): void => {
       if (kind === "step" && step === stop) controller.abort();
     };
-    const stopped = await trainerOf(make).fit(blobs(), { ...options, validation: blobs(9), out: run, signal: controller.signal, onEvent });
+    const stopped = await trainerOf(make).fit(blobs(), {
+      ...options,
+      validation: blobs(9),
+      out: run,
+      signal: controller.signal,
+      onEvent,
+    });
     expect(stopped).toMatchObject({ reason: "interrupted", steps: stop });
     await resume(run);
   }
@@ -138,7 +169,13 @@ test("a run stopped by maxSteps goes on as if it had not been", async () => {
   const reference = trainerOf();
   await reference.fit(blobs(), { ...quiet, epochs: 3, validation: blobs(9) });
   const run = freshRun();
-  const first: FitResult = await trainerOf().fit(blobs(), { ...quiet, epochs: 3, maxSteps: 4, validation: blobs(9), out: run });
+  const first: FitResult = await trainerOf().fit(blobs(), {
+    ...quiet,
+    epochs: 3,
+    maxSteps: 4,
+    validation: blobs(9),
+    out: run,
+  });
   expect(first).toMatchObject({ reason: "maxSteps", epochs: 1, steps: 4 });
   expect(first.validation!.samples).toBe(9);
   const again = trainerOf();
@@ -172,7 +209,12 @@ class Bomb implements Layer {
 test("a loss that becomes NaN stops the run with the step and the layer, and the last good checkpoint stays", async () => {
   seed(3);
   const first = new Linear(4, 3);
-  const model = { first, bomb: new Bomb(4), last: new Linear(3, 3), forward: (x: Tensor): Tensor => model.last.forward(model.bomb.forward(first.forward(x))) };
+  const model = {
+    first,
+    bomb: new Bomb(4),
+    last: new Linear(3, 3),
+    forward: (x: Tensor): Tensor => model.last.forward(model.bomb.forward(first.forward(x))),
+  };
   // The fuse burns by 1 a step: at 0 it makes NaN of 0 · (1 / 0).
   const loss = ({ x, y }: Batch): Tensor => crossEntropy(model.forward(x), y).add(model.bomb.fuse.sum());
   const trainer = new Trainer(model, sgd(model, loss, { lr: 1 }), { metrics: { accuracy } });
@@ -190,8 +232,12 @@ test("a run is never written over, nor continued with another model", async () =
   await trainerOf().fit(blobs(), { ...quiet, maxSteps: 1, out: run });
   await expect(trainerOf().fit(blobs(), { ...quiet, out: run })).rejects.toThrow(/already holds a run; add --resume/);
   const other = trainerOf(withAdam, 5).fit(blobs(), { ...quiet, resume: run });
-  await expect(other).rejects.toThrow(/its checkpoint of step 1 is not of this model and optimizer \(load: "0\.weight\.m" has shape \[6, 4\], the model needs \[5, 4\]/);
-  await expect(trainerOf().fit(blobs(), { ...quiet, resume: folder })).rejects.toThrow(/is not a run \(it has no config.json\)/);
+  await expect(other).rejects.toThrow(
+    /its checkpoint of step 1 is not of this model and optimizer \(load: "0\.weight\.m" has shape \[6, 4\], the model needs \[5, 4\]/,
+  );
+  await expect(trainerOf().fit(blobs(), { ...quiet, resume: folder })).rejects.toThrow(
+    /is not a run \(it has no config.json\)/,
+  );
 });
 
 test("a damaged checkpoint is passed over for the one before, and that is said", async () => {
@@ -209,12 +255,16 @@ test("a damaged checkpoint is passed over for the one before, and that is said",
 
 test("what cannot be fitted is refused in one line", async () => {
   const trainer = trainerOf();
-  await expect(trainer.fit(blobs(), { ...quiet, epochs: 0 })).rejects.toThrow("fit: epochs is a whole number of at least 1, not 0");
+  await expect(trainer.fit(blobs(), { ...quiet, epochs: 0 })).rejects.toThrow(
+    "fit: epochs is a whole number of at least 1, not 0",
+  );
   await expect(trainer.fit(blobs(), { out: "a", resume: "b" })).rejects.toThrow(/give one of them/);
   await expect(trainer.fit(blobs().take(0), quiet)).rejects.toThrow(/the data set gives no batch/);
   const model = new Linear(4, 3);
   const loss = ({ x }: Batch): Tensor => x.matmul(model.weight.transpose()).sum();
-  expect(() => new Trainer(model, sgd(model, loss), { metrics: { loss: accuracy } })).toThrow(/cannot be called "loss"/);
+  expect(() => new Trainer(model, sgd(model, loss), { metrics: { loss: accuracy } })).toThrow(
+    /cannot be called "loss"/,
+  );
   const blind = new Trainer(model, sgd(model, loss), { metrics: { accuracy } });
   await expect(blind.fit(blobs(), quiet)).rejects.toThrow(/the loss did not call model.forward/);
   expect(accuracy(tensor([[1, 2]]), tensor(Int32Array.from([1]))).shape).toEqual([1]);

@@ -54,8 +54,8 @@ class Emitter {
   readonly kernel: TiledKernel;
   readonly addresses: Addresses;
   readonly live: Expr[];
-  /** Expressions that reductions need, and those that stores need besides. */
-  readonly summands: Set<Expr> = new Set();
+  /** Expressions of finished reductions. */
+  readonly #finished: Set<Expr> = new Set();
   /** Values at hand: local by expression, instance and mode; one map per open loop. */
   readonly #scopes: Map<string, number>[] = [new Map()];
   #accumulators = new Map<string, number>();
@@ -65,12 +65,7 @@ class Emitter {
     this.f = f;
     this.kernel = kernel;
     this.live = liveExprs(kernel);
-    const collect = (e: Expr): void => {
-      if (this.summands.has(e)) return;
-      this.summands.add(e);
-      e.args.forEach(collect);
-    };
-    for (const r of kernel.reductions) collect(r.value);
+    for (const e of this.live) if (e.kind === "reduction" || e.args.some((a) => this.#finished.has(a))) this.#finished.add(e);
     this.addresses = new Addresses(f, (e) => this.#rowNumber(e));
   }
 
@@ -262,8 +257,10 @@ class Emitter {
     const vary = (axis: Axis, offsets: readonly number[]): void => {
       list = list.flatMap((m) => offsets.map((o) => new Map(m).set(axis.id, o)));
     };
-    kernel.unrolled.forEach((u, i) => vary(u.axis, Array.from({ length: extent.counts[i] }, (_, k) => k)));
-    if (vectorOnResult(kernel)) vary(kernel.vector!, Array.from({ length: extent.vectors }, (_, q) => q * lanes));
+    const dimensions = kernel.unrolled.map((u, i) => ({ axis: u.axis, offsets: Array.from({ length: extent.counts[i] }, (_, k) => k) }));
+    if (vectorOnResult(kernel)) dimensions.push({ axis: kernel.vector!, offsets: Array.from({ length: extent.vectors }, (_, q) => q * lanes) });
+    // the longest outermost: values that vary along the others stay in registers while it passes
+    for (const { axis, offsets } of dimensions.sort((a, b) => b.offsets.length - a.offsets.length)) vary(axis, offsets);
     return list;
   }
 
@@ -412,11 +409,13 @@ class Emitter {
     const inTile = instances.length > 0;
     const open = this.addresses.openAxes;
     const tiled = new Set([...kernel.unrolled.map((u) => u.axis.id), ...(vectorOnResult(kernel) ? [kernel.vector!.id] : [])]);
-    const ready = (e: Expr): boolean => e.kind !== "reduction" && [...e.axes].every((id) => open.has(id) && (inTile || !tiled.has(id))) && !hasReduction(e);
+    const ready = (e: Expr): boolean => e.kind !== "reduction" && [...e.axes].every((id) => open.has(id) && (inTile || !tiled.has(id))) && !this.#finished.has(e);
     const inner: Mode = kernel.vector === undefined ? "scalar" : "vector";
     const outer: Mode = vectorOnResult(kernel) ? "vector" : "scalar";
+    const seen = new Set<Expr>();
     const visit = (e: Expr, mode: Mode): void => {
-      if (e.kind === "const") return;
+      if (e.kind === "const" || seen.has(e)) return;
+      seen.add(e);
       if (!ready(e)) {
         if (e.kind === "op") for (const a of e.args) visit(a, mode);
         return;
@@ -426,6 +425,7 @@ class Emitter {
       else for (const instance of instances) this.#value(e, merge(instance, step), mode);
     };
     for (const r of kernel.reductions) visit(r.value, reduceMode ?? inner);
+    seen.clear();
     if (!inTile && !this.#inReduction) for (const s of kernel.stores) visit(s.value, outer);
   }
   get #inReduction(): boolean {
@@ -590,8 +590,6 @@ const indicesOf = (e: Expr): Index[] => {
   if (e.kind === "index") return [e.index];
   return e.kind === "inside" ? e.guards.map((g) => g.index) : [];
 };
-
-const hasReduction = (e: Expr): boolean => e.kind === "reduction" || e.args.some(hasReduction);
 
 const merge = (a: Instance, b: Instance): Instance => (b.size === 0 ? a : new Map([...a, ...b]));
 

@@ -1,0 +1,169 @@
+// Arguments the command line cannot use: each with its one line and status, and nothing written.
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { hebb, lastJson } from "./run-cli.ts";
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "hebb-arguments-"));
+  writeFileSync(join(folder, "list.json"), "[1]");
+  writeFileSync(join(folder, "torn.json"), '{"epochs": 3');
+  writeFileSync(join(folder, "typo.json"), '{"model": "lenet5", "epoch": 3}');
+  writeFileSync(join(folder, "text.json"), '{"epochs": "many"}');
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test.each<[string, string]>([
+  ["", "a command is missing; one of train, eval, predict, info, devices (hebb --help tells more)"],
+  ["trian lenet5", 'there is no command "trian"; did you mean train? (there are train, eval, predict, info, devices)'],
+  ["train", "train needs a model, e.g. hebb train lenet5"],
+  ["train lenet5 mlp", "train takes one model, got lenet5 mlp"],
+  ["train lenet", 'there is no model "lenet"; did you mean lenet5? (there are lenet5, lenet5-1998, mlp)'],
+  ["info lenet-5", 'there is no model "lenet-5"; did you mean lenet5? (there are lenet5, lenet5-1998, mlp)'],
+  [
+    "info constructor",
+    'there is no model "constructor"; did you mean lenet5-1998? (there are lenet5, lenet5-1998, mlp)',
+  ],
+  [
+    "train mlp --data mnits",
+    'there is no data set "mnits"; did you mean mnist? (there are mnist, fashion-mnist, cifar10, glyphs)',
+  ],
+  [
+    "train mlp --data glyphs --optimizer adma",
+    'there is no optimizer "adma"; did you mean adam? (there are sgd, adam, adamw)',
+  ],
+  ["train mlp --data glyphs --device cuda", 'there is no device "cuda"; did you mean auto? (there are auto, wasm, js)'],
+  ["train mlp --epocs 3", "there is no --epocs here; did you mean --epochs?"],
+  ["eval run --epochs 3", "there is no --epochs here; did you mean --help?"],
+  ["train mlp --epochs 0", '--epochs takes a whole number of at least 1, not "0"'],
+  ["train mlp --epochs 1.5", '--epochs takes a whole number of at least 1, not "1.5"'],
+  ["train mlp --epochs", "--epochs takes a whole number of at least 1"],
+  ["train mlp --lr -1", '--lr takes a number above 0, not "-1"'],
+  ["train mlp --lr --json", '--lr takes a number above 0, not "--json"'],
+  ["train mlp --seed=x", '--seed takes a whole number from 0 to 2147483647, not "x"'],
+  ["train mlp --json=yes", '--json takes no value, not "yes"'],
+  ["train mlp --out a --resume b", "--out makes a new run and --resume continues one; give one of them"],
+  [
+    "train lenet5 --data cifar10",
+    'lenet5 does not fit cifar10, whose samples are [3, 32, 32]: conv: channels differ, input [1, 3, 32, 32] has 3, weights [6, 1, 5, 5] in 1 group(s) take 1, in Conv2d "0"',
+  ],
+  ["train --config FOLDER/list.json", '--config FOLDER/list.json holds no JSON object; write { "epochs": 5, … }'],
+  ["train --config FOLDER/typo.json", '--config FOLDER/typo.json: there is no "epoch" here; did you mean epochs?'],
+  [
+    "train --config FOLDER/text.json",
+    '--config FOLDER/text.json: "epochs" takes a whole number of at least 1, not "many"',
+  ],
+  ["eval", "eval needs one run folder, e.g. hebb eval runs/lenet5-mnist-20260101-120000"],
+  [
+    "predict run",
+    "predict needs a run folder and images, e.g. hebb predict runs/lenet5-mnist-20260101-120000 seven.png",
+  ],
+  ["info", "info needs one model, e.g. hebb info lenet5"],
+  ["devices all", "devices takes no arguments, got all"],
+])("hebb %s", async (args, message) => {
+  const place = (text: string): string => text.replaceAll("FOLDER", folder);
+  const { status, stdout, stderr } = await hebb(args === "" ? [] : place(args).split(" "));
+  expect(stderr).toBe(`hebb: ${place(message)}\n`);
+  expect(stdout).toBe("");
+  expect(status).toBe(2);
+  expect(existsSync("a")).toBe(false);
+});
+
+test.each([
+  ["torn.json", /^hebb: --config .*torn\.json is not JSON \(.*\)\n$/],
+  ["none.json", /^hebb: --config .*none\.json cannot be read \(ENOENT.*\)\n$/],
+])("a --config file %s is refused", async (name, message) => {
+  const { status, stderr } = await hebb(["train", "--config", join(folder, name)]);
+  expect(stderr).toMatch(message);
+  expect(status).toBe(2);
+});
+
+test("what is missing where it should be fails the run", async () => {
+  const empty = await hebb(["eval", folder]);
+  expect(empty).toEqual({
+    status: 1,
+    stdout: "",
+    stderr: `hebb: ${folder} is not a run (it has no config.json); give the folder that a training run made\n`,
+  });
+  const data = await hebb(["train", "lenet5", "--data", "mnist", "--data-dir", folder, "--out", join(folder, "out")]);
+  expect(data.status).toBe(1);
+  expect(data.stderr).toMatch(/hebb: train-images-idx3-ubyte.gz is not in .*; put it there/);
+  expect(existsSync(join(folder, "out"))).toBe(false);
+});
+
+test("HEBB_DEBUG adds the stack, HEBB_DEVICE is checked like the flag", async () => {
+  vi.stubEnv("HEBB_DEBUG", "1");
+  expect((await hebb(["info", "nothing"])).stderr).toMatch(/^hebb: there is no model.*\nUsageError: .*\n\s+at /);
+  vi.unstubAllEnvs();
+  vi.stubEnv("HEBB_DEVICE", "gpu");
+  expect((await hebb(["devices"])).stderr).toMatch(/^hebb: there is no device "gpu"/);
+  vi.unstubAllEnvs();
+});
+
+test("help and version", async () => {
+  expect((await hebb(["--help"])).stdout).toContain("hebb predict RUN FILE…");
+  const { status, stdout } = await hebb(["train", "--help"]);
+  expect(status).toBe(0);
+  for (const flag of [
+    "epochs",
+    "max-steps",
+    "batch",
+    "optimizer",
+    "lr",
+    "seed",
+    "device",
+    "threads",
+    "out",
+    "resume",
+    "data-dir",
+    "json",
+    "config",
+  ])
+    expect(stdout).toContain(`--${flag} `);
+  expect((await hebb(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+test("info counts parameters and multiply-adds", async () => {
+  const { stdout } = await hebb(["info", "lenet5"]);
+  expect(stdout.split("\n").slice(1)).toMatchInlineSnapshot(`
+    [
+      "input [1, 28, 28]",
+      "",
+      "layer          output        parameters  multiply-adds",
+      "Conv2d "0"     [6, 28, 28]          156        117 600",
+      "AvgPool2d "2"  [6, 14, 14]            0              0",
+      "Conv2d "3"     [16, 10, 10]       2 416        240 000",
+      "AvgPool2d "5"  [16, 5, 5]             0              0",
+      "Flatten "6"    [400]                  0              0",
+      "Linear "7"     [120]             48 120         48 000",
+      "Linear "9"     [84]              10 164         10 080",
+      "Linear "11"    [10]                 850            840",
+      "total                            61 706        416 520",
+      "",
+    ]
+  `);
+  const modern = lastJson(await hebb(["info", "lenet5", "--json"]));
+  expect(modern).toMatchObject({ command: "info", model: "lenet5", parameters: 61_706, multiplyAdds: 416_520 });
+  const old = lastJson(await hebb(["info", "lenet5-1998", "--json"]));
+  expect(old).toMatchObject({ parameters: 60_000, multiplyAdds: 415_680 });
+  const layers = Object.fromEntries(
+    old.layers.map((layer: { name: string; parameters: number }) => [layer.name, layer.parameters]),
+  );
+  expect(layers).toEqual({
+    'Conv2d "c1"': 156,
+    'Subsample "s2"': 12,
+    'LinkedConv "c3"': 1516,
+    'Subsample "s4"': 32,
+    'Conv2d "c5"': 48_120,
+    'Linear "f6"': 10_164,
+    'RadialBasis "output"': 0,
+  });
+});
+
+test("devices names the one in use", async () => {
+  const { devices } = lastJson(await hebb(["devices", "--json"]));
+  expect(devices.map(({ name }: { name: string }) => name)).toEqual(["wasm", "js"]);
+  expect(devices.filter(({ chosen }: { chosen: boolean }) => chosen)).toHaveLength(1);
+});
