@@ -1,4 +1,5 @@
 // hebb in the benchmark: node hebb.mjs THREADS, built from src/ before.
+import { readFileSync } from "node:fs";
 import { labels, noise, serve } from "./serve.mjs";
 
 await serve(async ({ patient = true } = {}) => {
@@ -8,7 +9,10 @@ await serve(async ({ patient = true } = {}) => {
   const threads = Number(process.argv[2]);
   hebb.device("wasm", { threads });
   if (patient && threads > 1) await new Promise((resolve) => setTimeout(resolve, 200)); // its workers boot
-  return { version: "this tree", cases: { ...operations(hebb, nn), ...trainings(hebb, nn, optim) } };
+  return {
+    version: JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version,
+    cases: { ...operations(hebb, nn), ...trainings(hebb, nn, optim) },
+  };
 });
 
 /** Single operations on values that lie on the device; the results stay there, in the memory of a state. */
@@ -79,7 +83,10 @@ function trainings({ stack, tensor, zeros }, nn, { adam, sgd }) {
       this.conv2 = new Conv2d(outputs, outputs, 3, { padding: 1, bias: false });
       this.bn2 = new BatchNorm2d(outputs);
       if (inputs === outputs) return;
-      this.downsample = new Sequential(new Conv2d(inputs, outputs, 1, { stride, bias: false }), new BatchNorm2d(outputs));
+      this.downsample = new Sequential(
+        new Conv2d(inputs, outputs, 1, { stride, bias: false }),
+        new BatchNorm2d(outputs),
+      );
     }
     forward(x) {
       const h = this.bn2.forward(this.conv2.forward(this.bn1.forward(this.conv1.forward(x)).relu()));

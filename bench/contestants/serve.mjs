@@ -10,7 +10,8 @@ const now = () => performance.now();
  */
 export async function serve(load) {
   const option = (name) => process.argv[process.argv.indexOf(name) + 1];
-  if (process.argv.includes("--first")) return say(await first(load, option("--first"), option("--from")).catch(failure));
+  if (process.argv.includes("--first"))
+    return say(await first(load, option("--first"), option("--from")).catch(failure));
   const { version, cases } = await load();
   say({ ready: version });
   let current;
@@ -41,7 +42,6 @@ async function first(load, name, from) {
   const start = from === "import" ? imported : now();
   await step();
   const times = [now() - start];
-  setTimeout(() => process.exit(), 50);
   return { times };
 }
 

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { UsageError } from "./command.ts";
-import { nearest } from "./suggest.ts";
+import { noSuch } from "./suggest.ts";
 
 /** Values of flags; undefined where a flag was not given. */
 export interface Options {
@@ -108,13 +108,7 @@ export function parseOptions(
   for (const token of tokens) {
     if (token.kind !== "option") continue;
     const flag = allowed.find((name) => kebab(name) === token.name);
-    if (flag === undefined)
-      throw new UsageError(
-        unknownFlag(
-          token.rawName,
-          allowed.map((name) => `--${kebab(name)}`),
-        ),
-      );
+    if (flag === undefined) throw new UsageError(noSuch("flag", token.rawName, allowed.map(flagName)));
     options[flag] = read(`--${token.name}`, flag, token.value ?? (kinds[flag].value ? undefined : true));
   }
   return { positionals, options: options as Options };
@@ -141,7 +135,7 @@ export async function withConfigFile(
   const found: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(values)) {
     const name = camel(key);
-    if (!allowed.includes(name)) throw new UsageError(`--config ${path}: ${unknownFlag(`"${key}"`, allowed)}`);
+    if (!allowed.includes(name)) throw new UsageError(`--config ${path}: ${noSuch("flag", key, allowed)}`);
     found[name] = name === "model" ? value : read(`--config ${path}: "${key}"`, name as Flag, value);
   }
   return { ...found, ...options };
@@ -152,9 +146,6 @@ function read(place: string, flag: Flag, given: unknown): string | number | bool
   if (typeof result !== "string") return result.value;
   throw new UsageError(`${place} takes ${result}${given === undefined ? "" : `, not ${JSON.stringify(given)}`}`);
 }
-
-const unknownFlag = (name: string, known: readonly string[]): string =>
-  `there is no ${name} here; did you mean ${nearest(name, known)}?`;
 
 /** The lines of a command's help about its flags. */
 export function describeFlags(flags: readonly Flag[]): string {

@@ -57,8 +57,11 @@ async function newConfig(model: string | undefined, options: Options, io: Io): P
     const why = data === "mnist" ? "found" : "drawn digits, since MNIST is not here; --data mnist fetches it";
     io.stderr.write(`data: ${data} (${why})\n`);
   }
-  const asked = given(options, [...fixed, ...changeable]);
-  return { ...recipe, lr, seed: 1, ...asked, model: name, data, optimizer, device: chooseDevice(options) };
+  const settled = { ...recipe, lr, seed: 1, ...given(options, changeable), ...given(options, fixed), data, optimizer };
+  return {
+    model: name,
+    ...given({ ...settled, device: chooseDevice(options) }, [...fixed, ...changeable]),
+  } as TrainConfig;
 }
 
 /** The options among `flags` that were given. */

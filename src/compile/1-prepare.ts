@@ -147,10 +147,31 @@ function largestDivisor(n: number, limit: number): number {
   return 1;
 }
 
+/** (A·B)ᵀ of a product that nothing else uses becomes Bᵀ·Aᵀ, so that the result is stored as it is wanted and can be fused onward. */
+function transposedProduct(node: Node, users: ReadonlyMap<Node, number>, rewriter: Rewriter, inputs: readonly Node[]): Node | undefined {
+  if (node.op !== "permute" || node.inputs[0].op !== "matmul" || users.get(node.inputs[0]) !== 1) return undefined;
+  const rank = node.shape.length;
+  const order = node.shape.map((_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
+  if (!sameShape(order, argsOf(node, "permute").order)) return undefined;
+  const turned = inputs.map((x) => {
+    if (x.op === "permute" && sameShape(argsOf(x, "permute").order, order)) return x.inputs[0];
+    return rewriter.node("permute", [x], { order }, order.map((i) => x.shape[i]));
+  });
+  return rewriter.node("matmul", turned.reverse(), {}, node.shape);
+}
+
 export function prepare(trace: Trace): Prepared {
   const rewriter = new Rewriter(trace.nodes.length);
+  const users = new Map<Node, number>();
+  const count = (n: Node): unknown => users.set(n, (users.get(n) ?? 0) + 1);
+  for (const n of trace.nodes) n.inputs.forEach(count);
+  for (const n of [...trace.outputs, ...trace.updates.map((u) => u.value)]) count(n);
   const made = new Map<Node, Node>();
-  for (const node of trace.nodes) made.set(node, rewriter.rewrite(node, node.inputs.map((x) => made.get(x)!)));
+  for (const node of trace.nodes) {
+    const swapped = transposedProduct(node, users, rewriter, node.inputs[0]?.inputs.map((x) => made.get(x)!) ?? []);
+    const source = swapped ?? node;
+    made.set(node, rewriter.rewrite(source, swapped?.inputs ?? node.inputs.map((x) => made.get(x)!)));
+  }
   const taken = new Set<Node>();
   const result = (node: Node): Node => {
     const value = made.get(node)!;

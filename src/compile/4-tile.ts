@@ -170,8 +170,8 @@ function reducing(kernel: Kernel, live: readonly Expr[], candidates: (axes: read
   const onResult = candidates(kernel.outer).filter((a) => kernel.stores.every((s) => coefficient(s.index, a) !== undefined));
   for (const vector of [undefined, ...onResult, ...candidates(kernel.reduced)]) {
     const others = free.filter((a) => a !== vector && a.extent > 1);
-    const widths = vector !== undefined && kernel.outer.includes(vector) && vector.extent > lanes ? [1, 2] : [1];
-    for (const vectors of widths) {
+    const most = vector !== undefined && kernel.outer.includes(vector) ? Math.min(4, Math.ceil(vector.extent / lanes)) : 1;
+    for (let vectors = 1; vectors <= most; vectors++) {
       consider(vector, vectors, []);
       if (unroll) for (const tile of tilesOf(others)) consider(vector, vectors, tile);
     }
@@ -187,11 +187,14 @@ function* tilesOf(axes: readonly Axis[]): Iterable<Unrolled[]> {
       if (f > axes[i].extent) continue;
       yield [{ axis: axes[i], factor: f }];
       for (let j = i + 1; j < axes.length; j++) {
-        for (const g of factors) if (g <= axes[j].extent && f * g <= 15) yield [{ axis: axes[j], factor: g }, { axis: axes[i], factor: f }];
+        for (const g of factors) if (g <= axes[j].extent && f * g <= 12) yield [{ axis: axes[j], factor: g }, { axis: axes[i], factor: f }];
       }
     }
   }
 }
+
+/** Elements in a page of memory. */
+const far = 1024;
 
 interface Work {
   readonly loads: readonly Access[];
@@ -214,6 +217,8 @@ function estimate({ loads, ops, kernel, steps }: Work, vector: Axis | undefined,
     const count = repeats((a) => coefficient(load.index, a) !== 0);
     instructions += count * (vector === undefined ? 1 : accessCost(load, vector));
     streams.push(count);
+    // tile elements far apart in memory crowd the cache
+    for (const u of unrolled) if (Math.abs(coefficient(load.index, u.axis) ?? 0) >= far) instructions += 0.5 * u.factor;
   }
   for (const e of ops) instructions += repeats((a) => e.axes.has(a.id));
   // one operand's values stay in registers while the other's pass by one at a time

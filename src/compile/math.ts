@@ -1,15 +1,20 @@
 // Elementary functions from basic operations, for the emitters and evaluators that implement Scalars (compile/scalars.ts).
 //
-// Each function is branch-free and the same on every backend, bit for bit: no fused multiply-add, no table lookup.
-// The polynomials are minimax fits with their coefficients rounded to the dtype; each is written from the highest power down.
+// Each function is branch-free and gives the same bits on every backend: no fused multiply-add, no table lookup.
+// Signed zeros, infinities, NaN, subnormal inputs and subnormal results are those of Math.exp and its like.
+// Error bounds in ULP, f32 (over all inputs) and f64: exp, log 1.5, 2; sigmoid 2.5, 2; tanh, erf, expm1, log1p 3, 2;
+// sin, cos 3, 2 for |x| ≤ 10⁵, some value in [−1, 1] beyond.
+// The polynomials are minimax fits, their coefficients rounded to the dtype and written from the highest power down.
 import type { Scalars } from "./scalars.ts";
 
+/** Functions of one argument beyond arithmetic; erf x = 2/√π ∫₀ˣ e^−t² dt, sigmoid x = 1 / (1 + e⁻ˣ). */
 export type Elementary = "exp" | "log" | "sin" | "cos" | "tanh" | "sigmoid" | "erf" | "expm1" | "log1p";
 
 /** Horner's rule: coefficients[0]·xⁿ + … + coefficients[n]. */
 function polynomial<E>(s: Scalars<E>, x: E, coefficients: readonly number[]): E {
-  const [first, ...rest] = coefficients.map((c) => s.constant(c));
-  return rest.reduce((sum, c) => s.add(s.mul(sum, x), c), first);
+  let sum = s.constant(coefficients[0]);
+  for (let i = 1; i < coefficients.length; i++) sum = s.add(s.mul(sum, x), s.constant(coefficients[i]));
+  return sum;
 }
 
 /** The smaller of x and a constant; NaN stays NaN. */
@@ -24,7 +29,7 @@ function atLeast<E>(s: Scalars<E>, x: E, limit: number): E {
   return s.select(s.lt(x, bound), bound, x);
 }
 
-/** x less each of the parts times k: a reduction by k·(part₀ + part₁ + …) (Cody & Waite, 1980). */
+/** x − k·(part₀ + part₁ + …), one part after the other, to lose no bits where the two nearly cancel (Cody & Waite, 1980). */
 function reduce<E>(s: Scalars<E>, x: E, k: E, parts: readonly number[]): E {
   return parts.reduce((left, part) => s.sub(left, s.mul(k, s.constant(part))), x);
 }
@@ -35,7 +40,7 @@ const exponential = {
     ln2: [0.693145751953125, 1.428606765330187e-6],
     // eʳ = 1 + r + r²·p(r) for |r| ≤ ½ ln 2
     p: [0.00138403894379735, 0.00836934894323349, 0.041668083518743515, 0.16666515171527863, 0.4999999403953552],
-    // eˣ rounds to 0 below the lowest and to Infinity above the highest; beyond ±saturation, tanh rounds to ±1 and eˣ − 1 to −1
+    // eˣ rounds to 0 below the lowest, to Infinity above the highest; eˣ − 1 to −1 below −saturation, tanh ½x to ±1 beyond it
     lowest: -104,
     highest: 89,
     saturation: 20,
@@ -91,12 +96,10 @@ function expm1<E>(s: Scalars<E>, x: E): E {
   return s.copySign(s.select(s.ieq(n, s.integer(0)), fraction, s.add(half, half)), x);
 }
 
-const halfLn2 = exponential.f32.ln2.map((part) => part / 2);
-
 /** f32: n, h and c = h·coth h for x = n·½ ln 2 + h with |h| ≤ ¼ ln 2, so that e²ˣ = 2ⁿ·(c + h) / (c − h). */
-function splitExpOfDouble<E>(s: Scalars<E>, x: E, parts: readonly number[]): { n: E; h: E; c: E } {
+function splitExpOfDouble<E>(s: Scalars<E>, x: E, halfLn2: readonly number[]): { n: E; h: E; c: E } {
   const n = s.round(s.mul(x, s.constant(2 * Math.LOG2E)));
-  const h = reduce(s, x, s.toFloat(n), parts);
+  const h = reduce(s, x, s.toFloat(n), halfLn2);
   return { n, h, c: polynomial(s, s.mul(h, h), [-0.02213364653289318, 0.33333250880241394, 1]) };
 }
 
@@ -118,21 +121,26 @@ function sumOfThree<E>(s: Scalars<E>, a: E, b: E, c: E): Sum<E> {
   return exactSum(s, first.value, s.add(first.error, c));
 }
 
-/** a / (a + more) or, for the sum b, b / (a + more): the quotient of sums to about 1 ULP. */
-function quotient<E>(s: Scalars<E>, above: Sum<E>, a: Sum<E>, more: number): E {
-  const below = exactSum(s, s.constant(more), a.value);
-  const error = s.add(below.error, a.error);
-  const q = s.div(above.value, below.value);
-  return s.add(q, s.div(s.sub(above.error, s.mul(q, error)), below.value));
+/** c + a for a positive constant c; where a > c the difference in exactSum is exact all the same, up to a = 2⁵³·c. */
+function plus<E>(s: Scalars<E>, c: number, a: Sum<E>): Sum<E> {
+  const { value, error } = exactSum(s, s.constant(c), a.value);
+  return { value, error: s.add(error, a.error) };
 }
 
-/** 1 / (1 + e⁻ˣ) from e^−|x|, so that nothing overflows: for negative x it is e^−|x| / (1 + e^−|x|). */
+/** a / b to little more than 1 ULP: the quotient q of the values, put right by (δa − q·δb) / b. */
+function quotient<E>(s: Scalars<E>, a: Sum<E>, b: Sum<E>): E {
+  const q = s.div(a.value, b.value);
+  return s.add(q, s.div(s.sub(a.error, s.mul(q, b.error)), b.value));
+}
+
+/** From e^−|x|, so that nothing overflows: e^−|x| / (1 + e^−|x|) for negative x, 1 / (1 + e^−|x|) for others. */
 function sigmoid<E>(s: Scalars<E>, x: E): E {
+  const { ln2, lowest } = exponential[s.dtype];
   const [zero, one] = [s.constant(0), s.constant(1)];
-  const { lowest } = exponential[s.dtype];
   const negative = s.lt(x, zero);
   if (s.dtype === "f32") {
-    const { n, h, c } = splitExpOfDouble(s, atLeast(s, s.mul(s.abs(x), s.constant(-0.5)), lowest / 2), halfLn2);
+    const bounded = atLeast(s, s.mul(s.abs(x), s.constant(-0.5)), lowest / 2);
+    const { n, h, c } = splitExpOfDouble(s, bounded, [ln2[0] / 2, ln2[1] / 2]);
     const a = scale(s, s.add(c, h), n);
     const b = s.sub(c, h);
     return s.div(s.select(negative, a, b), s.add(a, b));
@@ -141,14 +149,14 @@ function sigmoid<E>(s: Scalars<E>, x: E): E {
   const sum = sumOfThree(s, one, r, rest);
   const e = { value: scale(s, sum.value, n), error: scale(s, sum.error, n) };
   const above = { value: s.select(negative, e.value, one), error: s.select(negative, e.error, zero) };
-  return quotient(s, above, e, 1);
+  return quotient(s, above, plus(s, 1, e));
 }
 
 /** (e²ˣ − 1) / (e²ˣ + 1) of |x|, with the sign of x. */
 function tanh<E>(s: Scalars<E>, x: E): E {
   const magnitude = atMost(s, s.abs(x), exponential[s.dtype].saturation / 2);
   if (s.dtype === "f32") {
-    // Both times ½·(c − h) = ½·d. One part for ½ ln 2 is enough, as its error matters to large powers only and there it cancels.
+    // Both times ½·(c − h) = ½·d. One part for ½ ln 2 is enough: its error matters for large powers only, and cancels there.
     const { n, h, c } = splitExpOfDouble(s, magnitude, [Math.LN2 / 2]);
     const [power, half, d] = [s.pow2(n), s.constant(0.5), s.sub(c, h)];
     const t = s.add(s.mul(power, h), s.mul(s.sub(s.mul(power, half), half), d));
@@ -157,11 +165,11 @@ function tanh<E>(s: Scalars<E>, x: E): E {
   const { n, r, rest } = splitExp(s, s.add(magnitude, magnitude));
   const power = s.pow2(n);
   const t = sumOfThree(s, s.sub(power, s.constant(1)), s.mul(power, r), s.mul(power, rest));
-  return s.copySign(quotient(s, t, t, 2), x);
+  return s.copySign(quotient(s, t, plus(s, 2, t)), x);
 }
 
 const logOf = {
-  // With z = s² and |s| ≤ 0.1716: ln((1 + s) / (1 − s)) = 2s + s·z·p(z).
+  // p(z): see logSum; |s| ≤ 0.1716. Arguments below the tiny one are multiplied by 2^rescale.
   f32: { p: [0.29871073365211487, 0.39977577328681946, 0.6666677594184875], tiny: 2 ** -100, rescale: 40 },
   f64: {
     p: [
@@ -173,16 +181,13 @@ const logOf = {
   },
 } as const;
 
-/**
- * For a normal u > 0: an integer e and 2^−k with k = e + 2 and u·2^−k in [√½, √2).
- * e is the exponent of u·√⅛ and not of u·√2, which may overflow.
- */
-function reduceLog<E>(s: Scalars<E>, u: E): { e: E; scale: E } {
-  const e = s.exponent(s.mul(u, s.constant(Math.SQRT1_2 / 2)));
-  return { e, scale: s.mul(s.pow2(s.isub(s.integer(0), e)), s.constant(0.25)) };
+/** For u > 0 with u·√⅛ normal: the integer k − 2 and 2^−k such that u·2^−k lies in [√½, √2). u·√2 might overflow. */
+function splitLog<E>(s: Scalars<E>, u: E): { kLess2: E; factor: E } {
+  const kLess2 = s.exponent(s.mul(u, s.constant(Math.SQRT1_2 / 2)));
+  return { kLess2, factor: s.mul(s.pow2(s.isub(s.integer(0), kLess2)), s.constant(0.25)) };
 }
 
-/** ln(1 + f) + k·ln 2 for √½ ≤ 1 + f < √2 and a float k; with s = f / (2 + f), ln(1 + f) = 2s + s·z·p(z) = f − s·(f − z·p(z)). */
+/** ln(1 + f) + k·ln 2 for √½ ≤ 1 + f < √2; with s = f / (2 + f) and z = s², ln(1 + f) = 2s + s·z·p(z) = f − s·(f − z·p(z)). */
 function logSum<E>(s: Scalars<E>, f: E, k: E): E {
   const { ln2 } = exponential[s.dtype];
   const ratio = s.div(f, s.add(f, s.constant(2)));
@@ -203,27 +208,26 @@ function log<E>(s: Scalars<E>, x: E): E {
   const { tiny, rescale } = logOf[s.dtype];
   const isTiny = s.lt(x, s.constant(tiny)); // subnormal, or x·√⅛ is
   const u = s.select(isTiny, s.mul(x, s.constant(2 ** rescale)), x);
-  const { e, scale } = reduceLog(s, u);
-  const k = s.add(s.toFloat(e), s.select(isTiny, s.constant(2 - rescale), s.constant(2)));
-  return logEdges(s, x, logSum(s, s.sub(s.mul(u, scale), s.constant(1)), k));
+  const { kLess2, factor } = splitLog(s, u);
+  const k = s.add(s.toFloat(kLess2), s.select(isTiny, s.constant(2 - rescale), s.constant(2)));
+  return logEdges(s, x, logSum(s, s.sub(s.mul(u, factor), s.constant(1)), k));
 }
 
-/** ln(1 + x): the reduction is that of 1 + x, its rounding error is left out by f = x·2^−k + (2^−k − 1). */
+/** As the logarithm of u = 1 + x, but from f = x·2^−k + (2^−k − 1), which is free of the rounding error of u. */
 function log1p<E>(s: Scalars<E>, x: E): E {
   const u = s.add(x, s.constant(1));
-  const { e, scale } = reduceLog(s, u);
-  const f = s.add(s.mul(x, scale), s.sub(scale, s.constant(1)));
-  return s.copySign(logEdges(s, u, logSum(s, f, s.add(s.toFloat(e), s.constant(2)))), x);
+  const { kLess2, factor } = splitLog(s, u);
+  const f = s.add(s.mul(x, factor), s.sub(factor, s.constant(1)));
+  return s.copySign(logEdges(s, u, logSum(s, f, s.add(s.toFloat(kLess2), s.constant(2)))), x);
 }
 
 const trigonometric = {
-  // π/2 as a sum of parts, each short enough that its product with an integer n < 2¹⁶ is exact, and a last one.
-  // x − n·(exact parts) is exact too; the rounding of the others is carried along.
+  // π/2 as a sum of positive parts, short enough that their products with integers below 2¹⁶ are exact, and a last one.
   f32: {
     parts: [1.5703125, 0.0004825592041015625, 1.2665987014770508e-6, 9.89530235528946e-10],
     last: 2.5633440682570896e-12,
     limit: 4e6,
-    // sin r = r − r·z·p(z), cos r = 1 − z·q(z), z = r², |r| ≤ π/4
+    // sin r = r − r·z·p(z) and cos r = 1 − z·q(z) with z = r², |r| ≤ π/4
     p: [0.00019507884280756116, -0.008332106284797192, 0.16666653752326965],
     q: [-2.4431876227026805e-5, 0.001388730714097619, -0.04166664555668831, 0.5],
   },
@@ -242,30 +246,33 @@ const trigonometric = {
   },
 } as const;
 
-/** sin(x + shift·π/2). x = n·π/2 + r − tail with |r| ≤ π/4 (Cody & Waite, 1980); accurate for |x| ≤ 10⁵, constant beyond the limit. */
+/**
+ * sin(x + shift·π/2), from x = n·π/2 + r − tail with |r| ≤ π/4. The tail keeps what r cannot hold.
+ * Beyond 10⁵ the products round and accuracy degrades; beyond the limit x is taken for 0.
+ */
 function sine<E>(s: Scalars<E>, x: E, shift: number): E {
   const { parts, last, limit, p, q } = trigonometric[s.dtype];
-  const inRange = s.select(s.le(s.abs(x), s.constant(limit)), x, s.mul(x, s.constant(0))); // ±Infinity → NaN
+  const inRange = s.select(s.le(s.abs(x), s.constant(limit)), x, s.sub(x, x)); // 0, or NaN for ±Infinity
   const n = s.round(s.mul(inRange, s.constant(2 / Math.PI)));
   const k = s.toFloat(n);
-  const r = parts.reduce((left, part) => s.sub(left, s.mul(k, s.constant(part))), inRange);
+  const r = reduce(s, inRange, k, parts);
   const tail = s.mul(k, s.constant(last));
   const reduced = s.sub(r, tail);
   const z = s.mul(reduced, reduced);
   const sin = s.sub(r, s.add(s.mul(s.mul(r, z), polynomial(s, z, p)), tail));
   const cos = s.sub(s.constant(1), s.mul(z, polynomial(s, z, q)));
   const quadrant = s.iadd(n, s.integer(shift));
-  const bit = (mask: number) => s.ieq(s.iand(quadrant, s.integer(mask)), s.integer(0));
-  const value = s.select(bit(1), sin, cos);
-  return s.select(bit(2), value, s.neg(value));
+  const without = (bit: number) => s.ieq(s.iand(quadrant, s.integer(bit)), s.integer(0));
+  const value = s.select(without(1), sin, cos);
+  return s.select(without(2), value, s.neg(value));
 }
 
 const sin = <E>(s: Scalars<E>, x: E): E => sine(s, x, 0);
 const cos = <E>(s: Scalars<E>, x: E): E => sine(s, x, 1);
 
 const errorFunction = {
-  // Below the middle erf x = x + x·near(x²); above, erf x = 1 − 1 / far(x)⁸ in f32 and
-  // 1 − e^−x²·numerator(x) / denominator(x) in f64, which has reached 1 at the limit.
+  // Below the middle erf x = x + x·near(x²). Above, 1 − erf x is 1 / far(x)⁸ in f32, and in f64
+  // e^−x²·numerator(x) / denominator(x) up to the limit, where erf x has reached 1.
   f32: {
     middle: 1,
     near: [
@@ -308,7 +315,6 @@ function erfComplement<E>(s: Scalars<E>, x: E): E {
   return s.mul(expInRange(s, s.neg(s.mul(bounded, bounded))), ratio);
 }
 
-/** 2/√π ∫₀ˣ e^−t² dt. */
 function erf<E>(s: Scalars<E>, x: E): E {
   const { middle, near } = errorFunction[s.dtype];
   const magnitude = s.abs(x);
@@ -317,6 +323,7 @@ function erf<E>(s: Scalars<E>, x: E): E {
   return s.copySign(s.select(s.lt(magnitude, s.constant(middle)), small, large), x);
 }
 
+/** The elementary functions, written once for every backend and for both dtypes. */
 export const elementary: Record<Elementary, <E>(s: Scalars<E>, x: E) => E> = {
   exp,
   log,

@@ -50,6 +50,8 @@ function foldView(op: Computed, x: Tensor, value: number | undefined, args: obje
       const { order } = args as Args["permute"];
       if (value !== undefined) return full(shape, value, dtype);
       if (order.every((axis, i) => axis === i)) return x;
+      // moving axes of size 1 moves no element
+      if (inOrder(order.filter((axis) => x.shape[axis] !== 1))) return make("reshape", [x], { shape });
       if (x.op !== "permute") return undefined;
       const inner = argsOf(x, "permute").order;
       return make("permute", [x.inputs[0]], { order: order.map((i) => inner[i]) });
@@ -64,6 +66,8 @@ function foldView(op: Computed, x: Tensor, value: number | undefined, args: obje
       return undefined;
   }
 }
+
+const inOrder = (list: readonly number[]): boolean => list.every((axis, i) => i === 0 || list[i - 1] < axis);
 
 /** Whether a reshape is a `detach()`: it stops gradients, so nothing may be folded through it. */
 export const isDetached = (t: Tensor): boolean => t.op === "reshape" && argsOf(t, "reshape").detached === true;

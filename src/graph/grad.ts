@@ -164,6 +164,9 @@ export function vjpOf(ys: readonly Tensor[], xs: readonly Tensor[], us: readonly
       accumulate(input, parts[i]);
     });
   }
+  if (order.some((t) => t.op === "buffer" && t.leaf("grad").computed && !needed.has(t)) && xs.some((x) => !cotangent.has(x))) {
+    fail("grad", "a value that it passes through has been read, and how it was computed is forgotten then (take gradients before reading)");
+  }
   return xs.map((x) => cotangent.get(x) ?? full(x.shape, 0, x.dtype));
 }
 

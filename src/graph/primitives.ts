@@ -16,6 +16,8 @@ export interface ConvArgs {
 export interface Leaf {
   readonly role: "data" | "param" | "state" | "input" | "live";
   storage: Storage;
+  /** Set where the value was computed from a graph that is gone now that it has been read. */
+  readonly computed?: boolean;
   /** Role live only: the values for the next run. */
   readonly read?: () => number | readonly number[];
 }

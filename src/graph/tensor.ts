@@ -323,8 +323,8 @@ export class Tensor {
   /** Matrix product over the last two axes; leading axes broadcast, a vector stands for a matrix of one row or column. */
   matmul(other: Tensor): Tensor {
     if (this.rank === 0 || other.rank === 0) fail("matmul", `needs matrices or vectors, got ${show(this.shape)} · ${show(other.shape)}`);
-    if (this.rank === 1) return this.unsqueeze(0).matmul(other).squeeze(-2);
     if (other.rank === 1) return this.matmul(other.unsqueeze(1)).squeeze(-1);
+    if (this.rank === 1) return this.unsqueeze(0).matmul(other).squeeze(-2);
     const dtype = promote(this.float().dtype, other.float().dtype);
     const [a, b] = [this.cast(dtype), other.cast(dtype)];
     if (b.rank === 2 && a.rank > 2) {

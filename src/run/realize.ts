@@ -12,7 +12,7 @@ export async function realize(...tensors: readonly Tensor[]): Promise<void> {
   wanted.forEach((t, i) => {
     const storage = new Storage(t.dtype, t.size);
     settle(storage, backend, outputs[i]);
-    const leaf: Leaf = { role: "data", storage };
+    const leaf: Leaf = { role: "data", storage, computed: true };
     t.op = "buffer";
     t.inputs = [];
     t.args = leaf;

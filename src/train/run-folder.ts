@@ -96,7 +96,8 @@ export async function readConfig(path: string): Promise<Record<string, unknown>>
 }
 
 /** Replaces a run's config.json, e.g. where it is resumed for more epochs. */
-export const writeConfig = (path: string, config: object): Promise<void> => writeJson(join(path, "config.json"), config);
+export const writeConfig = (path: string, config: object): Promise<void> =>
+  writeJson(join(path, "config.json"), config);
 
 /** What may explain a difference between two runs: versions, machine, arguments, the moment. */
 export function describeMachine(): Record<string, unknown> {

@@ -15,6 +15,9 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const trainFlags =
+  "--data, --samples, --batch, --optimizer, --lr, --decay, --shift, --seed, --epochs, --max-steps, --device, --threads, --data-dir, --out, --resume, --config, --json, --help";
+
 test.each<[string, string]>([
   ["", "a command is missing; one of train, eval, predict, info, devices (hebb --help tells more)"],
   ["trian lenet5", 'there is no command "trian"; did you mean train? (there are train, eval, predict, info, devices)'],
@@ -22,10 +25,7 @@ test.each<[string, string]>([
   ["train lenet5 mlp", "train takes one model, got lenet5 mlp"],
   ["train lenet", 'there is no model "lenet"; did you mean lenet5? (there are lenet5, lenet5-1998, mlp)'],
   ["info lenet-5", 'there is no model "lenet-5"; did you mean lenet5? (there are lenet5, lenet5-1998, mlp)'],
-  [
-    "info constructor",
-    'there is no model "constructor"; did you mean lenet5-1998? (there are lenet5, lenet5-1998, mlp)',
-  ],
+  ["info constructor", 'there is no model "constructor"; did you mean lenet5? (there are lenet5, lenet5-1998, mlp)'],
   [
     "train mlp --data mnits",
     'there is no data set "mnits"; did you mean mnist? (there are mnist, fashion-mnist, cifar10, glyphs)',
@@ -35,8 +35,11 @@ test.each<[string, string]>([
     'there is no optimizer "adma"; did you mean adam? (there are sgd, adam, adamw)',
   ],
   ["train mlp --data glyphs --device cuda", 'there is no device "cuda"; did you mean auto? (there are auto, wasm, js)'],
-  ["train mlp --epocs 3", "there is no --epocs here; did you mean --epochs?"],
-  ["eval run --epochs 3", "there is no --epochs here; did you mean --help?"],
+  ["train mlp --epocs 3", `there is no flag "--epocs"; did you mean --epochs? (there are ${trainFlags})`],
+  [
+    "eval run --epochs 3",
+    'there is no flag "--epochs"; did you mean --batch? (there are --data, --samples, --batch, --device, --threads, --data-dir, --best, --json, --help)',
+  ],
   ["train mlp --epochs 0", '--epochs takes a whole number of at least 1, not "0"'],
   ["train mlp --epochs 1.5", '--epochs takes a whole number of at least 1, not "1.5"'],
   ["train mlp --epochs", "--epochs takes a whole number of at least 1"],
@@ -50,7 +53,10 @@ test.each<[string, string]>([
     'lenet5 does not fit cifar10, whose samples are [3, 32, 32]: conv: channels differ, input [1, 3, 32, 32] has 3, weights [6, 1, 5, 5] in 1 group(s) take 1, in Conv2d "0"',
   ],
   ["train --config FOLDER/list.json", '--config FOLDER/list.json holds no JSON object; write { "epochs": 5, … }'],
-  ["train --config FOLDER/typo.json", '--config FOLDER/typo.json: there is no "epoch" here; did you mean epochs?'],
+  [
+    "train --config FOLDER/typo.json",
+    '--config FOLDER/typo.json: there is no flag "epoch"; did you mean epochs? (there are model, data, samples, batch, optimizer, lr, decay, shift, seed, epochs, maxSteps, device, threads, dataDir, out, resume, config, json)',
+  ],
   [
     "train --config FOLDER/text.json",
     '--config FOLDER/text.json: "epochs" takes a whole number of at least 1, not "many"',

@@ -23,6 +23,7 @@ export async function hebb(
 }
 
 /** The object on the last line of standard output. */
+// biome-ignore lint/suspicious/noExplicitAny: the tests say what is in it
 export const lastJson = ({ stdout }: Outcome): Record<string, any> => JSON.parse(stdout.trimEnd().split("\n").at(-1)!);
 
 /** A training that takes a second: 8 steps of LeNet-5. */

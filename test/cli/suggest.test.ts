@@ -18,6 +18,6 @@ test.each([
 test("the nearest name is offered, with all there are", () => {
   expect(nearest("cifar", ["mnist", "cifar10"])).toBe("cifar10");
   expect(noSuch("device", "webgpu", ["auto", "wasm", "js"])).toBe(
-    'there is no device "webgpu"; did you mean auto? (there are auto, wasm, js)',
+    'there is no device "webgpu"; did you mean wasm? (there are auto, wasm, js)',
   );
 });

@@ -3,6 +3,8 @@ import { allocate, type Data, type DType, type Node, sizeOf, type Trace } from "
 import type { Backend, Executable } from "../backend.ts";
 import { evaluate, type Values, valuesFor } from "./interpret.ts";
 
+const rounded = (values: Values, dtype: DType): Values => (dtype === "f32" ? values.map(Math.fround) : values.slice());
+
 export class JsBackend implements Backend {
   readonly name = "js";
   readonly #memory = new Map<number, Values>();
@@ -34,7 +36,8 @@ export class JsBackend implements Backend {
         trace.outputs.forEach((node, i) => {
           this.#at(outputs[i]).set(values.get(node)!);
         });
-        const updates = trace.updates.map(({ slot, value }) => ({ slot, value: values.get(value)!.slice() }));
+        // a leaf keeps what its dtype can hold, so that a saved and restored run continues with the same bits
+        const updates = trace.updates.map(({ slot, value }) => ({ slot, value: rounded(values.get(value)!, value.dtype) }));
         for (const { slot, value } of updates) this.#at(leaves[slot]).set(value);
       },
     };

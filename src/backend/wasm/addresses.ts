@@ -151,8 +151,11 @@ export class Addresses {
       f.i32(atom.rows - 1).get(row).i32(atom.rows - 1).op("i32.lt_s").op("select"); // at most rows − 1
       f.free(row);
     } else {
-      this.pushIndex(atom.of, new Map(), 0);
-      f.i32(atom.by).op(atom.kind === "div" ? "i32.div_s" : "i32.rem_s");
+      // the instructions round towards zero, so the dividend is raised by whole divisors until it cannot be negative
+      const raised = Math.max(0, Math.ceil(-atom.of.min / atom.by));
+      this.pushIndex(atom.of, new Map(), raised * atom.by);
+      f.i32(atom.by).op(atom.kind === "div" ? "i32.div_u" : "i32.rem_u");
+      if (atom.kind === "div" && raised > 0) f.i32(raised).op("i32.sub");
     }
   }
 

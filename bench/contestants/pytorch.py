@@ -1,10 +1,9 @@
-"""PyTorch in the benchmark: python3 torch.py THREADS, the same models and protocol as serve.mjs and hebb.mjs."""
+"""PyTorch in the benchmark: python3 pytorch.py THREADS, the same models and protocol as serve.mjs and hebb.mjs."""
 import json
 import sys
 import time
 
 imported = time.perf_counter()
-sys.path = [p for p in sys.path if not p.endswith("contestants")]  # this file's name must not hide the library's
 import torch
 import torch.nn.functional as F
 from torch import nn

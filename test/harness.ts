@@ -1,0 +1,94 @@
+// Runs a graph of tensors on one backend, memory and all, so that tests can hold backends and compiler passes against each other.
+import type { Backend } from "../src/backend/backend.ts";
+import type { Pass } from "../src/compile/program.ts";
+import {
+  allocate,
+  type Data,
+  type DType,
+  sizeOf,
+  type Tensor,
+  type Trace,
+  trace,
+  type Update,
+} from "../src/graph/internal.ts";
+
+/** Every compiler pass that can be left out. */
+export const passes: readonly Pass[] = ["fuse", "merge", "collapse", "vectorize", "unroll", "reuse", "inPlace"];
+
+/** A traced step with its leaves in the backend's memory. */
+export interface Bound {
+  readonly trace: Trace;
+  /** Runs the step once more: updates have reached their leaves when it returns. */
+  step(): Data[];
+  /** Gives a leaf other values. */
+  write(t: Tensor, data: Data): void;
+  /** What a leaf holds now. */
+  leaf(t: Tensor): Data;
+  free(): void;
+}
+
+/** Prepares a trace on a backend and gives its leaves and outputs memory there. */
+export function bind(backend: Backend, graph: Trace): Bound {
+  const executable = backend.prepare(graph);
+  const leaves = graph.leaves.map((t) => {
+    const address = backend.allocate(t.dtype, t.size);
+    backend.write(address, hostOf(t));
+    return address;
+  });
+  const outputs = graph.outputs.map((n) => backend.allocate(n.dtype, sizeOf(n.shape)));
+  return {
+    trace: graph,
+    step: () => {
+      executable.run(leaves, outputs);
+      return graph.outputs.map((n, i) => backend.read(outputs[i], n.dtype, sizeOf(n.shape)));
+    },
+    write: (t, data) => backend.write(leaves[graph.leaves.indexOf(t)], data),
+    leaf: (t) => backend.read(leaves[graph.leaves.indexOf(t)], t.dtype, t.size),
+    free: () => {
+      for (const address of [...leaves, ...outputs]) backend.free(address);
+    },
+  };
+}
+
+/** The values of tensors, computed by one run on a backend; then those of the updated leaves. */
+export function run(backend: Backend, outputs: readonly Tensor[], updates: readonly Update[] = []): Data[] {
+  return runTrace(backend, trace(outputs, updates));
+}
+
+/** The outputs of a traced step after one run, then its updated leaves. */
+export function runTrace(backend: Backend, graph: Trace): Data[] {
+  const bound = bind(backend, graph);
+  const values = bound.step();
+  for (const { slot } of graph.updates) values.push(bound.leaf(graph.leaves[slot]));
+  bound.free();
+  return values;
+}
+
+/** The elements of a leaf as its maker gave them. */
+export function hostOf(leaf: Tensor): Data {
+  const { storage, read } = leaf.leaf("hostOf");
+  if (read === undefined) return storage.host!;
+  const values = read();
+  return typed(leaf.dtype, typeof values === "number" ? [values] : values);
+}
+
+/** A host array of a dtype. */
+export function typed(dtype: DType, values: ArrayLike<number>): Data {
+  const data = allocate(dtype, values.length);
+  data.set(values);
+  return data;
+}
+
+/** Lets finalizers run, so that long loops over programs do not pile them up. */
+export const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A stream of numbers in [0, 1) that is the same in every run (mulberry32). */
+export function stream(seed: number): () => number {
+  let a = seed | 0;
+  return () => {
+    a = (a + 0x6d2b79f5) | 0;
+    let t = Math.imul(a ^ (a >>> 15), a | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
