@@ -57,7 +57,7 @@ async function measure(name, row) {
   }
   if (row.first) {
     const fresh = new Contestant(name, ["--first", row.first, "--from", row.from]);
-    const { times, error } = await fresh.start(pace.limit);
+    const { times, error } = await fresh.start(Math.max(10, pace.limit));
     fresh.stop();
     return { value: times?.[0], error };
   }

@@ -166,7 +166,7 @@ function spread(node: Node, inputs: readonly Reference[], values: Values, bounds
 function moduloRounding(x: number, y: number, u: number): number {
   const q = x / y;
   const jumps = Math.floor(q * (1 + u)) !== Math.floor(q) || Math.floor(q * (1 - u)) !== Math.floor(q);
-  return 2 * u * Math.abs(x) + (jumps && !Number.isInteger(q) ? Math.abs(y) : 0);
+  return 2 * u * (Math.abs(x) + Math.abs(y)) + (jumps && !Number.isInteger(q) ? Math.abs(y) : 0);
 }
 
 /** Where a result leaves its bound: a message for the first element that does, or undefined. */

@@ -72,18 +72,49 @@ class Rewriter {
     let x = node.inputs[0];
     if (inputDilation.some((d) => d > 1)) {
       const by = x.shape.map((_, i) => (i < 2 ? 1 : inputDilation[i - 2]));
-      const runs = this.reshape(x, x.shape.flatMap((d) => [d, 1]));
-      const wide = this.pad(runs, x.shape.flatMap((_, i) => [[0, 0], [0, by[i] - 1]] as [number, number][]));
-      const flat = this.reshape(wide, x.shape.map((d, i) => d * by[i]));
-      x = this.crop(flat, flat.shape.map(() => 0), x.shape.map((d, i) => d * by[i] - (by[i] - 1)));
+      const runs = this.reshape(
+        x,
+        x.shape.flatMap((d) => [d, 1]),
+      );
+      const wide = this.pad(
+        runs,
+        x.shape.flatMap(
+          (_, i) =>
+            [
+              [0, 0],
+              [0, by[i] - 1],
+            ] as [number, number][],
+        ),
+      );
+      const flat = this.reshape(
+        wide,
+        x.shape.map((d, i) => d * by[i]),
+      );
+      x = this.crop(
+        flat,
+        flat.shape.map(() => 0),
+        x.shape.map((d, i) => d * by[i] - (by[i] - 1)),
+      );
     }
     const of = (i: number, side: 0 | 1): number => (i < 2 ? 0 : padding[i - 2][side]);
-    x = this.pad(x, x.shape.map((_, i) => [Math.max(0, of(i, 0)), Math.max(0, of(i, 1))] as const));
-    x = this.crop(x, x.shape.map((_, i) => Math.max(0, -of(i, 0))), x.shape.map((d, i) => d - Math.max(0, -of(i, 1))));
+    x = this.pad(
+      x,
+      x.shape.map((_, i) => [Math.max(0, of(i, 0)), Math.max(0, of(i, 1))] as const),
+    );
+    x = this.crop(
+      x,
+      x.shape.map((_, i) => Math.max(0, -of(i, 0))),
+      x.shape.map((d, i) => d - Math.max(0, -of(i, 1))),
+    );
     if (x === node.inputs[0]) return node;
     this.kept.add(x);
     const none = spatial.map(() => [0, 0] as const);
-    return this.node("conv", [x, node.inputs[1]], { ...args, padding: none, inputDilation: spatial.map(() => 1) }, node.shape);
+    return this.node(
+      "conv",
+      [x, node.inputs[1]],
+      { ...args, padding: none, inputDilation: spatial.map(() => 1) },
+      node.shape,
+    );
   }
 
   /**
@@ -100,7 +131,12 @@ class Rewriter {
       const across = strideAlong(x, axis);
       if (uses < manyUses || across === undefined || across < farApart) return x;
       const order = x.shape.map((_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
-      const turned = this.node("permute", [x], { order }, order.map((i) => x.shape[i]));
+      const turned = this.node(
+        "permute",
+        [x],
+        { order },
+        order.map((i) => x.shape[i]),
+      );
       const copy = axis === rank - 1 ? this.copy(x) : turned;
       this.kept.add(copy);
       return axis === rank - 1 ? copy : this.node("permute", [copy], { order }, x.shape);
@@ -131,12 +167,20 @@ class Rewriter {
       return this.#sum(this.node("sum", [partial], { axes: axes.filter((a) => a < tail).concat(tail) }, node.shape));
     }
     if (tail === 0 || axes.every((a) => a >= tail)) return node;
-    const partial = this.#staged(x, axes.filter((a) => a >= tail));
+    const partial = this.#staged(
+      x,
+      axes.filter((a) => a >= tail),
+    );
     return this.#sum(this.node("sum", [partial], { axes: axes.filter((a) => a < tail) }, node.shape));
   }
 
   #staged(x: Node, axes: readonly number[]): Node {
-    const partial = this.node("sum", [x], { axes }, x.shape.filter((_, i) => !axes.includes(i)));
+    const partial = this.node(
+      "sum",
+      [x],
+      { axes },
+      x.shape.filter((_, i) => !axes.includes(i)),
+    );
     this.kept.add(partial);
     return partial;
   }
@@ -148,14 +192,24 @@ function largestDivisor(n: number, limit: number): number {
 }
 
 /** (A·B)ᵀ of a product that nothing else uses becomes Bᵀ·Aᵀ, so that the result is stored as it is wanted and can be fused onward. */
-function transposedProduct(node: Node, users: ReadonlyMap<Node, number>, rewriter: Rewriter, inputs: readonly Node[]): Node | undefined {
+function transposedProduct(
+  node: Node,
+  users: ReadonlyMap<Node, number>,
+  rewriter: Rewriter,
+  inputs: readonly Node[],
+): Node | undefined {
   if (node.op !== "permute" || node.inputs[0].op !== "matmul" || users.get(node.inputs[0]) !== 1) return undefined;
   const rank = node.shape.length;
   const order = node.shape.map((_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
   if (!sameShape(order, argsOf(node, "permute").order)) return undefined;
   const turned = inputs.map((x) => {
     if (x.op === "permute" && sameShape(argsOf(x, "permute").order, order)) return x.inputs[0];
-    return rewriter.node("permute", [x], { order }, order.map((i) => x.shape[i]));
+    return rewriter.node(
+      "permute",
+      [x],
+      { order },
+      order.map((i) => x.shape[i]),
+    );
   });
   return rewriter.node("matmul", turned.reverse(), {}, node.shape);
 }

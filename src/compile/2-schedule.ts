@@ -27,8 +27,30 @@ const rearranging = new Set<Op>(["permute", "expand", "pad", "slice", "flip", "g
 
 /** Rough cost of recomputing one element, in simple instructions. */
 const opCost: Partial<Record<Op, number>> = {
-  buffer: 1, const: 0, iota: 1, random: 80, exp: 14, log: 18, sin: 25, cos: 25, sqrt: 4, recip: 4, tanh: 25, sigmoid: 20, erf: 30, expm1: 20,
-  log1p: 20, mod: 6, reshape: 0, permute: 0, expand: 0, slice: 0, flip: 0, pad: 2, gather: 4, scatterAdd: 1,
+  buffer: 1,
+  const: 0,
+  iota: 1,
+  random: 80,
+  exp: 14,
+  log: 18,
+  sin: 25,
+  cos: 25,
+  sqrt: 4,
+  recip: 4,
+  tanh: 25,
+  sigmoid: 20,
+  erf: 30,
+  expm1: 20,
+  log1p: 20,
+  mod: 6,
+  reshape: 0,
+  permute: 0,
+  expand: 0,
+  slice: 0,
+  flip: 0,
+  pad: 2,
+  gather: 4,
+  scatterAdd: 1,
 };
 const recomputeLimit = 6;
 const expressionLimit = 400;
@@ -75,7 +97,8 @@ class Scheduler {
   /** Buffers values that several kernels need and that cost more to recompute than to read back. */
   #shareForks(cost: Map<Node, number>): void {
     const holdsCore = new Set<Node>();
-    for (const n of this.order) if (isCore(n) || n.inputs.some((x) => holdsCore.has(x) && !this.buffered.has(x))) holdsCore.add(n);
+    for (const n of this.order)
+      if (isCore(n) || n.inputs.some((x) => holdsCore.has(x) && !this.buffered.has(x))) holdsCore.add(n);
     const kernelsOf = new Map<Node, Set<Node>>();
     for (const n of [...this.order].reverse()) {
       const kernels = new Set<Node>();
@@ -85,7 +108,8 @@ class Scheduler {
       }
       kernelsOf.set(n, kernels);
       const fork = (this.users.get(n)?.length ?? 0) > 1 && kernels.size > 1;
-      if (fork && n.op !== "buffer" && n.op !== "const" && (holdsCore.has(n) || cost.get(n)! > recomputeLimit)) this.buffered.add(n);
+      if (fork && n.op !== "buffer" && n.op !== "const" && (holdsCore.has(n) || cost.get(n)! > recomputeLimit))
+        this.buffered.add(n);
     }
   }
 
@@ -211,7 +235,10 @@ function fits(host: Group, group: Group): boolean {
   const shared = [...group.reads].some((n) => n.shape.length > 0 && host.reads.has(n));
   if (produced.length === 0 && !shared) return false;
   if (!produced.every((n) => readInPlace(group, n))) return false;
-  return group.cores.length === 0 || (host.cores.length > 0 && group.cores.every((c) => sameReduction(host.cores[0], c)) && produced.length === 0);
+  return (
+    group.cores.length === 0 ||
+    (host.cores.length > 0 && group.cores.every((c) => sameReduction(host.cores[0], c)) && produced.length === 0)
+  );
 }
 
 function sameReduction(a: Node, b: Node): boolean {
@@ -234,4 +261,5 @@ function readInPlace(group: Group, target: Node): boolean {
   return visit(group.roots[0], false);
 }
 
-export const schedule = (prepared: Prepared, options: ScheduleOptions): Group[] => new Scheduler(prepared, options).groups();
+export const schedule = (prepared: Prepared, options: ScheduleOptions): Group[] =>
+  new Scheduler(prepared, options).groups();

@@ -1,7 +1,22 @@
 // Pass 3: turns a group into a kernel. Views vanish into index expressions, loops are split where that removes a division, then merged.
 import { argsOf, type Node, type Op, sizeOf, stridesOf, threefryRotations } from "../graph/internal.ts";
-import { type Atom, type Axis, coefficient, constant, flatten, type Index, ofAxis, ofRow, plus, quotient, shifted, substitute, times, unflatten } from "./affine.ts";
 import type { Group } from "./2-schedule.ts";
+import {
+  type Atom,
+  type Axis,
+  coefficient,
+  constant,
+  flatten,
+  type Index,
+  ofAxis,
+  ofRow,
+  plus,
+  quotient,
+  shifted,
+  substitute,
+  times,
+  unflatten,
+} from "./affine.ts";
 import { Expressions } from "./expressions.ts";
 import type { BufferUse, Expr, Guard, Kernel, Reduction, ScalarOp, Store } from "./kernel.ts";
 import { type Elementary, elementary } from "./math.ts";
@@ -46,7 +61,17 @@ interface Split {
   reduced: number[][];
 }
 
-const binaryOps: Partial<Record<Op, ScalarOp>> = { add: "add", mul: "mul", max: "max", mod: "mod", lt: "lt", eq: "eq", and: "and", or: "or", xor: "xor" };
+const binaryOps: Partial<Record<Op, ScalarOp>> = {
+  add: "add",
+  mul: "mul",
+  max: "max",
+  mod: "mod",
+  lt: "lt",
+  eq: "eq",
+  and: "and",
+  or: "or",
+  xor: "xor",
+};
 const unaryOps: Partial<Record<Op, ScalarOp>> = { neg: "neg", sqrt: "sqrt", floor: "floor" };
 
 class Lowering {
@@ -104,7 +129,9 @@ class Lowering {
 
   /** Fills a node's buffer with zeros. */
   clear(node: Node): Kernel {
-    const stores = [{ buffer: this.#buffer(node, true), index: this.#rootPlace.flat, value: this.exprs.constant(0, node.dtype) }];
+    const stores = [
+      { buffer: this.#buffer(node, true), index: this.#rootPlace.flat, value: this.exprs.constant(0, node.dtype) },
+    ];
     const { outer, reduced, reductions, buffers } = this;
     return { outer, reduced, reductions, stores, buffers, exprs: this.exprs.list, serial: false };
   }
@@ -135,12 +162,18 @@ class Lowering {
         return this.#cast(this.value(x, place), node.dtype);
       case "shift": {
         const { by } = argsOf(node, "shift");
-        return by === 0 ? this.value(x, place) : this.exprs.op(by > 0 ? "shl" : "shr", [this.value(x, place)], "i32", Math.abs(by));
+        return by === 0
+          ? this.value(x, place)
+          : this.exprs.op(by > 0 ? "shl" : "shr", [this.value(x, place)], "i32", Math.abs(by));
       }
       case "recip":
         return this.exprs.op("div", [this.exprs.constant(1, node.dtype), this.value(x, place)]);
       case "where":
-        return this.exprs.op("where", node.inputs.map((i) => this.value(i, place)), node.dtype);
+        return this.exprs.op(
+          "where",
+          node.inputs.map((i) => this.value(i, place)),
+          node.dtype,
+        );
       case "sum":
       case "maxReduce":
       case "matmul":
@@ -158,7 +191,12 @@ class Lowering {
     const unary = unaryOps[node.op];
     if (unary !== undefined) return this.exprs.op(unary, [this.value(node.inputs[0], place)]);
     const binary = binaryOps[node.op];
-    if (binary !== undefined) return this.exprs.op(binary, node.inputs.map((i) => this.value(i, place)), node.dtype);
+    if (binary !== undefined)
+      return this.exprs.op(
+        binary,
+        node.inputs.map((i) => this.value(i, place)),
+        node.dtype,
+      );
     if (node.op in elementary) return this.exprs.elementary(node.op as Elementary, this.value(node.inputs[0], place));
     return this.#view(node, place);
   }
@@ -174,17 +212,41 @@ class Lowering {
         return this.value(x, place.reshaped(x.shape));
       case "permute": {
         const { order } = argsOf(node, "permute");
-        return this.value(x, place.moved(x.shape, x.shape.map((_, i) => place.coords[order.indexOf(i)])));
+        return this.value(
+          x,
+          place.moved(
+            x.shape,
+            x.shape.map((_, i) => place.coords[order.indexOf(i)]),
+          ),
+        );
       }
       case "expand":
-        return this.value(x, place.moved(x.shape, place.coords.map((c, i) => (x.shape[i] === 1 ? constant(0) : c))));
+        return this.value(
+          x,
+          place.moved(
+            x.shape,
+            place.coords.map((c, i) => (x.shape[i] === 1 ? constant(0) : c)),
+          ),
+        );
       case "slice": {
         const { start, step } = argsOf(node, "slice");
-        return this.value(x, place.moved(x.shape, place.coords.map((c, i) => shifted(times(c, step[i]), start[i]))));
+        return this.value(
+          x,
+          place.moved(
+            x.shape,
+            place.coords.map((c, i) => shifted(times(c, step[i]), start[i])),
+          ),
+        );
       }
       case "flip": {
         const { axes } = argsOf(node, "flip");
-        return this.value(x, place.moved(x.shape, place.coords.map((c, i) => (axes.includes(i) ? shifted(times(c, -1), x.shape[i] - 1) : c))));
+        return this.value(
+          x,
+          place.moved(
+            x.shape,
+            place.coords.map((c, i) => (axes.includes(i) ? shifted(times(c, -1), x.shape[i] - 1) : c)),
+          ),
+        );
       }
       case "pad":
         return this.#pad(node, place);
@@ -197,11 +259,17 @@ class Lowering {
     const [x] = node.inputs;
     const { before, value } = argsOf(node, "pad");
     const coords = place.coords.map((c, i) => shifted(c, -before[i]));
-    const guards = coords.map((index, i) => ({ index, size: x.shape[i] })).filter((g) => g.index.min < 0 || g.index.max >= g.size);
+    const guards = coords
+      .map((index, i) => ({ index, size: x.shape[i] }))
+      .filter((g) => g.index.min < 0 || g.index.max >= g.size);
     if (guards.length === 0) return this.value(x, place.moved(x.shape, coords));
     const inner = this.value(x, place.moved(x.shape, coords, [...place.guards, ...guards]));
     if (inner.kind === "load" && value === 0) return inner; // a load gives 0 where its guards fail
-    return this.exprs.op("where", [this.exprs.inside(guards), inner, this.exprs.constant(value, node.dtype)], node.dtype);
+    return this.exprs.op(
+      "where",
+      [this.exprs.inside(guards), inner, this.exprs.constant(value, node.dtype)],
+      node.dtype,
+    );
   }
 
   #gather(node: Node, place: Place): Expr {
@@ -265,11 +333,17 @@ class Lowering {
       const channel = plus(times(group, w.shape[1]), r[0]);
       const taps = stride.map((s, i) => plus(times(coords[i + 2], s), times(r[i + 1], dilation[i])));
       const a = this.value(w, new Place(w.shape, { coords: [coords[1], ...r] }, guards));
-      return this.exprs.op("mul", [a, this.value(x, new Place(x.shape, { coords: [coords[0], channel, ...taps] }, guards))]);
+      return this.exprs.op("mul", [
+        a,
+        this.value(x, new Place(x.shape, { coords: [coords[0], channel, ...taps] }, guards)),
+      ]);
     }
     const { axes } = argsOf(node, "sum");
     let [kept, gone] = [0, 0];
-    return this.value(x, new Place(x.shape, { coords: x.shape.map((_, i) => (axes.includes(i) ? r[gone++] : coords[kept++])) }, guards));
+    return this.value(
+      x,
+      new Place(x.shape, { coords: x.shape.map((_, i) => (axes.includes(i) ? r[gone++] : coords[kept++])) }, guards),
+    );
   }
 }
 
@@ -391,7 +465,8 @@ export function rebuild(kernel: Kernel, axes: ReadonlyMap<number, Index>): Kerne
   const move = (index: Index): Index => substitute(index, axes, renew);
   const reducedAxes = new Set(kernel.reduced.map((a) => a.id));
   for (const e of kernel.exprs) {
-    const guards = e.kind === "load" || e.kind === "inside" ? e.guards.map((g) => ({ index: move(g.index), size: g.size })) : [];
+    const guards =
+      e.kind === "load" || e.kind === "inside" ? e.guards.map((g) => ({ index: move(g.index), size: g.size })) : [];
     if (e.kind === "const") made.push(exprs.constant(e.value, e.dtype));
     else if (e.kind === "load") made.push(exprs.load(e.buffer, move(e.index), guards, e.dtype));
     else if (e.kind === "index") made.push(exprs.index(move(e.index)));

@@ -30,7 +30,12 @@ export interface TileOptions {
   readonly unroll: boolean;
 }
 
-type Access = { readonly index: Index; readonly guards: readonly { readonly index: Index }[]; readonly store: boolean; readonly weight: number };
+type Access = {
+  readonly index: Index;
+  readonly guards: readonly { readonly index: Index }[];
+  readonly store: boolean;
+  readonly weight: number;
+};
 
 interface Choice {
   vector: Axis | undefined;
@@ -76,10 +81,13 @@ function block(kernel: TiledKernel): TiledKernel | undefined {
 
 function layOut(kernel: Kernel, options: TileOptions): TiledKernel {
   const live = liveExprs(kernel);
-  const accesses: Access[] = live.flatMap((e) => (e.kind === "load" ? [{ index: e.index, guards: e.guards, store: false, weight: 1 }] : []));
+  const accesses: Access[] = live.flatMap((e) =>
+    e.kind === "load" ? [{ index: e.index, guards: e.guards, store: false, weight: 1 }] : [],
+  );
   accesses.push(...kernel.stores.map((s) => ({ index: s.index, guards: [], store: true, weight: 1 })));
   const vectorizable = options.vectorize && !kernel.serial && live.every(hasVectorForm);
-  const candidates = (axes: readonly Axis[]): Axis[] => (vectorizable ? axes.filter((a) => a.extent >= 3 && live.every((e) => affineAlong(e, a))) : []);
+  const candidates = (axes: readonly Axis[]): Axis[] =>
+    vectorizable ? axes.filter((a) => a.extent >= 3 && live.every((e) => affineAlong(e, a))) : [];
   const choice =
     kernel.reductions.length === 0
       ? elementwise(kernel, accesses, candidates(kernel.outer), live.length)
@@ -92,7 +100,9 @@ function layOut(kernel: Kernel, options: TileOptions): TiledKernel {
     unrolled: choice.unrolled,
     vector: choice.vector,
     vectors: choice.vectors,
-    reducedOrder: onResult ? kernel.reduced : [...kernel.reduced.filter((a) => a !== choice.vector), ...kernel.reduced.filter((a) => a === choice.vector)],
+    reducedOrder: onResult
+      ? kernel.reduced
+      : [...kernel.reduced.filter((a) => a !== choice.vector), ...kernel.reduced.filter((a) => a === choice.vector)],
   };
 }
 
@@ -111,7 +121,9 @@ export function liveExprs(kernel: Kernel): Expr[] {
 
 /** Vectors hold 32-bit lanes; there is no vector instruction for whole-number remainders. */
 const hasVectorForm = (e: Expr): boolean =>
-  e.dtype !== "f64" && e.dtype !== "i64" && !(e.kind === "op" && e.dtype === "i32" && (e.op === "mod" || e.op === "div"));
+  e.dtype !== "f64" &&
+  e.dtype !== "i64" &&
+  !(e.kind === "op" && e.dtype === "i32" && (e.op === "mod" || e.op === "div"));
 
 const indicesIn = (e: Expr): Index[] => {
   if (e.kind === "load") return [e.index, ...e.guards.map((g) => g.index)];
@@ -120,7 +132,8 @@ const indicesIn = (e: Expr): Index[] => {
 };
 
 /** Whether lanes of an axis are a constant step apart in everything the expression reads. */
-const affineAlong = (e: Expr, axis: Axis): boolean => indicesIn(e).every((index) => coefficient(index, axis) !== undefined);
+const affineAlong = (e: Expr, axis: Axis): boolean =>
+  indicesIn(e).every((index) => coefficient(index, axis) !== undefined);
 
 function elementwise(kernel: Kernel, accesses: readonly Access[], candidates: readonly Axis[], size: number): Choice {
   let best: Choice = { vector: undefined, vectors: 1, unrolled: [], cost: Number.POSITIVE_INFINITY };
@@ -145,7 +158,12 @@ function accessCost(access: Access, axis: Axis): number {
 const usefulLanes = (extent: number): number => extent / Math.ceil(extent / lanes);
 
 /** Searches vector axis and register tile of a kernel with reductions by counting instructions per useful multiply-add. */
-function reducing(kernel: Kernel, live: readonly Expr[], candidates: (axes: readonly Axis[]) => Axis[], unroll: boolean): Choice {
+function reducing(
+  kernel: Kernel,
+  live: readonly Expr[],
+  candidates: (axes: readonly Axis[]) => Axis[],
+  unroll: boolean,
+): Choice {
   const inner = new Set<Expr>();
   const collect = (e: Expr): void => {
     if (inner.has(e)) return;
@@ -156,21 +174,28 @@ function reducing(kernel: Kernel, live: readonly Expr[], candidates: (axes: read
   const reducedIds = new Set(kernel.reduced.map((a) => a.id));
   const varying = live.filter((e) => inner.has(e) && [...e.axes].some((id) => reducedIds.has(id)));
   const work: Work = {
-    loads: varying.flatMap((e) => (e.kind === "load" ? [{ index: e.index, guards: e.guards, store: false, weight: 1 }] : [])),
+    loads: varying.flatMap((e) =>
+      e.kind === "load" ? [{ index: e.index, guards: e.guards, store: false, weight: 1 }] : [],
+    ),
     ops: varying.filter((e) => e.kind === "op"),
     kernel,
     steps: kernel.reduced.reduce((n, a) => n * a.extent, 1),
   };
-  const free = kernel.outer.filter((a) => live.every((e) => affineAlong(e, a)) && kernel.stores.every((s) => coefficient(s.index, a) !== undefined));
+  const free = kernel.outer.filter(
+    (a) => live.every((e) => affineAlong(e, a)) && kernel.stores.every((s) => coefficient(s.index, a) !== undefined),
+  );
   let best: Choice = { vector: undefined, vectors: 1, unrolled: [], cost: estimate(work, undefined, 1, []) };
   const consider = (vector: Axis | undefined, vectors: number, unrolled: Unrolled[]): void => {
     const cost = estimate(work, vector, vectors, unrolled);
     if (cost < best.cost) best = { vector, vectors, unrolled, cost };
   };
-  const onResult = candidates(kernel.outer).filter((a) => kernel.stores.every((s) => coefficient(s.index, a) !== undefined));
+  const onResult = candidates(kernel.outer).filter((a) =>
+    kernel.stores.every((s) => coefficient(s.index, a) !== undefined),
+  );
   for (const vector of [undefined, ...onResult, ...candidates(kernel.reduced)]) {
     const others = free.filter((a) => a !== vector && a.extent > 1);
-    const most = vector !== undefined && kernel.outer.includes(vector) ? Math.min(4, Math.ceil(vector.extent / lanes)) : 1;
+    const most =
+      vector !== undefined && kernel.outer.includes(vector) ? Math.min(4, Math.ceil(vector.extent / lanes)) : 1;
     for (let vectors = 1; vectors <= most; vectors++) {
       consider(vector, vectors, []);
       if (unroll) for (const tile of tilesOf(others)) consider(vector, vectors, tile);
@@ -187,7 +212,12 @@ function* tilesOf(axes: readonly Axis[]): Iterable<Unrolled[]> {
       if (f > axes[i].extent) continue;
       yield [{ axis: axes[i], factor: f }];
       for (let j = i + 1; j < axes.length; j++) {
-        for (const g of factors) if (g <= axes[j].extent && f * g <= 12) yield [{ axis: axes[j], factor: g }, { axis: axes[i], factor: f }];
+        for (const g of factors)
+          if (g <= axes[j].extent && f * g <= 12)
+            yield [
+              { axis: axes[j], factor: g },
+              { axis: axes[i], factor: f },
+            ];
       }
     }
   }
@@ -205,7 +235,12 @@ interface Work {
 }
 
 /** Instructions per multiply-add of one useful result element. */
-function estimate({ loads, ops, kernel, steps }: Work, vector: Axis | undefined, vectors: number, unrolled: readonly Unrolled[]): number {
+function estimate(
+  { loads, ops, kernel, steps }: Work,
+  vector: Axis | undefined,
+  vectors: number,
+  unrolled: readonly Unrolled[],
+): number {
   const onResult = vector !== undefined && kernel.outer.includes(vector);
   const repeats = (uses: (a: Axis) => boolean): number =>
     unrolled.reduce((n, u) => (uses(u.axis) ? n * u.factor : n), 1) * (onResult && uses(vector) ? vectors : 1);
@@ -226,8 +261,12 @@ function estimate({ loads, ops, kernel, steps }: Work, vector: Axis | undefined,
   if (held > registers) instructions += 4 * (held - registers);
   if (vector !== undefined && !onResult) instructions += (8 * accumulators * lanes) / Math.max(lanes, steps); // horizontal sums
   if (accumulators < 4) instructions += 2 * (4 - accumulators); // too few independent chains to hide the latency of addition
-  if (onResult) for (const s of kernel.stores) instructions += ((coefficient(s.index, vector) === 1 ? 0 : 8) * tileSize) / steps;
-  const waste = unrolled.reduce((w, u) => w * Math.sqrt((Math.ceil(u.axis.extent / u.factor) * u.factor) / u.axis.extent), 1);
+  if (onResult)
+    for (const s of kernel.stores) instructions += ((coefficient(s.index, vector) === 1 ? 0 : 8) * tileSize) / steps;
+  const waste = unrolled.reduce(
+    (w, u) => w * Math.sqrt((Math.ceil(u.axis.extent / u.factor) * u.factor) / u.axis.extent),
+    1,
+  );
   const groups = onResult ? Math.ceil(vector.extent / lanes / vectors) * vectors * lanes : 0;
   const tailWaste = onResult ? Math.sqrt(groups / (Math.ceil(vector.extent / lanes) * lanes)) : 1;
   return (instructions * waste * tailWaste) / (tileSize * (vector === undefined ? 1 : usefulLanes(vector.extent)));

@@ -4,7 +4,9 @@ import type { Prepared } from "./1-prepare.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** Where a buffer lies: bound at each run (leaves by slot, then outputs), or at an offset in the program's arena. */
-export type Location = { readonly kind: "bound"; readonly index: number } | { readonly kind: "arena"; readonly offset: number };
+export type Location =
+  | { readonly kind: "bound"; readonly index: number }
+  | { readonly kind: "arena"; readonly offset: number };
 
 export interface Copy {
   readonly from: Location;
@@ -43,8 +45,14 @@ export function plan(prepared: Prepared, kernels: readonly Kernel[], leafCount: 
     else copied.push({ node: value, slot });
   }
   const arenaBytes = placeInArena(kernels, located, new Set(copied.map((c) => c.node)), options.reuse);
-  const at = (node: Node): Location => (node.op === "buffer" ? { kind: "bound", index: node.slot } : located.get(node)!);
-  const copies = copied.map(({ node, slot }) => ({ from: at(node), to: { kind: "bound", index: slot } as const, bytes: bytesFor(node) }));
+  const nowhere: Location = { kind: "arena", offset: 0 }; // of values without elements, which no kernel writes
+  const at = (node: Node): Location =>
+    node.op === "buffer" ? { kind: "bound", index: node.slot } : (located.get(node) ?? nowhere);
+  const copies = copied.map(({ node, slot }) => ({
+    from: at(node),
+    to: { kind: "bound", index: slot } as const,
+    bytes: bytesFor(node),
+  }));
   return { at, copies, arenaBytes };
 }
 
@@ -57,14 +65,21 @@ function canReplace(kernels: readonly Kernel[], slot: number, value: Node): bool
     if (reads < 0) continue;
     if (i > writer) return false;
     const store = kernel.stores.find((s) => kernel.buffers[s.buffer].node === value)!;
-    const elsewhere = kernel.exprs.some((e) => e.kind === "load" && e.buffer === reads && (e.guards.length > 0 || e.index.key !== store.index.key));
+    const elsewhere = kernel.exprs.some(
+      (e) => e.kind === "load" && e.buffer === reads && (e.guards.length > 0 || e.index.key !== store.index.key),
+    );
     if (elsewhere) return false;
   }
   return writer >= 0;
 }
 
 /** First use, last use: greedy placement of the longest-lived-first list would be smaller still, but this keeps to program order. */
-function placeInArena(kernels: readonly Kernel[], located: Map<Node, Location>, last: ReadonlySet<Node>, reuse: boolean): number {
+function placeInArena(
+  kernels: readonly Kernel[],
+  located: Map<Node, Location>,
+  last: ReadonlySet<Node>,
+  reuse: boolean,
+): number {
   const lastUse = new Map<Node, number>();
   kernels.forEach((kernel, i) => {
     for (const { node } of kernel.buffers) lastUse.set(node, last.has(node) ? kernels.length : i);

@@ -57,14 +57,23 @@ export const ofRow = (expr: Expr, rows: number): Index =>
 
 export const plus = (a: Index, b: Index): Index => build([...a.terms, ...b.terms], a.offset + b.offset);
 export const times = (a: Index, by: number): Index =>
-  build(a.terms.map((t) => ({ coef: t.coef * by, atom: t.atom })), a.offset * by);
+  build(
+    a.terms.map((t) => ({ coef: t.coef * by, atom: t.atom })),
+    a.offset * by,
+  );
 export const shifted = (a: Index, by: number): Index => build(a.terms, a.offset + by);
 
 /** a = by·whole + rest, where the whole part is exact. */
 function split(a: Index, by: number): { whole: Index; rest: Index } {
   const q = Math.floor(a.offset / by);
   const whole = a.terms.filter((t) => t.coef % by === 0).map((t) => ({ coef: t.coef / by, atom: t.atom }));
-  return { whole: build(whole, q), rest: build(a.terms.filter((t) => t.coef % by !== 0), a.offset - q * by) };
+  return {
+    whole: build(whole, q),
+    rest: build(
+      a.terms.filter((t) => t.coef % by !== 0),
+      a.offset - q * by,
+    ),
+  };
 }
 
 /** ⌊a / by⌋ for a whole by ≥ 1. */

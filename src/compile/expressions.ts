@@ -14,7 +14,14 @@ export class Expressions {
     return this.#add({ kind: "const", value: dtype === "f32" ? Math.fround(value) : value, dtype, args: [] });
   }
   load(buffer: number, index: Index, guards: readonly Guard[], dtype: ScalarType): Expr {
-    return this.#add({ kind: "load", buffer, index, guards, dtype, args: rowsOf(index, ...guards.map((g) => g.index)) });
+    return this.#add({
+      kind: "load",
+      buffer,
+      index,
+      guards,
+      dtype,
+      args: rowsOf(index, ...guards.map((g) => g.index)),
+    });
   }
   index(index: Index): Expr {
     return this.#add({ kind: "index", index, dtype: "i32", args: rowsOf(index) });

@@ -7,9 +7,34 @@ export type ScalarType = DType | "i64";
 
 /** Operations on scalars that emitters know. Elementary functions have been rewritten in terms of them. */
 export type ScalarOp =
-  | "neg" | "abs" | "sqrt" | "floor" | "add" | "sub" | "mul" | "div" | "max" | "mod" | "copySign"
-  | "lt" | "le" | "eq" | "and" | "or" | "xor" | "shl" | "shr" | "sar" | "where" | "cast"
-  | "round" | "toFloat" | "pow2" | "exponent" | "mantissa" | "high";
+  | "neg"
+  | "abs"
+  | "sqrt"
+  | "floor"
+  | "add"
+  | "sub"
+  | "mul"
+  | "div"
+  | "max"
+  | "mod"
+  | "copySign"
+  | "lt"
+  | "le"
+  | "eq"
+  | "and"
+  | "or"
+  | "xor"
+  | "shl"
+  | "shr"
+  | "sar"
+  | "where"
+  | "cast"
+  | "round"
+  | "toFloat"
+  | "pow2"
+  | "exponent"
+  | "mantissa"
+  | "high";
 
 /** 0 ≤ index < size. */
 export interface Guard {
@@ -37,7 +62,7 @@ export type Expr = Common &
     | { readonly kind: "inside"; readonly guards: readonly Guard[] }
     /** The finished value of a reduction. */
     | { readonly kind: "reduction"; readonly reduction: number }
-    | { readonly kind: "op"; readonly op: ScalarOp; /** Bits of a shift. */ readonly by: number }
+    | { readonly kind: "op"; readonly op: ScalarOp /** Bits of a shift. */; readonly by: number }
   );
 
 export interface Reduction {

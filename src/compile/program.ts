@@ -39,10 +39,15 @@ export interface Program {
 export function compileTrace(trace: Trace, without: ReadonlySet<Pass> = new Set()): Program {
   const on = (pass: Pass): boolean => !without.has(pass);
   const prepared = prepare(trace);
-  const groups = schedule(prepared, { fuse: on("fuse"), merge: on("merge") }).filter((g) => sizeOf(g.roots[0].shape) > 0);
+  const groups = schedule(prepared, { fuse: on("fuse"), merge: on("merge") }).filter(
+    (g) => sizeOf(g.roots[0].shape) > 0,
+  );
   const needed = neededOutside(groups, new Set([...prepared.outputs, ...prepared.updates.map((u) => u.value)]));
   const kernels = groups.flatMap((g) => lower(g, (n) => needed.has(n), { collapse: on("collapse") }));
-  const { at, copies, arenaBytes } = plan(prepared, kernels, trace.leaves.length, { reuse: on("reuse"), inPlace: on("inPlace") });
+  const { at, copies, arenaBytes } = plan(prepared, kernels, trace.leaves.length, {
+    reuse: on("reuse"),
+    inPlace: on("inPlace"),
+  });
   const distinct = new Map<string, number>();
   const tiled: { tiled: TiledKernel; text: string }[] = [];
   const steps = kernels.map((kernel) => {
@@ -55,7 +60,14 @@ export function compileTrace(trace: Trace, without: ReadonlySet<Pass> = new Set(
     const accesses = kernel.buffers.map((b) => ({ location: at(b.node), bytes: bytesFor(b.node), written: b.written }));
     return { kernel: index, accesses, work: workOf(kernel) };
   });
-  return { kernels: tiled, steps, copies: copies.filter((c) => c.bytes > 0), arenaBytes, leafCount: trace.leaves.length, outputCount: trace.outputs.length };
+  return {
+    kernels: tiled,
+    steps,
+    copies: copies.filter((c) => c.bytes > 0),
+    arenaBytes,
+    leafCount: trace.leaves.length,
+    outputCount: trace.outputs.length,
+  };
 }
 
 /** Roots that another kernel or the outside reads; the others never leave their kernel. */
@@ -72,8 +84,18 @@ function workOf(kernel: Kernel): number {
 
 /** The program as text: kernels, then steps with their buffers. */
 export function printProgram(program: Program): string {
-  const place = (l: Location): string => (l.kind === "arena" ? `@${l.offset}` : l.index < program.leafCount ? `leaf${l.index}` : `out${l.index - program.leafCount}`);
+  const place = (l: Location): string =>
+    l.kind === "arena"
+      ? `@${l.offset}`
+      : l.index < program.leafCount
+        ? `leaf${l.index}`
+        : `out${l.index - program.leafCount}`;
   const kernels = program.kernels.map((k, i) => `kernel k${i}\n${k.text}`);
   const steps = program.steps.map((s) => `k${s.kernel}(${s.accesses.map((a) => place(a.location)).join(", ")})`);
-  return [...kernels, ...steps, ...program.copies.map((c) => `copy ${place(c.from)} to ${place(c.to)}`), `arena ${program.arenaBytes} bytes`].join("\n");
+  return [
+    ...kernels,
+    ...steps,
+    ...program.copies.map((c) => `copy ${place(c.from)} to ${place(c.to)}`),
+    `arena ${program.arenaBytes} bytes`,
+  ].join("\n");
 }

@@ -1,5 +1,5 @@
 // Reads a plain or gzip buffer front to back in asked-for amounts, so that no file can make a reader inflate more than it wants.
-import { FormatError } from "./format-error.ts";
+import { FormatError } from "../graph/format-error.ts";
 
 // Deflate expands at most 1032-fold: an engine that inflates a piece whole, before it is asked for, spends 17 MB. Node does not.
 const pieceBytes = 16_384;

@@ -1,5 +1,5 @@
 // SHA-256 of what was read, against the figure the source states.
-import { FormatError } from "./format-error.ts";
+import { FormatError } from "../graph/format-error.ts";
 
 /** SHA-256 of the bytes, in hexadecimal. */
 export async function sha256(bytes: Uint8Array): Promise<string> {

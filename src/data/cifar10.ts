@@ -1,9 +1,10 @@
 // CIFAR-10: 32×32 colour images in 10 classes, in the binary version's files of 10,000 records.
+
+import { FormatError } from "../graph/format-error.ts";
 import { verifyChecksum } from "./checksum.ts";
 import { type DataOptions, dataFolder, findFile, missing, openDataFile } from "./data-folder.ts";
 import { Dataset } from "./dataset.ts";
 import { fetchBytes, type Remote, writeWhole } from "./download.ts";
-import { FormatError } from "./format-error.ts";
 import type { Split } from "./mnist.ts";
 import type { Samples } from "./samples.ts";
 import { tarMembers } from "./tar.ts";

@@ -1,7 +1,8 @@
 // Finds a data set's files: in the folder the user named, in HEBB_DATA, or in the cache, where they are downloaded to.
+
+import { FormatError } from "../graph/format-error.ts";
 import { verifyChecksum } from "./checksum.ts";
 import { type DownloadOptions, download, fetchBytes, type Remote } from "./download.ts";
-import { FormatError } from "./format-error.ts";
 
 /** Where a set's files are taken from. */
 export interface DataOptions extends DownloadOptions {

@@ -1,6 +1,7 @@
 // IDX files (the format of MNIST), plain or gzip: a big-endian header of type, rank and sizes, then the values.
+
+import { FormatError } from "../graph/format-error.ts";
 import { ByteReader } from "./byte-reader.ts";
-import { FormatError } from "./format-error.ts";
 
 /** Values of an IDX file, in the host's byte order. */
 export type IdxArray = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array;

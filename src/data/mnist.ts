@@ -1,7 +1,8 @@
 // MNIST and Fashion-MNIST: 28×28 grey images in 10 classes, four IDX files each.
+
+import { FormatError } from "../graph/format-error.ts";
 import { type DataFile, type DataOptions, type OpenedFile, openDataFile } from "./data-folder.ts";
 import { Dataset } from "./dataset.ts";
-import { FormatError } from "./format-error.ts";
 import { decodeIdx, type Idx } from "./idx.ts";
 import type { Samples } from "./samples.ts";
 

@@ -1,6 +1,7 @@
 // Reads chosen members out of a tar archive, plain or gzip, with a limit on each member's size.
+
+import { FormatError } from "../graph/format-error.ts";
 import { ByteReader } from "./byte-reader.ts";
-import { FormatError } from "./format-error.ts";
 
 const blockBytes = 512;
 

@@ -18,7 +18,13 @@ const arithmetic: Partial<Record<Computed, (a: number, b: number) => number>> = 
 };
 
 /** The node that stands for op(inputs) without computing anything, if there is one. */
-export function fold(op: Computed, inputs: readonly Tensor[], args: object, shape: Shape, dtype: DType): Tensor | undefined {
+export function fold(
+  op: Computed,
+  inputs: readonly Tensor[],
+  args: object,
+  shape: Shape,
+  dtype: DType,
+): Tensor | undefined {
   const [x, y] = inputs;
   const [a, b] = [constant(x), constant(y)];
   const calculate = arithmetic[op];
@@ -36,7 +42,14 @@ export function fold(op: Computed, inputs: readonly Tensor[], args: object, shap
   return foldView(op, x, a, args, shape, dtype);
 }
 
-function foldView(op: Computed, x: Tensor, value: number | undefined, args: object, shape: Shape, dtype: DType): Tensor | undefined {
+function foldView(
+  op: Computed,
+  x: Tensor,
+  value: number | undefined,
+  args: object,
+  shape: Shape,
+  dtype: DType,
+): Tensor | undefined {
   switch (op) {
     case "reshape":
       if (value !== undefined) return full(shape, value, dtype);

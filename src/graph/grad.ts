@@ -1,9 +1,10 @@
 // Derivatives: one reverse-mode rule per primitive. Forward mode and curvature products are compositions of it, so all orders come free.
+
+import { isFloat } from "./dtype.ts";
+import { isDetached } from "./fold.ts";
 import type { Args, ConvArgs, Op } from "./primitives.ts";
 import { fail, show } from "./shape.ts";
 import { full, iota, make, type Tensor, tensor, where } from "./tensor.ts";
-import { isFloat } from "./dtype.ts";
-import { isDetached } from "./fold.ts";
 
 /** Cotangents of the inputs, given the cotangent g of the node t; undefined where none flows. */
 type Vjp<O extends Op> = (g: Tensor, t: Tensor, args: Args[O]) => readonly (Tensor | undefined)[];
@@ -31,7 +32,15 @@ const vjp: { readonly [O in Op]: Vjp<O> } = {
   floor: none,
   tanh: (g, t) => [g.mul(t.mul(t).neg().add(1))],
   sigmoid: (g, t) => [g.mul(t.mul(t.neg().add(1)))],
-  erf: (g, t) => [g.mul(first(t).square().neg().exp().mul(2 / Math.sqrt(Math.PI)))],
+  erf: (g, t) => [
+    g.mul(
+      first(t)
+        .square()
+        .neg()
+        .exp()
+        .mul(2 / Math.sqrt(Math.PI)),
+    ),
+  ],
   expm1: (g, t) => [g.mul(t.add(1))],
   log1p: (g, t) => [g.div(first(t).add(1))],
   cast: (g, t) => [isFloat(first(t).dtype) ? g.cast(first(t).dtype) : undefined],
@@ -57,8 +66,15 @@ const vjp: { readonly [O in Op]: Vjp<O> } = {
   },
   reshape: (g, t) => [isDetached(t) ? undefined : g.reshape(first(t).shape)],
   permute: (g, _, { order }) => [g.permute(order.map((_, i) => order.indexOf(i)))],
-  expand: (g, t) => [g.sum(axesThat(t, (i) => first(t).shape[i] !== t.shape[i]), { keepDims: true })],
-  pad: (g, t, { before }) => [make("slice", [g], { start: before, stop: before.map((b, i) => b + first(t).shape[i]), step: before.map(() => 1) })],
+  expand: (g, t) => [
+    g.sum(
+      axesThat(t, (i) => first(t).shape[i] !== t.shape[i]),
+      { keepDims: true },
+    ),
+  ],
+  pad: (g, t, { before }) => [
+    make("slice", [g], { start: before, stop: before.map((b, i) => b + first(t).shape[i]), step: before.map(() => 1) }),
+  ],
   slice: (g, t, args) => [unslice(g, first(t), args)],
   flip: (g, _, { axes }) => [g.flip(axes)],
   gather: (g, t) => [make("scatterAdd", [g, second(t)], { size: first(t).shape[0] })],
@@ -75,7 +91,15 @@ function unslice(g: Tensor, x: Tensor, { start, step }: Args["slice"]): Tensor {
   let y = g;
   if (step.some((s) => s > 1)) {
     // each element becomes a run of `step`: itself, then zeros
-    const runs = y.reshape(g.shape.flatMap((d) => [d, 1])).pad(g.shape.flatMap((_, i) => [[0, 0], [0, step[i] - 1]] as [number, number][]));
+    const runs = y.reshape(g.shape.flatMap((d) => [d, 1])).pad(
+      g.shape.flatMap(
+        (_, i) =>
+          [
+            [0, 0],
+            [0, step[i] - 1],
+          ] as [number, number][],
+      ),
+    );
     y = runs.reshape(g.shape.map((d, i) => d * step[i]));
     for (let i = 0; i < n; i++) y = y.slice(i, 0, x.shape[i] - start[i]);
   }
@@ -86,7 +110,11 @@ function unslice(g: Tensor, x: Tensor, { start, step }: Args["slice"]): Tensor {
 const span = (size: number, by: number): number => (size - 1) * by + 1;
 
 /** ∂/∂x of conv(x, w): g, dilated by the stride, against the flipped weights with input and output channels exchanged. */
-function convInputGradient(g: Tensor, t: Tensor, { stride, padding, inputDilation, dilation, groups }: ConvArgs): Tensor {
+function convInputGradient(
+  g: Tensor,
+  t: Tensor,
+  { stride, padding, inputDilation, dilation, groups }: ConvArgs,
+): Tensor {
   const [x, w] = t.inputs;
   const [outputs, perGroup, ...kernel] = w.shape;
   const spatial = kernel.map((_, i) => i);
@@ -105,18 +133,32 @@ function convInputGradient(g: Tensor, t: Tensor, { stride, padding, inputDilatio
 }
 
 /** ∂/∂w of conv(x, w): x against g as the kernel, with batch and channels exchanged. */
-function convWeightGradient(g: Tensor, t: Tensor, { stride, padding, inputDilation, dilation, groups }: ConvArgs): Tensor {
+function convWeightGradient(
+  g: Tensor,
+  t: Tensor,
+  { stride, padding, inputDilation, dilation, groups }: ConvArgs,
+): Tensor {
   const [x, w] = t.inputs;
   const [batch, channels, ...sizes] = x.shape;
   const kernel = w.shape.slice(2);
   const perGroup = channels / groups;
   const order = [2, 1, 0, ...sizes.map((_, i) => i + 3)];
-  const rows = x.reshape(batch, groups, perGroup, ...sizes).permute(order).reshape(perGroup, groups * batch, ...sizes);
+  const rows = x
+    .reshape(batch, groups, perGroup, ...sizes)
+    .permute(order)
+    .reshape(perGroup, groups * batch, ...sizes);
   const pads = kernel.map((k, i) => {
-    const high = (k - 1) * dilation[i] + span(g.shape[i + 2], stride[i]) - span(sizes[i], inputDilation[i]) - padding[i][0];
+    const high =
+      (k - 1) * dilation[i] + span(g.shape[i + 2], stride[i]) - span(sizes[i], inputDilation[i]) - padding[i][0];
     return [padding[i][0], high] as const;
   });
-  return make("conv", [rows, g.transpose(0, 1)], { stride: dilation, padding: pads, inputDilation, dilation: stride, groups }).transpose(0, 1);
+  return make("conv", [rows, g.transpose(0, 1)], {
+    stride: dilation,
+    padding: pads,
+    inputDilation,
+    dilation: stride,
+    groups,
+  }).transpose(0, 1);
 }
 
 /** The nodes that y depends on, inputs before users. */
@@ -164,8 +206,14 @@ export function vjpOf(ys: readonly Tensor[], xs: readonly Tensor[], us: readonly
       accumulate(input, parts[i]);
     });
   }
-  if (order.some((t) => t.op === "buffer" && t.leaf("grad").computed && !needed.has(t)) && xs.some((x) => !cotangent.has(x))) {
-    fail("grad", "a value that it passes through has been read, and how it was computed is forgotten then (take gradients before reading)");
+  if (
+    order.some((t) => t.op === "buffer" && t.leaf("grad").computed && !needed.has(t)) &&
+    xs.some((x) => !cotangent.has(x))
+  ) {
+    fail(
+      "grad",
+      "a value that it passes through has been read, and how it was computed is forgotten then (take gradients before reading)",
+    );
   }
   return xs.map((x) => cotangent.get(x) ?? full(x.shape, 0, x.dtype));
 }
@@ -176,8 +224,10 @@ export function grad(loss: Tensor, xs: readonly Tensor[]): Tensor[];
 export function grad(loss: Tensor, xs: Tensor | readonly Tensor[]): Tensor | Tensor[] {
   const one = !Array.isArray(xs);
   const list = one ? [xs as Tensor] : (xs as readonly Tensor[]);
-  if (loss.size !== 1 || !isFloat(loss.dtype)) fail("grad", `needs a float loss of one element, got ${loss.dtype} ${show(loss.shape)}`);
-  for (const x of list) if (!isFloat(x.dtype)) fail("grad", `only float tensors have gradients, got ${x.dtype} ${show(x.shape)}`);
+  if (loss.size !== 1 || !isFloat(loss.dtype))
+    fail("grad", `needs a float loss of one element, got ${loss.dtype} ${show(loss.shape)}`);
+  for (const x of list)
+    if (!isFloat(x.dtype)) fail("grad", `only float tensors have gradients, got ${x.dtype} ${show(x.shape)}`);
   const grads = vjpOf([loss], list, [full(loss.shape, 1, loss.dtype)]);
   return one ? grads[0] : grads;
 }
@@ -189,7 +239,8 @@ export function jvp(ys: readonly Tensor[], xs: readonly Tensor[], vs: readonly T
 }
 
 /** Hessian-vector products H·v of a scalar, one per x. */
-export const hvp = (loss: Tensor, xs: readonly Tensor[], vs: readonly Tensor[]): Tensor[] => jvp(grad(loss, xs), xs, vs);
+export const hvp = (loss: Tensor, xs: readonly Tensor[], vs: readonly Tensor[]): Tensor[] =>
+  jvp(grad(loss, xs), xs, vs);
 
 /**
  * Gauss-Newton products Jᵀ·H_L·J·v, one per x, for loss = L(outputs) and outputs = f(xs):

@@ -1,10 +1,20 @@
 // The graph room: tensors, derivatives, randomness, scopes.
-export { type Data, type DType } from "./dtype.ts";
+export type { Data, DType } from "./dtype.ts";
 export { FormatError } from "./format-error.ts";
 export { gaussNewton, grad, hvp, jvp, oneHot, vjpOf } from "./grad.ts";
 export type { Args, Leaf, Op } from "./primitives.ts";
 export { print } from "./print.ts";
-export { bernoulli, normal, permutation, type RandomState, randomBits, randomState, restoreRandom, seed, uniform } from "./random.ts";
+export {
+  bernoulli,
+  normal,
+  permutation,
+  type RandomState,
+  randomBits,
+  randomState,
+  restoreRandom,
+  seed,
+  uniform,
+} from "./random.ts";
 export { capturing, evaluating, isTraining, moduleLabel, nameModule, type Step, training, within } from "./scope.ts";
 export { type Shape, ShapeError } from "./shape.ts";
 export {

@@ -150,7 +150,10 @@ export const rules: { readonly [O in Computed]: Rule<O> } = {
   reshape: ([x], { shape }) => {
     checkShape("reshape", shape);
     if (sizeOf(shape) !== sizeOf(x.shape)) {
-      fail("reshape", `element counts differ, ${show(x.shape)} → ${show(shape)} (${sizeOf(x.shape)} ≠ ${sizeOf(shape)})`);
+      fail(
+        "reshape",
+        `element counts differ, ${show(x.shape)} → ${show(shape)} (${sizeOf(x.shape)} ≠ ${sizeOf(shape)})`,
+      );
     }
     return { shape, dtype: x.dtype };
   },
@@ -166,8 +169,15 @@ export const rules: { readonly [O in Computed]: Rule<O> } = {
     return { shape, dtype: x.dtype };
   },
   pad: ([x], { before, after }) => {
-    if (before.length !== x.shape.length || after.length !== x.shape.length || [...before, ...after].some((n) => n < 0)) {
-      fail("pad", `needs a width ≥ 0 before and after each axis of ${show(x.shape)}, got ${show(before)} and ${show(after)}`);
+    if (
+      before.length !== x.shape.length ||
+      after.length !== x.shape.length ||
+      [...before, ...after].some((n) => n < 0)
+    ) {
+      fail(
+        "pad",
+        `needs a width ≥ 0 before and after each axis of ${show(x.shape)}, got ${show(before)} and ${show(after)}`,
+      );
     }
     return { shape: x.shape.map((d, i) => d + before[i] + after[i]), dtype: x.dtype };
   },
@@ -202,7 +212,8 @@ function arithmeticUnary([x]: readonly Meta[]): Meta {
 }
 
 function binaryDtype(op: string, a: Meta, b: Meta): DType {
-  if (a.dtype !== b.dtype || !isFloat(a.dtype)) fail(op, `takes two float tensors of one dtype, got ${a.dtype} and ${b.dtype}`);
+  if (a.dtype !== b.dtype || !isFloat(a.dtype))
+    fail(op, `takes two float tensors of one dtype, got ${a.dtype} and ${b.dtype}`);
   return a.dtype;
 }
 
@@ -210,7 +221,8 @@ function matmulRule(a: Meta, b: Meta): Meta {
   const rank = a.shape.length;
   const k = a.shape[rank - 1];
   const [k2, n] = b.shape.slice(-2);
-  if (rank < 2 || b.shape.length !== rank) fail("matmul", `needs two matrices, got ${show(a.shape)} · ${show(b.shape)}`);
+  if (rank < 2 || b.shape.length !== rank)
+    fail("matmul", `needs two matrices, got ${show(a.shape)} · ${show(b.shape)}`);
   if (k !== k2) fail("matmul", `inner sizes differ, ${show(a.shape)} · ${show(b.shape)} (${k} ≠ ${k2})`);
   if (!sameShape(a.shape.slice(0, -2), b.shape.slice(0, -2))) {
     fail("matmul", `batch sizes differ, ${show(a.shape)} · ${show(b.shape)}`);
@@ -221,19 +233,30 @@ function matmulRule(a: Meta, b: Meta): Meta {
 const dilate = (size: number, by: number): number => (size === 0 ? 0 : (size - 1) * by + 1);
 
 /** Output shape of a convolution: ⌊(dilated input + padding − dilated kernel) / stride⌋ + 1 per spatial axis. */
-export function convShape(x: Shape, w: Shape, { stride, padding, inputDilation, dilation, groups }: ConvArgs): number[] {
+export function convShape(
+  x: Shape,
+  w: Shape,
+  { stride, padding, inputDilation, dilation, groups }: ConvArgs,
+): number[] {
   const spatial = x.length - 2;
   if (spatial < 1 || w.length !== x.length) {
-    fail("conv", `needs an input [batch, channels, …] and weights [outputs, channels / groups, …] of one rank, got ${show(x)} and ${show(w)}`);
+    fail(
+      "conv",
+      `needs an input [batch, channels, …] and weights [outputs, channels / groups, …] of one rank, got ${show(x)} and ${show(w)}`,
+    );
   }
   if (x[1] !== w[1] * groups) {
-    fail("conv", `channels differ, input ${show(x)} has ${x[1]}, weights ${show(w)} in ${groups} group(s) take ${w[1] * groups}`);
+    fail(
+      "conv",
+      `channels differ, input ${show(x)} has ${x[1]}, weights ${show(w)} in ${groups} group(s) take ${w[1] * groups}`,
+    );
   }
   if (w[0] % groups !== 0) fail("conv", `${w[0]} output channels do not divide into ${groups} groups`);
   const sizes = Array.from({ length: spatial }, (_, i) => {
     const input = dilate(x[i + 2], inputDilation[i]) + padding[i][0] + padding[i][1];
     const kernel = dilate(w[i + 2], dilation[i]);
-    if (input < kernel) fail("conv", `the kernel does not fit, input ${show(x)} padded to ${input}, kernel ${show(w)} spans ${kernel}`);
+    if (input < kernel)
+      fail("conv", `the kernel does not fit, input ${show(x)} padded to ${input}, kernel ${show(w)} spans ${kernel}`);
     return Math.floor((input - kernel) / stride[i]) + 1;
   });
   return [x[0], w[0], ...sizes];

@@ -9,7 +9,10 @@ export function print(...roots: Tensor[]): string {
   return topological(roots)
     .map((t, i) => {
       names.set(t, `%${i}`);
-      const attributes = t.op === "buffer" ? [t.leaf("print").role] : Object.entries(t.args).map(([k, v]) => `${k}=${JSON.stringify(v)}`);
+      const attributes =
+        t.op === "buffer"
+          ? [t.leaf("print").role]
+          : Object.entries(t.args).map(([k, v]) => `${k}=${JSON.stringify(v)}`);
       const operands = [...t.inputs.map((x) => names.get(x)), ...attributes].join(", ");
       return `%${i} = ${t.op}(${operands}) ${t.dtype} ${show(t.shape)}${t.module === "" ? "" : `  ${t.module}`}`;
     })

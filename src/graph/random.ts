@@ -20,7 +20,8 @@ export function seed(value: number): void {
 export const randomState = (): RandomState => ({ ...current });
 
 export function restoreRandom({ seed, counter }: RandomState): void {
-  if (!Number.isInteger(seed) || !Number.isInteger(counter)) throw new Error(`seed: needs whole numbers, got ${seed} and ${counter}`);
+  if (!Number.isInteger(seed) || !Number.isInteger(counter))
+    throw new Error(`seed: needs whole numbers, got ${seed} and ${counter}`);
   current.seed = seed | 0;
   current.counter = counter;
 }
@@ -38,14 +39,21 @@ export function randomBits(shape: Shape): Tensor {
 
 /** Uniform in [low, high): 24 random bits scaled. */
 export function uniform(shape: Shape, low = 0, high = 1): Tensor {
-  const unit = randomBits(shape).shift(-8).cast("f32").mul(2 ** -24);
+  const unit = randomBits(shape)
+    .shift(-8)
+    .cast("f32")
+    .mul(2 ** -24);
   return low === 0 && high === 1 ? unit : unit.mul(high - low).add(low);
 }
 
 /** Normal with the given mean and standard deviation (Box & Muller, 1958). */
 export function normal(shape: Shape, mean = 0, deviation = 1): Tensor {
   const radius = uniform(shape).neg().add(1).log().mul(-2).sqrt(); // 1 − u lies in (0, 1]
-  const unit = radius.mul(uniform(shape).mul(2 * Math.PI).cos());
+  const unit = radius.mul(
+    uniform(shape)
+      .mul(2 * Math.PI)
+      .cos(),
+  );
   return mean === 0 && deviation === 1 ? unit : unit.mul(deviation).add(mean);
 }
 

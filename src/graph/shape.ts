@@ -74,7 +74,10 @@ export function resolveShape(op: string, from: Shape, to: Shape): number[] {
   const shape = to.map((d) => (d === -1 ? sizeOf(from) / known : d));
   if (to.filter((d) => d === -1).length > 1) fail(op, `only one size may be −1, got ${show(to)}`);
   if (shape.some((d) => !Number.isInteger(d)) || sizeOf(shape) !== sizeOf(from)) {
-    fail(op, `element counts differ, ${show(from)} → ${show(to)} (${sizeOf(from)} ≠ ${known}${to.includes(-1) ? "·n" : ""})`);
+    fail(
+      op,
+      `element counts differ, ${show(from)} → ${show(to)} (${sizeOf(from)} ≠ ${known}${to.includes(-1) ? "·n" : ""})`,
+    );
   }
   return shape;
 }

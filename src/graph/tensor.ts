@@ -3,7 +3,18 @@ import { allocate, type Data, type DType, dtypeOf, isFloat, promote } from "./dt
 import { fold } from "./fold.ts";
 import { type Args, type Computed, type ConvArgs, type Leaf, type Meta, type Op, rules } from "./primitives.ts";
 import { currentModule, recordUpdate } from "./scope.ts";
-import { axesOf, axisOf, broadcastShapes, checkShape, fail, resolveShape, type Shape, sameShape, show, sizeOf } from "./shape.ts";
+import {
+  axesOf,
+  axisOf,
+  broadcastShapes,
+  checkShape,
+  fail,
+  resolveShape,
+  type Shape,
+  sameShape,
+  show,
+  sizeOf,
+} from "./shape.ts";
 import { Storage } from "./storage.ts";
 
 /** A tensor, or a number that takes the other operand's dtype. */
@@ -76,7 +87,8 @@ export class Tensor {
   /** Records that this leaf takes the value when the step being traced ends; all reads in the step see the old one. */
   assign(value: Operand): void {
     const { role } = this.leaf("assign");
-    if (role !== "param" && role !== "state") fail("assign", `needs a param or a state, got ${role === "data" ? "plain data" : role}`);
+    if (role !== "param" && role !== "state")
+      fail("assign", `needs a param or a state, got ${role === "data" ? "plain data" : role}`);
     const v = lift(value, this);
     if (!sameShape(v.shape, this.shape)) fail("assign", `shapes differ, ${show(this.shape)} ← ${show(v.shape)}`);
     recordUpdate(this, v.cast(this.dtype));
@@ -95,7 +107,9 @@ export class Tensor {
     return binary("add", this, other);
   }
   sub(other: Operand): Tensor {
-    return typeof other === "number" ? this.add(-other) : this.add(other.dtype === "bool" ? other.cast("i32").neg() : other.neg());
+    return typeof other === "number"
+      ? this.add(-other)
+      : this.add(other.dtype === "bool" ? other.cast("i32").neg() : other.neg());
   }
   mul(other: Operand): Tensor {
     return binary("mul", this, other);
@@ -247,7 +261,9 @@ export class Tensor {
   }
   /** Population variance (divided by n, as batch norm does), from centred values so that a large mean costs no accuracy. */
   variance(axes?: Axes, { keepDims = false }: { keepDims?: boolean } = {}): Tensor {
-    return this.sub(this.mean(axes, { keepDims: true })).square().mean(axes, { keepDims });
+    return this.sub(this.mean(axes, { keepDims: true }))
+      .square()
+      .mean(axes, { keepDims });
   }
   /** Index of the largest element along an axis, the first at ties, as i32. */
   argmax(axis = -1): Tensor {
@@ -304,14 +320,18 @@ export class Tensor {
     return make("slice", [this], {
       start: pick(from, zeros),
       stop: pick(Math.max(from, to), this.shape),
-      step: pick(step, zeros.map(() => 1)),
+      step: pick(
+        step,
+        zeros.map(() => 1),
+      ),
     });
   }
   /** Element i along an axis, which vanishes. */
   at(index: number, axis = 0): Tensor {
     const a = axisOf("at", axis, this.rank);
     const i = index < 0 ? index + this.shape[a] : index;
-    if (!Number.isInteger(i) || i < 0 || i >= this.shape[a]) fail("at", `index ${index} is outside axis ${axis} of ${show(this.shape)}`);
+    if (!Number.isInteger(i) || i < 0 || i >= this.shape[a])
+      fail("at", `index ${index} is outside axis ${axis} of ${show(this.shape)}`);
     return this.slice(a, i, i + 1).squeeze(a);
   }
   flip(axes?: Axes): Tensor {
@@ -322,7 +342,8 @@ export class Tensor {
 
   /** Matrix product over the last two axes; leading axes broadcast, a vector stands for a matrix of one row or column. */
   matmul(other: Tensor): Tensor {
-    if (this.rank === 0 || other.rank === 0) fail("matmul", `needs matrices or vectors, got ${show(this.shape)} · ${show(other.shape)}`);
+    if (this.rank === 0 || other.rank === 0)
+      fail("matmul", `needs matrices or vectors, got ${show(this.shape)} · ${show(other.shape)}`);
     if (other.rank === 1) return this.matmul(other.unsqueeze(1)).squeeze(-1);
     if (this.rank === 1) return this.unsqueeze(0).matmul(other).squeeze(-2);
     const dtype = promote(this.float().dtype, other.float().dtype);
@@ -331,7 +352,10 @@ export class Tensor {
       // one large product instead of a batch of small ones
       const [k] = a.shape.slice(-1);
       if (k !== b.shape[0]) make("matmul", [a.reshape(-1, k), b], {});
-      return make("matmul", [a.reshape(sizeOf(a.shape.slice(0, -1)), k), b], {}).reshape(...a.shape.slice(0, -1), b.shape[1]);
+      return make("matmul", [a.reshape(sizeOf(a.shape.slice(0, -1)), k), b], {}).reshape(
+        ...a.shape.slice(0, -1),
+        b.shape[1],
+      );
     }
     const lead = broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2));
     return make("matmul", [a.expand(...lead, ...a.shape.slice(-2)), b.expand(...lead, ...b.shape.slice(-2))], {});
@@ -421,7 +445,8 @@ function leafOf(role: Leaf["role"], data: Data | Nested, shape: Shape | undefine
   const sizes = shape ?? (typed ? [data.length] : nestedShape(data as Nested));
   checkShape("tensor", sizes);
   const flat = typed ? data : flatten(data as Nested);
-  if (flat.length !== sizeOf(sizes)) fail("tensor", `${flat.length} elements do not fill ${show(sizes)} (${sizeOf(sizes)})`);
+  if (flat.length !== sizeOf(sizes))
+    fail("tensor", `${flat.length} elements do not fill ${show(sizes)} (${sizeOf(sizes)})`);
   const type = dtype ?? (typed ? dtypeOf(data as Data) : "f32");
   let host: Data;
   if (typed && dtypeOf(data as Data) === type) host = data as Data;
@@ -438,14 +463,21 @@ function nestedShape(data: Nested): number[] {
   if (typeof data === "number") return [];
   const inner = data.map(nestedShape);
   const first = inner[0] ?? [];
-  for (const s of inner) if (!sameShape(s, first)) fail("tensor", `rows differ in shape, ${show(first)} and ${show(s)}`);
+  for (const s of inner)
+    if (!sameShape(s, first)) fail("tensor", `rows differ in shape, ${show(first)} and ${show(s)}`);
   return [data.length, ...first];
 }
 
 /** A constant: every element is the value. */
 export function full(shape: Shape, value: number, dtype: DType = "f32"): Tensor {
   checkShape("full", shape);
-  return new Tensor("const", [], { value: dtype === "f32" ? Math.fround(value) : dtype === "bool" ? Number(value !== 0) : value }, shape, dtype);
+  return new Tensor(
+    "const",
+    [],
+    { value: dtype === "f32" ? Math.fround(value) : dtype === "bool" ? Number(value !== 0) : value },
+    shape,
+    dtype,
+  );
 }
 export const zeros = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 0, dtype);
 export const ones = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 1, dtype);
@@ -464,7 +496,11 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   const [x, y] = [lift(a, like), lift(b, like)];
   const dtype = promote(x.dtype, y.dtype);
   const shape = broadcastShapes("where", condition.shape, broadcastShapes("where", x.shape, y.shape));
-  return make("where", [condition.expand(...shape), x.cast(dtype).expand(...shape), y.cast(dtype).expand(...shape)], {});
+  return make(
+    "where",
+    [condition.expand(...shape), x.cast(dtype).expand(...shape), y.cast(dtype).expand(...shape)],
+    {},
+  );
 }
 
 /** Joins tensors along an existing axis. */
@@ -484,4 +520,8 @@ export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
 }
 
 /** Joins tensors of one shape along a new axis. */
-export const stack = (tensors: readonly Tensor[], axis = 0): Tensor => concat(tensors.map((t) => t.unsqueeze(axis)), axis);
+export const stack = (tensors: readonly Tensor[], axis = 0): Tensor =>
+  concat(
+    tensors.map((t) => t.unsqueeze(axis)),
+    axis,
+  );

@@ -44,7 +44,15 @@ export function trace(outputs: readonly Tensor[], updates: readonly Update[] = [
     const key = `${t.op} ${inputs.map((i) => i.id).join()} ${attributes} ${t.dtype} ${t.shape.join()}`;
     let node = byKey.get(key);
     if (node === undefined) {
-      node = { id: nodes.length, op: t.op, inputs, args: t.args, shape: t.shape, dtype: t.dtype, slot: leaf ? leaves.length : -1 };
+      node = {
+        id: nodes.length,
+        op: t.op,
+        inputs,
+        args: t.args,
+        shape: t.shape,
+        dtype: t.dtype,
+        slot: leaf ? leaves.length : -1,
+      };
       if (leaf) leaves.push(t);
       byKey.set(key, node);
       nodes.push(node);
@@ -62,4 +70,8 @@ export function trace(outputs: readonly Tensor[], updates: readonly Update[] = [
 
 /** JSON has no NaN, infinities or −0; two constants that differ so must not share a key. */
 const exactNumber = (_: string, value: unknown): unknown =>
-  typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0)) ? (Object.is(value, -0) ? "-0" : String(value)) : value;
+  typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))
+    ? Object.is(value, -0)
+      ? "-0"
+      : String(value)
+    : value;

@@ -1,6 +1,6 @@
 // Adam, and AdamW with its decoupled weight decay.
 import { type FirstOrderOptions, firstOrder, penalized, type Rule } from "./first-order.ts";
-import type { Loss, Optimizer } from "./optimizer.ts";
+import type { Labelled, Loss, Optimizer } from "./optimizer.ts";
 import { power } from "./schedule.ts";
 
 export interface AdamOptions extends Partial<FirstOrderOptions> {
@@ -14,14 +14,14 @@ export interface AdamOptions extends Partial<FirstOrderOptions> {
  * Adam (Kingma & Ba, 2015): m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², θ ← θ − lr·m̂ / (√v̂ + ε), where m̂ = m / (1 − β₁ᵗ) and
  * v̂ = v / (1 − β₂ᵗ). `weightDecay` adds its multiple of θ to g. Throws where a β is not in [0, 1), or ε or the decay is negative.
  */
-export const adam = <B>(
+export const adam = <B = Labelled>(
   model: object,
   loss: Loss<B>,
   { lr = 1e-3, guard, ...settings }: AdamOptions = {},
 ): Optimizer<B> => firstOrder(model, loss, rule("adam", settings), { lr, guard });
 
 /** AdamW (Loshchilov & Hutter, 2019): Adam whose weight decay, θ ← (1 − lr·weightDecay)·θ first, stays out of the gradient. */
-export const adamw = <B>(
+export const adamw = <B = Labelled>(
   model: object,
   loss: Loss<B>,
   { lr = 1e-3, weightDecay = 0.01, guard, ...settings }: AdamOptions = {},

@@ -16,7 +16,7 @@ import { namedParameters, nameModules } from "../nn/module.ts";
 import { compile } from "../run/index.ts";
 import { read } from "../run/realize.ts";
 import { diagnose, notFinite } from "./diagnose.ts";
-import type { Loss, Optimizer, Probe } from "./optimizer.ts";
+import type { Labelled, Loss, Optimizer, Probe } from "./optimizer.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** How one parameter p with gradient g moves: a pure function, written once for all parameters. */
@@ -45,8 +45,12 @@ export interface FirstOrderOptions {
 }
 
 /** Lifts a rule over the parameters of a model, or of an array of them. Throws where there are none. */
-export const firstOrder = <B>(model: object, loss: Loss<B>, rule: Rule, options: FirstOrderOptions): Optimizer<B> =>
-  new FirstOrder(model, loss, rule, options);
+export const firstOrder = <B = Labelled>(
+  model: object,
+  loss: Loss<B>,
+  rule: Rule,
+  options: FirstOrderOptions,
+): Optimizer<B> => new FirstOrder(model, loss, rule, options);
 
 /** The gradient once ½λ|p|² is added to the loss. */
 export const penalized = (g: Tensor, p: Tensor, lambda: number): Tensor => (lambda === 0 ? g : g.add(p.mul(lambda)));

@@ -2,6 +2,12 @@
 import type { Step, Tensor } from "../graph/index.ts";
 import type { Schedule } from "./schedule.ts";
 
+/** What a batch is unless a loss says otherwise: inputs and what they should give. */
+export interface Labelled {
+  x: Tensor;
+  y: Tensor;
+}
+
 /** The loss of a batch: a float tensor of one element. */
 export type Loss<B> = (batch: B) => Tensor;
 

@@ -1,6 +1,6 @@
 // Stochastic gradient descent.
 import { type FirstOrderOptions, firstOrder, penalized, type Rule } from "./first-order.ts";
-import type { Loss, Optimizer } from "./optimizer.ts";
+import type { Labelled, Loss, Optimizer } from "./optimizer.ts";
 
 export interface SgdOptions extends Partial<FirstOrderOptions> {
   momentum?: number;
@@ -15,7 +15,7 @@ export interface SgdOptions extends Partial<FirstOrderOptions> {
  * b ← μ·b + g and d = b, or d = g + μ·b with `nesterov`; d = g without momentum.
  * Throws where momentum is not in [0, 1), weightDecay is negative, or nesterov has no momentum.
  */
-export function sgd<B>(
+export function sgd<B = Labelled>(
   model: object,
   loss: Loss<B>,
   { lr = 0.01, momentum = 0, nesterov = false, weightDecay = 0, guard }: SgdOptions = {},

@@ -42,7 +42,12 @@ class Capture<R> {
   /** Addresses of inputs and live values, by leaf; −1 for other leaves. */
   readonly #own: number[];
 
-  constructor(fn: (...inputs: readonly Tree[]) => R, inputs: readonly Tree[], given: readonly Tensor[], backend: Backend) {
+  constructor(
+    fn: (...inputs: readonly Tree[]) => R,
+    inputs: readonly Tree[],
+    given: readonly Tensor[],
+    backend: Backend,
+  ) {
     this.backend = backend;
     const placeholders = given.map((t) => {
       const leaf: Leaf = { role: "input", storage: new Storage(t.dtype, t.size) };
@@ -99,7 +104,10 @@ function flatten(tree: Tree, tensors: Tensor[]): string {
     return `${tree.dtype}[${tree.shape}]`;
   }
   if (Array.isArray(tree)) return `[${tree.map((t) => flatten(t, tensors)).join()}]`;
-  if (isPlain(tree)) return `{${Object.keys(tree).map((k) => `${k}:${flatten(tree[k], tensors)}`).join()}}`;
+  if (isPlain(tree))
+    return `{${Object.keys(tree)
+      .map((k) => `${k}:${flatten(tree[k], tensors)}`)
+      .join()}}`;
   return typeof tree === "object" && tree !== null ? "object" : `${typeof tree} ${String(tree)}`;
 }
 
@@ -110,5 +118,5 @@ function replace(tree: Tree, next: (t: Tensor) => Tensor): Tree {
   return isPlain(tree) ? Object.fromEntries(Object.keys(tree).map((k) => [k, replace(tree[k], next)])) : tree;
 }
 
-const isPlain = (tree: Tree): tree is Record<string, Tree> => typeof tree === "object" && tree !== null && Object.getPrototypeOf(tree) === Object.prototype;
-
+const isPlain = (tree: Tree): tree is Record<string, Tree> =>
+  typeof tree === "object" && tree !== null && Object.getPrototypeOf(tree) === Object.prototype;

@@ -41,7 +41,12 @@ export function runTrace(trace: Trace): { backend: Backend; outputs: number[] } 
     if (role === "live") refresh(leaf, backend, address);
     return address;
   });
-  const outputs = trace.outputs.map((node) => backend.allocate(node.dtype, node.shape.reduce((n, d) => n * d, 1)));
+  const outputs = trace.outputs.map((node) =>
+    backend.allocate(
+      node.dtype,
+      node.shape.reduce((n, d) => n * d, 1),
+    ),
+  );
   executable.run(addresses, outputs);
   return { backend, outputs };
 }

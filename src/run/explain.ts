@@ -1,7 +1,8 @@
 // explain(t): what would be computed for a tensor, as data: the graph, the kernels, their loops, work and memory traffic.
+
+import { compileTrace, type Pass, printProgram } from "../compile/program.ts";
 import { print } from "../graph/index.ts";
 import { type Tensor, trace } from "../graph/internal.ts";
-import { compileTrace, type Pass, printProgram } from "../compile/program.ts";
 
 export interface KernelReport {
   /** Loops, expressions and stores, one a line. */
@@ -27,14 +28,18 @@ export interface Explanation {
 }
 
 /** Compiles what the tensors need, without running it, and tells what came out. Passes in `without` are left out. */
-export function explain(tensors: Tensor | readonly Tensor[], { without }: { without?: readonly Pass[] } = {}): Explanation {
+export function explain(
+  tensors: Tensor | readonly Tensor[],
+  { without }: { without?: readonly Pass[] } = {},
+): Explanation {
   const list = Array.isArray(tensors) ? (tensors as readonly Tensor[]) : [tensors as Tensor];
   const program = compileTrace(trace(list), new Set(without));
   const kernels = program.kernels.map(({ tiled, text }, i) => {
     const steps = program.steps.filter((s) => s.kernel === i);
     const size = (axes: readonly { extent: number }[]): string => axes.map((a) => a.extent).join("×") || "1";
     const tile = tiled.unrolled.map((u) => `${u.factor} of ${u.axis.extent}`);
-    if (tiled.vector !== undefined) tile.push(`${tiled.vectors} vector${tiled.vectors > 1 ? "s" : ""} along ${tiled.vector.extent}`);
+    if (tiled.vector !== undefined)
+      tile.push(`${tiled.vectors} vector${tiled.vectors > 1 ? "s" : ""} along ${tiled.vector.extent}`);
     const terms = [...tiled.outer, ...tiled.reduced].reduce((n, a) => n * a.extent, tiled.reductions.length);
     return {
       text,

@@ -1,19 +1,44 @@
 // The tensor's surface: broadcasting, views, reductions, indexing, compiled steps, on the reference backend.
 import { beforeAll, expect, test } from "vitest";
-import { compile, concat, device, grad, hvp, live, param, seed, state, tensor, uniform, where } from "../../src/index.ts";
+import {
+  compile,
+  concat,
+  device,
+  grad,
+  hvp,
+  live,
+  param,
+  seed,
+  state,
+  tensor,
+  uniform,
+  where,
+} from "../../src/index.ts";
 
 beforeAll(() => {
   device("wasm", { threads: 1 });
 });
 
 test("arithmetic broadcasts", async () => {
-  const a = tensor([[1, 2, 3], [4, 5, 6]]);
-  expect(await a.add(tensor([10, 20, 30])).array()).toEqual([[11, 22, 33], [14, 25, 36]]);
-  expect(await a.sub(a.mean(1, { keepDims: true })).array()).toEqual([[-1, 0, 1], [-1, 0, 1]]);
+  const a = tensor([
+    [1, 2, 3],
+    [4, 5, 6],
+  ]);
+  expect(await a.add(tensor([10, 20, 30])).array()).toEqual([
+    [11, 22, 33],
+    [14, 25, 36],
+  ]);
+  expect(await a.sub(a.mean(1, { keepDims: true })).array()).toEqual([
+    [-1, 0, 1],
+    [-1, 0, 1],
+  ]);
   expect(await a.transpose().matmul(a).at(0).array()).toEqual([17, 22, 27]);
   expect(await where(a.gt(2), a, 0).sum().item()).toBe(18);
   expect(await a.argmax().array()).toEqual([2, 2]);
-  expect(await concat([a, a.mul(2)], 1).array()).toEqual([[1, 2, 3, 2, 4, 6], [4, 5, 6, 8, 10, 12]]);
+  expect(await concat([a, a.mul(2)], 1).array()).toEqual([
+    [1, 2, 3, 2, 4, 6],
+    [4, 5, 6, 8, 10, 12],
+  ]);
 });
 
 test("gradients of gradients", async () => {
@@ -50,6 +75,8 @@ test("random draws follow the seed", async () => {
 });
 
 test("errors name the operation and the shapes", () => {
-  expect(() => tensor([[1, 2]]).matmul(tensor([[1, 2]]))).toThrow("matmul: inner sizes differ, [1, 2] · [1, 2] (2 ≠ 1)");
+  expect(() => tensor([[1, 2]]).matmul(tensor([[1, 2]]))).toThrow(
+    "matmul: inner sizes differ, [1, 2] · [1, 2] (2 ≠ 1)",
+  );
   expect(() => tensor([1, 2, 3]).reshape(2, 2)).toThrow("reshape: element counts differ, [3] → [2, 2]");
 });

@@ -126,7 +126,7 @@ for (const name of testDevices) {
         return { model, loss: () => model.w.sqrt().add(model.fine).sum() };
       };
       const careful = root();
-      const optimizer = firstOrder(
+      const optimizer = firstOrder<undefined>(
         careful.model,
         careful.loss,
         { slots: {}, scalars: {}, update: (p, g) => ({ p: p.sub(g), slots: {} }) },
@@ -138,7 +138,7 @@ for (const name of testDevices) {
         'gradient of parameter "w" has 1 of 1 elements that are not finite',
       );
       const plain = root();
-      const trusting = sgd(plain.model, plain.loss, { lr: 1 });
+      const trusting = sgd<undefined>(plain.model, plain.loss, { lr: 1 });
       expect(await trusting.step(undefined)).toBe(2);
       expect(await trusting.step(undefined)).toBeNaN();
       expect(await trusting.diagnose(undefined)).toBe('parameter "w" has 1 of 1 elements that are not finite');

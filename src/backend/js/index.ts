@@ -37,7 +37,10 @@ export class JsBackend implements Backend {
           this.#at(outputs[i]).set(values.get(node)!);
         });
         // a leaf keeps what its dtype can hold, so that a saved and restored run continues with the same bits
-        const updates = trace.updates.map(({ slot, value }) => ({ slot, value: rounded(values.get(value)!, value.dtype) }));
+        const updates = trace.updates.map(({ slot, value }) => ({
+          slot,
+          value: rounded(values.get(value)!, value.dtype),
+        }));
         for (const { slot, value } of updates) this.#at(leaves[slot]).set(value);
       },
     };

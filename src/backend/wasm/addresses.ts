@@ -1,5 +1,5 @@
 // Running addresses: each loop keeps, for every access that moves with it, a pointer that advances by a constant each round.
-import { type Atom, type Axis, axesIn, type Index } from "../../compile/affine.ts";
+import { type Atom, type Axis, axesIn, type Index, type Term } from "../../compile/affine.ts";
 import type { Expr } from "../../compile/kernel.ts";
 import type { Func } from "./assembler.ts";
 
@@ -77,24 +77,32 @@ export class Addresses {
     const single = loops.length === 1;
     const advance = plain && single ? here.reduce((sum, t) => sum + t.coef * loops[0].step * bytes, 0) : undefined;
     const compute = (): void => {
-      f.get(this.#base(buffer, index, bytes, depth - 1));
-      for (const { coef, atom } of here) {
-        this.#pushAtom(atom);
-        if (coef * bytes !== 1) f.i32(coef * bytes).op("i32.mul");
-        f.op("i32.add");
-      }
+      this.#pushBase(buffer, index, bytes, depth - 1);
+      this.#addTerms(here, bytes);
       f.set(local);
     };
     return { local, advance: single ? advance : undefined, compute };
   }
 
-  /** The nearest enclosing pointer of an access among the first `depth` levels, else the buffer's address itself. */
-  #base(buffer: number, index: Index, bytes: number, depth: number): number {
+  /** Pushes the part of an access's address that the first `depth` levels fix: the nearest pointer, or the buffer and its axis-free rows. */
+  #pushBase(buffer: number, index: Index, bytes: number, depth: number): void {
     for (let d = depth; d > 0; d--) {
       const found = this.#levels[d - 1].pointers.get(this.#key(buffer, index, bytes, d));
-      if (found !== undefined) return found.local;
+      if (found !== undefined) return void this.#f.get(found.local);
     }
-    return buffer;
+    this.#f.get(buffer);
+    this.#addTerms(
+      index.terms.filter((t) => this.#levelOf(t.atom) < 0),
+      bytes,
+    );
+  }
+
+  #addTerms(terms: readonly Term[], bytes: number): void {
+    for (const { coef, atom } of terms) {
+      this.#pushAtom(atom);
+      if (coef * bytes !== 1) this.#f.i32(coef * bytes).op("i32.mul");
+      this.#f.op("i32.add");
+    }
   }
 
   /** What the pointer of an access at a depth depends on; constant offsets do not count. */
@@ -103,10 +111,10 @@ export class Addresses {
     return `${buffer} ${bytes} ${terms.map((t) => `${t.coef}*${t.atom.key}`).join("+")}`;
   }
 
-  /** The innermost open level whose variables an atom needs; past all levels where one is not open yet. */
+  /** The innermost open level whose variables an atom needs: −1 for a row without any, past all levels where one is not open yet. */
   #levelOf(atom: Atom): number {
     const ids = atom.kind === "axis" ? new Set([atom.axis.id]) : atom.kind === "row" ? atom.expr.axes : axesIn(atom.of);
-    let level = 0;
+    let level = -1;
     for (const id of ids) {
       const at = this.#levels.findIndex((l) => l.loops.some((loop) => loop.axis.id === id));
       if (at < 0) return Number.POSITIVE_INFINITY;
@@ -119,8 +127,9 @@ export class Addresses {
   push(buffer: number, index: Index, instance: Instance, bytes: number, extra: number): number {
     const f = this.#f;
     let offset = index.offset + extra;
-    for (const { coef, atom } of index.terms) if (atom.kind === "axis") offset += coef * (instance.get(atom.axis.id) ?? 0);
-    f.get(this.#base(buffer, index, bytes, this.#levels.length));
+    for (const { coef, atom } of index.terms)
+      if (atom.kind === "axis") offset += coef * (instance.get(atom.axis.id) ?? 0);
+    this.#pushBase(buffer, index, bytes, this.#levels.length);
     // a constant offset does not wrap around; it is safe where the pointer itself lies inside the buffer
     if (offset >= 0 && index.terms.every((t) => t.coef > 0)) return offset * bytes;
     f.i32(offset * bytes).op("i32.add");
@@ -131,7 +140,8 @@ export class Addresses {
   pushIndex(index: Index, instance: Instance, extra: number): void {
     const f = this.#f;
     let offset = index.offset + extra;
-    for (const { coef, atom } of index.terms) if (atom.kind === "axis") offset += coef * (instance.get(atom.axis.id) ?? 0);
+    for (const { coef, atom } of index.terms)
+      if (atom.kind === "axis") offset += coef * (instance.get(atom.axis.id) ?? 0);
     f.i32(offset);
     for (const { coef, atom } of index.terms) {
       this.#pushAtom(atom);
@@ -148,7 +158,11 @@ export class Addresses {
       const row = f.local("i32");
       this.#pushRow(atom.expr);
       f.tee(row).i32(0).get(row).i32(0).op("i32.gt_s").op("select").tee(row); // at least 0
-      f.i32(atom.rows - 1).get(row).i32(atom.rows - 1).op("i32.lt_s").op("select"); // at most rows − 1
+      f.i32(atom.rows - 1)
+        .get(row)
+        .i32(atom.rows - 1)
+        .op("i32.lt_s")
+        .op("select"); // at most rows − 1
       f.free(row);
     } else {
       // the instructions round towards zero, so the dividend is raised by whole divisors until it cannot be negative

@@ -1,6 +1,7 @@
 // Emits a tiled kernel as one WebAssembly function: loops, running addresses, a register tile, reductions, stores.
-import { type Axis, axesIn, coefficient, type Index } from "../../compile/affine.ts";
+
 import { lanes, liveExprs, type TiledKernel } from "../../compile/4-tile.ts";
+import { type Axis, axesIn, coefficient, type Index } from "../../compile/affine.ts";
 import type { Expr, Guard } from "../../compile/kernel.ts";
 import { bytesOf, type DType } from "../../graph/internal.ts";
 import { Addresses, type Loop } from "./addresses.ts";
@@ -47,7 +48,8 @@ function tileLoops(kernel: TiledKernel): TileLoop[] {
   return [...along, ...unrolled];
 }
 
-const vectorOnResult = (kernel: TiledKernel): boolean => kernel.vector !== undefined && kernel.outer.includes(kernel.vector);
+const vectorOnResult = (kernel: TiledKernel): boolean =>
+  kernel.vector !== undefined && kernel.outer.includes(kernel.vector);
 
 class Emitter {
   readonly f: Func;
@@ -65,7 +67,8 @@ class Emitter {
     this.f = f;
     this.kernel = kernel;
     this.live = liveExprs(kernel);
-    for (const e of this.live) if (e.kind === "reduction" || e.args.some((a) => this.#finished.has(a))) this.#finished.add(e);
+    for (const e of this.live)
+      if (e.kind === "reduction" || e.args.some((a) => this.#finished.has(a))) this.#finished.add(e);
     this.addresses = new Addresses(f, (e) => this.#rowNumber(e));
   }
 
@@ -76,7 +79,10 @@ class Emitter {
     const begin = kernel.buffers.length;
     const tiles = tileLoops(kernel);
     if (kernel.serial || (kernel.plain.length === 0 && tiles.length === 0)) {
-      f.get(begin).get(begin + 1).op("i32.lt_s").if(() => this.#serial(kernel.plain, tiles));
+      f.get(begin)
+        .get(begin + 1)
+        .op("i32.lt_s")
+        .if(() => this.#serial(kernel.plain, tiles));
     } else if (kernel.plain.length > 0) this.#plainTasks(begin, tiles);
     else this.#tileTasks(begin, tiles);
   }
@@ -122,7 +128,10 @@ class Emitter {
     const { f } = this;
     f.block(() => {
       f.loop(() => {
-        f.get(begin).get(begin + 1).op("i32.ge_s").brIf(1);
+        f.get(begin)
+          .get(begin + 1)
+          .op("i32.ge_s")
+          .brIf(1);
         body();
         f.get(begin).i32(1).op("i32.add").set(begin).br(0);
       });
@@ -140,14 +149,25 @@ class Emitter {
     const stop = f.local("i32");
     if (whole > 0) {
       f.get(begin).i32(step).op("i32.mul").set(start);
-      f.get(begin + 1).i32(whole).get(begin + 1).i32(whole).op("i32.lt_s").op("select").i32(step).op("i32.mul").set(stop);
+      f.get(begin + 1)
+        .i32(whole)
+        .get(begin + 1)
+        .i32(whole)
+        .op("i32.lt_s")
+        .op("select")
+        .i32(step)
+        .op("i32.mul")
+        .set(stop);
       this.#loop({ axis, variable, step }, start, stop, () => this.#tiles(inner, [step]));
     }
     if (axis.extent % step > 0) {
-      f.get(begin + 1).i32(whole).op("i32.gt_s").if(() => {
-        f.i32(whole * step).set(variable);
-        this.#body({ axis, variable, step }, () => this.#tiles(inner, [axis.extent % step]));
-      });
+      f.get(begin + 1)
+        .i32(whole)
+        .op("i32.gt_s")
+        .if(() => {
+          f.i32(whole * step).set(variable);
+          this.#body({ axis, variable, step }, () => this.#tiles(inner, [axis.extent % step]));
+        });
     }
     for (const local of [variable, start, stop]) f.free(local);
   }
@@ -158,7 +178,8 @@ class Emitter {
     const [{ axis, step }, ...inner] = tiles;
     const whole = Math.floor(axis.extent / step) * step;
     if (whole > 0) this.#counted(axis, 0, whole, step, () => this.#tiles(inner, [...counts, step]));
-    if (whole < axis.extent) this.#counted(axis, whole, axis.extent, step, () => this.#tiles(inner, [...counts, axis.extent - whole]));
+    if (whole < axis.extent)
+      this.#counted(axis, whole, axis.extent, step, () => this.#tiles(inner, [...counts, axis.extent - whole]));
   }
 
   #counted(axis: Axis, from: number, to: number, step: number, body: () => void): void {
@@ -181,19 +202,23 @@ class Emitter {
   /** A loop whose bounds are in locals; skipped when empty. */
   #loop(loop: Loop, start: number, stop: number, body: () => void): void {
     const { f } = this;
-    f.get(start).tee(loop.variable).get(stop).op("i32.lt_s").if(() => {
-      const advance = this.addresses.open([loop], this.#hereIndices([loop]));
-      f.loop(() => {
-        this.#scoped(() => {
-          this.addresses.refresh();
-          this.#hoist([], none);
-          body();
+    f.get(start)
+      .tee(loop.variable)
+      .get(stop)
+      .op("i32.lt_s")
+      .if(() => {
+        const advance = this.addresses.open([loop], this.#hereIndices([loop]));
+        f.loop(() => {
+          this.#scoped(() => {
+            this.addresses.refresh();
+            this.#hoist([], none);
+            body();
+          });
+          advance();
+          f.get(loop.variable).i32(loop.step).op("i32.add").tee(loop.variable).get(stop).op("i32.lt_s").brIf(0);
         });
-        advance();
-        f.get(loop.variable).i32(loop.step).op("i32.add").tee(loop.variable).get(stop).op("i32.lt_s").brIf(0);
+        this.addresses.close();
       });
-      this.addresses.close();
-    });
   }
 
   /** One iteration with the variable already set. */
@@ -216,7 +241,8 @@ class Emitter {
     };
     const found: { buffer: number; index: Index; bytes: number }[] = [];
     for (const e of this.live) {
-      if (e.kind === "load" && varies(e.index)) found.push({ buffer: e.buffer, index: e.index, bytes: bytesOf[e.dtype as DType] });
+      if (e.kind === "load" && varies(e.index))
+        found.push({ buffer: e.buffer, index: e.index, bytes: bytesOf[e.dtype as DType] });
     }
     for (const s of this.kernel.stores) {
       if (varies(s.index)) found.push({ buffer: s.buffer, index: s.index, bytes: bytesOf[s.value.dtype as DType] });
@@ -257,8 +283,12 @@ class Emitter {
     const vary = (axis: Axis, offsets: readonly number[]): void => {
       list = list.flatMap((m) => offsets.map((o) => new Map(m).set(axis.id, o)));
     };
-    const dimensions = kernel.unrolled.map((u, i) => ({ axis: u.axis, offsets: Array.from({ length: extent.counts[i] }, (_, k) => k) }));
-    if (vectorOnResult(kernel)) dimensions.push({ axis: kernel.vector!, offsets: Array.from({ length: extent.vectors }, (_, q) => q * lanes) });
+    const dimensions = kernel.unrolled.map((u, i) => ({
+      axis: u.axis,
+      offsets: Array.from({ length: extent.counts[i] }, (_, k) => k),
+    }));
+    if (vectorOnResult(kernel))
+      dimensions.push({ axis: kernel.vector!, offsets: Array.from({ length: extent.vectors }, (_, q) => q * lanes) });
     // the longest outermost: values that vary along the others stay in registers while it passes
     for (const { axis, offsets } of dimensions.sort((a, b) => b.offsets.length - a.offsets.length)) vary(axis, offsets);
     return list;
@@ -271,7 +301,12 @@ class Emitter {
     kernel.reductions.forEach(({ op, value }, r) => {
       for (const instance of instances) {
         const local = f.local(mode === "vector" ? "v128" : wasmType(value.dtype));
-        pushConstant(f, op === "sum" ? 0 : value.dtype === "i32" ? -(2 ** 31) : Number.NEGATIVE_INFINITY, value.dtype, mode);
+        pushConstant(
+          f,
+          op === "sum" ? 0 : value.dtype === "i32" ? -(2 ** 31) : Number.NEGATIVE_INFINITY,
+          value.dtype,
+          mode,
+        );
         f.set(local);
         this.#accumulators.set(instanceKey(r, instance), local);
       }
@@ -301,7 +336,8 @@ class Emitter {
     const unroll = !affine ? 1 : whole <= 6 ? whole : tileSize >= 8 ? 4 : 2;
     const step = Math.max(1, unroll) * width;
     const steps = (count: number): void => {
-      for (let k = 0; k < count; k++) this.#scoped(() => this.#accumulate(instances, new Map([[axis.id, k * width]]), mode, lanes));
+      for (let k = 0; k < count; k++)
+        this.#scoped(() => this.#accumulate(instances, new Map([[axis.id, k * width]]), mode, lanes));
     };
     const main = Math.floor((whole * width) / step) * step;
     if (main > 0) this.#counted(axis, 0, main, step, () => steps(step / width));
@@ -363,7 +399,10 @@ class Emitter {
         const half = f.local("v128");
         f.get(vector).get(vector).get(vector).shuffle([8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7]);
         this.#combine(op, type, "vector");
-        f.tee(half).lane(`${type}x4.extract_lane` as Op, 0).get(half).lane(`${type}x4.extract_lane` as Op, 1);
+        f.tee(half)
+          .lane(`${type}x4.extract_lane` as Op, 0)
+          .get(half)
+          .lane(`${type}x4.extract_lane` as Op, 1);
         this.#combine(op, type, "scalar");
         f.set(result);
         f.free(half);
@@ -398,7 +437,8 @@ class Emitter {
   /** Pushes a value as it is kept in memory: a bool as 0 or 1. */
   #storable(local: number, value: Expr, mode: Mode): void {
     this.f.get(local);
-    if (value.dtype === "bool" && mode === "vector") this.f.v128(new Uint8Array(Int32Array.of(1, 1, 1, 1).buffer)).op("v128.and");
+    if (value.dtype === "bool" && mode === "vector")
+      this.f.v128(new Uint8Array(Int32Array.of(1, 1, 1, 1).buffer)).op("v128.and");
   }
 
   // Expressions -------------------------------------------------------------------------------------------------------------
@@ -408,8 +448,14 @@ class Emitter {
     const { kernel } = this;
     const inTile = instances.length > 0;
     const open = this.addresses.openAxes;
-    const tiled = new Set([...kernel.unrolled.map((u) => u.axis.id), ...(vectorOnResult(kernel) ? [kernel.vector!.id] : [])]);
-    const ready = (e: Expr): boolean => e.kind !== "reduction" && [...e.axes].every((id) => open.has(id) && (inTile || !tiled.has(id))) && !this.#finished.has(e);
+    const tiled = new Set([
+      ...kernel.unrolled.map((u) => u.axis.id),
+      ...(vectorOnResult(kernel) ? [kernel.vector!.id] : []),
+    ]);
+    const ready = (e: Expr): boolean =>
+      e.kind !== "reduction" &&
+      [...e.axes].every((id) => open.has(id) && (inTile || !tiled.has(id))) &&
+      !this.#finished.has(e);
     const inner: Mode = kernel.vector === undefined ? "scalar" : "vector";
     const outer: Mode = vectorOnResult(kernel) ? "vector" : "scalar";
     const seen = new Set<Expr>();
@@ -439,7 +485,8 @@ class Emitter {
 
   /** The local that holds an expression's value for an instance, computing it at the present point if it is not at hand. */
   #value(e: Expr, instance: Instance, mode: Mode): number {
-    if (e.kind === "reduction") return this.#results.get(instanceKey(e.reduction, tileInstance(instance, this.kernel)))!;
+    if (e.kind === "reduction")
+      return this.#results.get(instanceKey(e.reduction, tileInstance(instance, this.kernel)))!;
     const key = `${e.id}${mode === "vector" ? "v" : "s"}${restricted(e, instance)}`;
     for (let i = this.#scopes.length - 1; i >= 0; i--) {
       const found = this.#scopes[i].get(key);
@@ -506,7 +553,11 @@ class Emitter {
     const result = f.local(mode === "vector" ? "v128" : wasmType(e.dtype));
     pushConstant(f, 0, e.dtype, mode);
     f.set(result);
-    this.#scalarGuards(guards.filter((g) => !varying.includes(g)), instance, 0);
+    this.#scalarGuards(
+      guards.filter((g) => !varying.includes(g)),
+      instance,
+      0,
+    );
     f.if(() => {
       if (varying.length === 0) {
         this.#plainLoad(e, instance, mode, step);
@@ -593,7 +644,8 @@ const indicesOf = (e: Expr): Index[] => {
 
 const merge = (a: Instance, b: Instance): Instance => (b.size === 0 ? a : new Map([...a, ...b]));
 
-const instanceKey = (reduction: number, instance: Instance): string => `${reduction} ${[...instance].map(([k, v]) => `${k}:${v}`).join()}`;
+const instanceKey = (reduction: number, instance: Instance): string =>
+  `${reduction} ${[...instance].map(([k, v]) => `${k}:${v}`).join()}`;
 
 /** The part of an instance that tells tile elements apart (not the step within an unrolled reduction). */
 function tileInstance(instance: Instance, kernel: TiledKernel): Instance {

@@ -25,10 +25,12 @@ export class WasmBackend implements Backend {
   /** One arena serves all programs, since they run one after the other. */
   #arena = 0;
   #arenaBytes = 0;
-  readonly #forgotten = new FinalizationRegistry<{ installed: Installed; bindings: number }>(({ installed, bindings }) => {
-    this.machine.release(installed);
-    this.machine.free(bindings);
-  });
+  readonly #forgotten = new FinalizationRegistry<{ installed: Installed; bindings: number }>(
+    ({ installed, bindings }) => {
+      this.machine.release(installed);
+      this.machine.free(bindings);
+    },
+  );
 
   constructor({ threads, without, poison = false }: WasmOptions = {}) {
     this.machine = Machine.create({ threads });

@@ -1,6 +1,7 @@
 // Emits a program as one WebAssembly module: a function a kernel, and `main`, which every thread calls once per run.
-import type { Access, Program, Step } from "../../compile/program.ts";
+
 import type { Copy, Location } from "../../compile/5-plan.ts";
+import type { Access, Program, Step } from "../../compile/program.ts";
 import { type Func, WasmModule } from "./assembler.ts";
 import { emitKernel, taskCount } from "./emit.ts";
 import { emitBarrier } from "./machine.ts";
@@ -74,7 +75,13 @@ function emitShared(main: Func, { accesses, tasks }: Item, kernel: Func): void {
   for (const a of accesses) pushLocation(main, a.location);
   const chunk = main.local("i32");
   const end = main.local("i32");
-  main.i32(tasks - 1).get(threads).op("i32.div_u").i32(1).op("i32.add").tee(chunk);
+  main
+    .i32(tasks - 1)
+    .get(threads)
+    .op("i32.div_u")
+    .i32(1)
+    .op("i32.add")
+    .tee(chunk);
   main.get(thread).op("i32.mul").tee(end);
   main.get(end).get(chunk).op("i32.add").tee(end);
   main.i32(tasks).get(end).i32(tasks).op("i32.lt_s").op("select").call(kernel);
@@ -95,7 +102,8 @@ function emitCopy(main: Func, { from, to, bytes }: Copy): void {
   main.i32(bytes).op("memory.copy");
 }
 
-const conflict = (a: Step, b: Step): boolean => a.accesses.some((x) => b.accesses.some((y) => (x.written || y.written) && overlap(x, y)));
+const conflict = (a: Step, b: Step): boolean =>
+  a.accesses.some((x) => b.accesses.some((y) => (x.written || y.written) && overlap(x, y)));
 
 function overlap(a: Access, b: Access): boolean {
   if (a.location.kind === "bound" || b.location.kind === "bound") {

@@ -28,7 +28,18 @@ export function emitOp(f: Func, e: Expr & { kind: "op" }, mode: Mode, push: Push
 }
 
 const named: Partial<Record<ScalarOp, string>> = {
-  neg: "neg", abs: "abs", sqrt: "sqrt", floor: "floor", add: "add", sub: "sub", mul: "mul", div: "div", max: "max", lt: "lt", le: "le", eq: "eq",
+  neg: "neg",
+  abs: "abs",
+  sqrt: "sqrt",
+  floor: "floor",
+  add: "add",
+  sub: "sub",
+  mul: "mul",
+  div: "div",
+  max: "max",
+  lt: "lt",
+  le: "le",
+  eq: "eq",
 };
 const bitwise = { and: "v128.and", or: "v128.or", xor: "v128.xor" } as const;
 const shifts = { shl: "shl", shr: "shr_u", sar: "shr_s" } as const;
@@ -37,8 +48,16 @@ function emitVector(f: Func, e: Expr & { kind: "op" }, push: Push): void {
   const from = e.args[0].dtype;
   const shape = from === "f32" ? "f32x4" : "i32x4";
   const { op } = e;
-  if (op === "and" || op === "or" || op === "xor") return pushAll(e, push), void f.op(bitwise[op]);
-  if (op === "shl" || op === "shr" || op === "sar") return push(0), void f.i32(e.by).op(`i32x4.${shifts[op]}` as Op);
+  if (op === "and" || op === "or" || op === "xor") {
+    pushAll(e, push);
+    f.op(bitwise[op]);
+    return;
+  }
+  if (op === "shl" || op === "shr" || op === "sar") {
+    push(0);
+    f.i32(e.by).op(`i32x4.${shifts[op]}` as Op);
+    return;
+  }
   switch (op) {
     case "where":
       push(1);
@@ -69,7 +88,9 @@ function emitVector(f: Func, e: Expr & { kind: "op" }, push: Push): void {
     case "lt":
     case "le":
       pushAll(e, push);
-      f.op((shape === "f32x4" ? `f32x4.${op}` : `i32x4.${op}_s`) as Op);
+      if (from === "bool")
+        f.op(op === "lt" ? "i32x4.gt_s" : "i32x4.ge_s"); // true is −1 in a lane
+      else f.op((shape === "f32x4" ? `f32x4.${op}` : `i32x4.${op}_s`) as Op);
       return;
     default:
       if (named[op] !== undefined) {
@@ -107,7 +128,8 @@ function floatBits(f: Func, op: ScalarOp, mode: Mode, float: "f32" | "f64"): voi
     else f.i32(Number(value));
   };
   const toBits = (): unknown => mode === "vector" || f.op((wide ? "i64.reinterpret_f64" : "i32.reinterpret_f32") as Op);
-  const toFloat = (): unknown => mode === "vector" || f.op((wide ? "f64.reinterpret_i64" : "f32.reinterpret_i32") as Op);
+  const toFloat = (): unknown =>
+    mode === "vector" || f.op((wide ? "f64.reinterpret_i64" : "f32.reinterpret_i32") as Op);
   const logic = (name: "and" | "or"): unknown => f.op((mode === "vector" ? `v128.${name}` : `${int}.${name}`) as Op);
   const shift = (name: "shl" | "shr_u", by: number): unknown => {
     if (wide && mode === "scalar") f.i64(BigInt(by));
@@ -232,36 +254,47 @@ function emitNamed(f: Func, e: Expr & { kind: "op" }, type: string, float: boole
   if (name === undefined) {
     // the float's own type: of the operand, or of the result where the operand is an integer
     const wide = type === "f64" || type === "i64";
-    return floatBits(f, e.op, "scalar", wide ? "f64" : "f32");
+    floatBits(f, e.op, "scalar", wide ? "f64" : "f32");
+    return;
   }
   f.op(`${type}.${name}${!float && (name === "lt" || name === "le") ? "_s" : ""}` as Op);
 }
 
 /** x − y·⌊x / y⌋; for integers the remainder with the sign of the divisor, 0 where that is 0. */
 function emitModulo(f: Func, type: string, push: Push): void {
-  push(0);
   if (type !== "i32") {
+    push(0);
     push(1);
     push(0);
     push(1);
-    f.op(`${type}.div` as Op).op(`${type}.floor` as Op).op(`${type}.mul` as Op).op(`${type}.sub` as Op);
+    f.op(`${type}.div` as Op)
+      .op(`${type}.floor` as Op)
+      .op(`${type}.mul` as Op)
+      .op(`${type}.sub` as Op);
     return;
   }
-  // rem_s traps on 0: divide by y, or by 1 where y is 0; ((x rem y) + y) rem y has the divisor's sign
-  f.op("drop");
-  const safe = (): void => {
-    push(1);
-    f.i32(1);
-    push(1);
-    f.op("select");
-  };
+  const [divisor, rest] = [f.local("i32"), f.local("i32")];
+  push(1);
+  f.i32(1);
+  push(1);
+  f.op("select").set(divisor); // rem_s traps on 0
   push(0);
-  safe();
-  f.op("i32.rem_s");
-  safe();
-  f.op("i32.add");
-  safe();
-  f.op("i32.rem_s");
+  f.get(divisor).op("i32.rem_s").tee(rest);
+  // a rest other than 0 whose sign is not the divisor's is one divisor off
+  f.get(divisor)
+    .i32(0)
+    .get(rest)
+    .get(divisor)
+    .op("i32.xor")
+    .i32(0)
+    .op("i32.lt_s")
+    .get(rest)
+    .i32(0)
+    .op("i32.ne")
+    .op("i32.and");
+  f.op("select").op("i32.add");
+  f.free(divisor);
+  f.free(rest);
 }
 
 function castScalar(f: Func, from: ScalarType, to: ScalarType): void {

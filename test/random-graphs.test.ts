@@ -1,0 +1,87 @@
+// Random graphs: compiled, and compiled with passes left out, they agree with double precision and with each other.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { WasmBackend } from "../src/backend/wasm/index.ts";
+import type { Pass } from "../src/compile/program.ts";
+import { type Data, type Trace, trace } from "../src/graph/internal.ts";
+import { breathe, passes, runTrace } from "./harness.ts";
+import { build, type Recipe } from "./random-graph.ts";
+import { disagreement, type Reference, referenceOf } from "./reference.ts";
+
+const runs = Number(process.env.NUM_RUNS ?? 1000);
+const seed = Number(process.env.SEED ?? 1);
+
+const backend = (without: readonly Pass[]): WasmBackend =>
+  new WasmBackend({ threads: 1, poison: true, without: new Set(without) });
+const full = backend([]);
+const none = backend(passes);
+const lacking = new Map(passes.map((pass) => [pass, backend([pass])]));
+
+const natural = (max: number): fc.Arbitrary<number> => fc.nat({ max });
+const size = fc.oneof({ weight: 4, arbitrary: fc.integer({ min: 1, max: 6 }) }, fc.constantFrom(8, 17, 33));
+
+const recipes: fc.Arbitrary<Recipe> = fc.record({
+  whole: fc.boolean(),
+  sizes: fc.tuple(size, size, size),
+  instructions: fc.array(fc.record({ op: natural(999), a: natural(15), b: natural(15), detail: natural(15) }), {
+    minLength: 1,
+    maxLength: 12,
+  }),
+  outputs: fc.array(natural(20), { maxLength: 3 }),
+  gradients: fc.boolean(),
+  update: natural(5),
+});
+
+/** Whether leaving a pass out must not change a single bit: nothing is added up in another order, and no division is fused. */
+function sameBits(pass: Pass | "all", graph: Trace): boolean {
+  if (pass === "reuse" || pass === "inPlace") return true;
+  const has = (...ops: string[]): boolean => graph.nodes.some((n) => ops.includes(n.op));
+  return !has("sum", "matmul", "conv") && !((pass === "fuse" || pass === "all") && has("recip"));
+}
+
+const bytesOf = (data: Data): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+const equalBits = (a: readonly Data[], b: readonly Data[]): boolean =>
+  a.every((x, i) => bytesOf(x).equals(bytesOf(b[i])));
+
+let elements = 0;
+let exact = 0;
+
+function expected(graph: Trace): Reference[] {
+  const known = referenceOf(graph);
+  return [...graph.outputs, ...graph.updates.map((u) => u.value)].map((n) => known.get(n)!);
+}
+
+function check(how: string, values: readonly Data[], references: readonly Reference[]): void {
+  values.forEach((v, i) => {
+    const problem = disagreement(v, references[i]);
+    if (problem !== undefined) throw new Error(`${how}, result ${i}: ${problem}`);
+  });
+}
+
+test("random graphs agree", { timeout: 600_000 }, async () => {
+  let count = 0;
+  const property = fc.asyncProperty(recipes, async (recipe) => {
+    const { outputs, updates } = build(recipe);
+    const graph = trace(outputs, updates);
+    const references = expected(graph);
+    for (const { bounds } of references) {
+      elements += bounds.length;
+      exact += bounds.filter((e) => e === 0).length;
+    }
+    const compiled = runTrace(full, graph);
+    check("compiled", compiled, references);
+    const compare = (without: Pass | "all", values: readonly Data[]): void => {
+      check(`without ${without}`, values, references);
+      if (sameBits(without, graph) && !equalBits(values, compiled))
+        throw new Error(`without ${without}: other bits than compiled`);
+    };
+    compare("all", runTrace(none, graph));
+    // two of the passes by turns; all of them while a failure is being shrunk
+    for (const i of [count % passes.length, (3 * count + 1) % passes.length])
+      compare(passes[i], runTrace(lacking.get(passes[i])!, graph));
+    if (++count % 16 === 0) await breathe();
+  });
+  await fc.assert(property, { seed, numRuns: runs });
+  console.log(`random graphs: ${runs} with ${elements} elements, ${exact} of them exact`);
+  expect(exact).toBeGreaterThan(elements / 4);
+});
