@@ -470,7 +470,8 @@ export const cases: { readonly [O in Op]: readonly Case[] } = {
   mul: [...binary(numbers, (x, y) => x.mul(y)), ...binary(["i32"], (x, y) => x.mul(y), anyBits)],
   max: binary(numbers, (x, y) => x.maximum(y)),
   mod: [
-    ...binary(floats, (x, y) => x.mod(y), [-9, 9], [0.5, 3]),
+    ...binary(floats, (x, y) => x.mod(y), [-9, -0.5], [0.5, 3]),
+    ...binary(floats, (x, y) => x.mod(y), [0.5, 9], [0.7, 3]),
     ...binary(["i32"], (x, y) => x.mod(y)),
     ...binary(["i32"], (x, y) => x.mod(y), anyBits),
   ],

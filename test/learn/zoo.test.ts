@@ -50,10 +50,10 @@ test.skipIf(short || !has("mnist"))(
 );
 
 test.skipIf(short || !has("mnist"))(
-  "the LeNet-5 of 1998 reads 97 % of MNIST after four epochs",
+  "the LeNet-5 of 1998 reads 98 % of MNIST after four epochs",
   { timeout: 20 * minutes },
   async () => {
-    expect(await learn("lenet5-1998 --data mnist --epochs 4")).toBeGreaterThan(97);
+    expect(await learn("lenet5-1998 --data mnist --epochs 4")).toBeGreaterThan(98);
   },
 );
 

@@ -72,7 +72,7 @@ test("C3 sees the maps of S2 that the paper's table links, and no others", async
   ]);
 });
 
-test("the RBF outputs are minus the squared distances to the bitmaps", async () => {
+test("the RBF outputs are the log-likelihoods −d² / 10 of the bitmaps", async () => {
   const model = lenet5({ form: "1998" }) as unknown as {
     output: Layer;
   };
@@ -80,8 +80,8 @@ test("the RBF outputs are minus the squared distances to the bitmaps", async () 
   const scores = (await model.output.forward(x).array()) as number[][];
   digitBitmaps.forEach((a, i) => {
     digitBitmaps.forEach((b, j) => {
-      expect(-scores[i][j]).toBe(4 * a.filter((pixel, k) => pixel !== b[k]).length);
-      if (i !== j) expect(scores[i][j]).toBeLessThan(-16); // no two codes are near each other
+      expect(-10 * scores[i][j]).toBeCloseTo(4 * a.filter((pixel, k) => pixel !== b[k]).length, 4);
+      if (i !== j) expect(scores[i][j]).toBeLessThan(-1.6); // no two codes are near each other
     });
   });
   expect(digitBitmaps.every((bitmap) => bitmap.length === 84)).toBe(true);
