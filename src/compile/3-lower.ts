@@ -18,8 +18,20 @@ import {
   unflatten,
 } from "./affine.ts";
 import { Expressions } from "./expressions.ts";
-import type { BufferUse, Expr, Guard, Kernel, Reduction, ScalarOp, Store } from "./kernel.ts";
+import {
+  type BufferUse,
+  type Expr,
+  type Guard,
+  indicesIn,
+  type Kernel,
+  type Reduction,
+  type ScalarOp,
+  type Store,
+} from "./kernel.ts";
 import { type Elementary, elementary } from "./math.ts";
+
+/** Terms of an f32 sum up to which plain addition is accurate enough. */
+const shortSum = 16;
 
 /** Where in a node's value an expression looks, as coordinates or as a flat position, whichever is at hand. */
 class Place {
@@ -312,7 +324,10 @@ class Lowering {
     const value = this.#summand(node, place);
     const axes = new Set(value.axes);
     for (const a of this.reduced) axes.delete(a.id);
-    const at = this.reductions.push({ op: node.op === "maxReduce" ? "max" : "sum", value }) - 1;
+    const op = node.op === "maxReduce" ? "max" : "sum";
+    const terms = this.reduced.reduce((n, a) => n * a.extent, 1);
+    const compensated = node.op === "sum" && node.dtype === "f32" && terms > shortSum;
+    const at = this.reductions.push({ op, value, compensated }) - 1;
     return this.exprs.reduction(at, node.dtype, axes);
   }
 
@@ -386,14 +401,10 @@ function lowerLoop(group: Group, stored: (n: Node) => boolean, options: LowerOpt
   }
 }
 
-function indicesOf(kernel: Kernel): Index[] {
-  const indices = kernel.stores.map((s) => s.index);
-  for (const e of kernel.exprs) {
-    if (e.kind === "load" || e.kind === "index") indices.push(e.index);
-    if (e.kind === "load" || e.kind === "inside") indices.push(...e.guards.map((g) => g.index));
-  }
-  return indices;
-}
+const indicesOf = (kernel: Kernel): Index[] => [
+  ...kernel.stores.map((s) => s.index),
+  ...kernel.exprs.flatMap(indicesIn),
+];
 
 /** Finds an axis whose division by a constant disappears when its loop is split in two, and records the split. */
 function refine(kernel: Kernel, split: Split): boolean {
@@ -477,7 +488,7 @@ export function rebuild(kernel: Kernel, axes: ReadonlyMap<number, Index>): Kerne
       made.push(exprs.reduction(e.reduction, e.dtype, new Set([...value.axes].filter((id) => !reducedAxes.has(id)))));
     }
   }
-  const reductions = kernel.reductions.map((r) => ({ op: r.op, value: renew(r.value) }));
+  const reductions = kernel.reductions.map((r) => ({ ...r, value: renew(r.value) }));
   const stores = kernel.stores.map((s) => ({ buffer: s.buffer, index: move(s.index), value: renew(s.value) }));
   return { ...kernel, exprs: exprs.list, reductions, stores };
 }

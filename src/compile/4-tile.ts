@@ -1,7 +1,7 @@
 // Pass 4: chooses how a kernel's loops map to the machine: which axis runs along vector lanes, which are unrolled into registers, in what order.
 import { rebuild } from "./3-lower.ts";
 import { type Axis, coefficient, type Index, ofAxis, plus, times } from "./affine.ts";
-import type { Expr, Kernel } from "./kernel.ts";
+import { type Expr, indicesIn, type Kernel } from "./kernel.ts";
 
 /** Lanes of a 128-bit vector of 32-bit elements. */
 export const lanes = 4;
@@ -125,12 +125,6 @@ const hasVectorForm = (e: Expr): boolean =>
   e.dtype !== "i64" &&
   !(e.kind === "op" && e.dtype === "i32" && (e.op === "mod" || e.op === "div"));
 
-const indicesIn = (e: Expr): Index[] => {
-  if (e.kind === "load") return [e.index, ...e.guards.map((g) => g.index)];
-  if (e.kind === "index") return [e.index];
-  return e.kind === "inside" ? e.guards.map((g) => g.index) : [];
-};
-
 /** Whether lanes of an axis are a constant step apart in everything the expression reads. */
 const affineAlong = (e: Expr, axis: Axis): boolean =>
   indicesIn(e).every((index) => coefficient(index, axis) !== undefined);
@@ -245,8 +239,9 @@ function estimate(
   const repeats = (uses: (a: Axis) => boolean): number =>
     unrolled.reduce((n, u) => (uses(u.axis) ? n * u.factor : n), 1) * (onResult && uses(vector) ? vectors : 1);
   const tileSize = repeats(() => true);
-  const accumulators = tileSize * kernel.reductions.length;
-  let instructions = accumulators + 2; // one addition each, and the loop
+  const compensated = tileSize * kernel.reductions.filter((r) => r.compensated).length;
+  const accumulators = tileSize * kernel.reductions.length + compensated;
+  let instructions = accumulators + 5 * compensated + 2; // one addition each, seven where compensated, and the loop
   const streams: number[] = [];
   for (const load of loads) {
     const count = repeats((a) => coefficient(load.index, a) !== 0);

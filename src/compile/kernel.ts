@@ -68,6 +68,8 @@ export type Expr = Common &
 export interface Reduction {
   readonly op: "sum" | "max";
   readonly value: Expr;
+  /** A long sum, whose rounding errors are added up beside it. */
+  readonly compensated: boolean;
 }
 
 export interface Store {
@@ -95,6 +97,13 @@ export interface Kernel {
   readonly serial: boolean;
 }
 
+/** Every index that an expression itself reads with. */
+export function indicesIn(e: Expr): Index[] {
+  if (e.kind === "load") return [e.index, ...e.guards.map((g) => g.index)];
+  if (e.kind === "index") return [e.index];
+  return e.kind === "inside" ? e.guards.map((g) => g.index) : [];
+}
+
 /** A kernel as text; kernels that print alike are one function. */
 export function printKernel(kernel: Kernel): string {
   const lines = kernel.buffers.map((b, i) => `b${i}: ${b.node.dtype}${b.written ? " out" : ""}`);
@@ -103,7 +112,7 @@ export function printKernel(kernel: Kernel): string {
   if (kernel.reductions.length > 0) lines.push(`reduce ${axes(kernel.reduced)}`);
   for (const e of kernel.exprs) lines.push(`  %${e.id} = ${printExpr(e)} ${e.dtype}`);
   kernel.reductions.forEach((r, i) => {
-    lines.push(`  r${i} = ${r.op} %${r.value.id}`);
+    lines.push(`  r${i} = ${r.compensated ? "compensated " : ""}${r.op} %${r.value.id}`);
   });
   for (const s of kernel.stores) lines.push(`  b${s.buffer}[${s.index.key}] = %${s.value.id}`);
   return lines.join("\n");

@@ -87,5 +87,6 @@ export const isDetached = (t: Tensor): boolean => t.op === "reshape" && argsOf(t
 
 function convert(value: number, dtype: DType): number {
   if (dtype === "bool") return Number(value !== 0);
-  return dtype === "i32" ? Math.trunc(value) | 0 : value;
+  if (dtype !== "i32") return value;
+  return Number.isNaN(value) ? 0 : Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, Math.trunc(value)));
 }

@@ -1,0 +1,110 @@
+// How a reduction gathers its terms in WebAssembly: plain sums, maxima, and long sums that carry their rounding errors along.
+
+import { lanes } from "../../compile/4-tile.ts";
+import type { Reduction } from "../../compile/kernel.ts";
+import type { Func, Op } from "./assembler.ts";
+import { type Mode, pushConstant, wasmType } from "./operations.ts";
+
+/** A running total in a local. */
+export interface Accumulator {
+  readonly reduction: Reduction;
+  readonly mode: Mode;
+  readonly total: number;
+  /** Local of what rounding took from the total so far; only where the reduction is compensated. */
+  readonly carry: number | undefined;
+}
+
+/** Sets up an accumulator with the reduction's neutral element. */
+export function openAccumulator(f: Func, reduction: Reduction, mode: Mode): Accumulator {
+  const type = mode === "vector" ? "v128" : wasmType(reduction.value.dtype);
+  const total = f.local(type);
+  pushNeutral(f, reduction, mode);
+  f.set(total);
+  if (!reduction.compensated) return { reduction, mode, total, carry: undefined };
+  const carry = f.local(type);
+  pushConstant(f, 0, reduction.value.dtype, mode);
+  f.set(carry);
+  return { reduction, mode, total, carry };
+}
+
+function pushNeutral(f: Func, { op, value }: Reduction, mode: Mode): void {
+  const least = value.dtype === "i32" ? -(2 ** 31) : Number.NEGATIVE_INFINITY;
+  pushConstant(f, op === "sum" ? 0 : least, value.dtype, mode);
+}
+
+/** Takes a term from the stack; lanes of it past `used` do not count. */
+export function accumulate(f: Func, { reduction, mode, total, carry }: Accumulator, used: number): void {
+  if (used < lanes) {
+    const keep = new Uint8Array(Int32Array.from({ length: lanes }, (_, i) => (i < used ? -1 : 0)).buffer);
+    pushNeutral(f, reduction, "vector");
+    f.v128(keep).op("v128.bitselect");
+  }
+  if (carry !== undefined) return addCompensated(f, mode, total, carry);
+  f.get(total);
+  combine(f, reduction, mode);
+  f.set(total);
+}
+
+/** Adds the term on the stack to the total and the exact error of that addition to the carry (Knuth's two-sum, 1969). */
+function addCompensated(f: Func, mode: Mode, total: number, carry: number): void {
+  const type = mode === "vector" ? "v128" : "f32";
+  const [term, sum, added] = [f.local(type), f.local(type), f.local(type)];
+  const op = (name: "add" | "sub"): Func => f.op(mode === "vector" ? `f32x4.${name}` : `f32.${name}`);
+  f.tee(term).get(total);
+  op("add").tee(sum).get(total);
+  op("sub").set(added);
+  // (total − (sum − added)) + (term − added)
+  f.get(total).get(sum).get(added);
+  op("sub");
+  op("sub").get(term).get(added);
+  op("sub");
+  op("add").get(carry);
+  op("add").set(carry).get(sum).set(total);
+  for (const local of [term, sum, added]) f.free(local);
+}
+
+/** Puts two values on the stack together. */
+function combine(f: Func, { op, value }: Reduction, mode: Mode): void {
+  const type = wasmType(value.dtype);
+  if (mode === "vector") f.op(`${type}x4.${op === "sum" ? "add" : type === "i32" ? "max_s" : "max"}` as Op);
+  else if (op === "sum" || type !== "i32") f.op(`${type}.${op === "sum" ? "add" : "max"}` as Op);
+  else {
+    const [a, b] = [f.local("i32"), f.local("i32")];
+    f.set(b).set(a).get(a).get(b).get(a).get(b).op("i32.gt_s").op("select");
+    f.free(a);
+    f.free(b);
+  }
+}
+
+/** Ends an accumulator; returns the local of its result: one value where its lanes are parts of one reduction. */
+export function finishAccumulator(f: Func, a: Accumulator, acrossLanes: boolean): number {
+  if (a.carry !== undefined) {
+    addCarry(f, a.mode, a.total, a.carry);
+    f.free(a.carry);
+  }
+  if (!acrossLanes) return a.total;
+  const result = reduceLanes(f, a);
+  f.free(a.total);
+  return result;
+}
+
+/** The carry is NaN where the total is not finite; then the total stands. */
+function addCarry(f: Func, mode: Mode, total: number, carry: number): void {
+  const shape = mode === "vector" ? "f32x4" : "f32";
+  f.get(total).get(carry).op(`${shape}.add`).get(total).get(carry).get(carry).op(`${shape}.eq`);
+  f.op(mode === "vector" ? "v128.bitselect" : "select").set(total);
+}
+
+/** One value from the lanes: (0 + 2) + (1 + 3). */
+function reduceLanes(f: Func, { reduction, total }: Accumulator): number {
+  const type = wasmType(reduction.value.dtype);
+  const [result, half] = [f.local(type), f.local("v128")];
+  f.get(total).get(total).get(total).shuffle([8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7]);
+  combine(f, reduction, "vector");
+  f.tee(half).lane(`${type}x4.extract_lane` as Op, 0);
+  f.get(half).lane(`${type}x4.extract_lane` as Op, 1);
+  combine(f, reduction, "scalar");
+  f.set(result);
+  f.free(half);
+  return result;
+}
