@@ -1,10 +1,12 @@
 // The memory behind a leaf: an array on the host, a place on a device, or both. The run room moves data between them.
 import type { Data, DType } from "./dtype.ts";
 
-/** Where a storage lives on a device; the owner frees it when the storage is forgotten. */
+/** Where a storage lives on a device. */
 export interface Residence {
   readonly device: object;
   readonly address: number;
+  /** Gives the memory back; further calls do nothing. */
+  free(): void;
 }
 
 export class Storage {

@@ -78,6 +78,14 @@ export class Tensor {
     return nest(0, 0);
   }
 
+  /** Gives the value's memory back now rather than when the tensor is forgotten: `using y = await step(x)` in a tight loop. */
+  [Symbol.dispose](): void {
+    const { storage } = this.leaf("dispose");
+    storage.resident?.free();
+    storage.resident = undefined;
+    storage.host = undefined;
+  }
+
   toString(): string {
     return `Tensor(${this.op}, ${this.dtype} ${show(this.shape)})`;
   }

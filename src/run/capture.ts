@@ -1,9 +1,9 @@
 // compile(fn): a function of tensors traced once per input signature, then replayed as one program.
 import type { Backend, Executable } from "../backend/backend.ts";
-import { captureStep, type Leaf, Storage, sizeOf, Tensor, type Trace, trace } from "../graph/internal.ts";
+import { bytesOf, captureStep, type Leaf, Storage, sizeOf, Tensor, type Trace, trace } from "../graph/internal.ts";
 import { currentBackend } from "./device.ts";
 import { executableFor, refresh } from "./execute.ts";
-import { addressOn, settle } from "./memory.ts";
+import { addressOn, pauseIfMany, settle } from "./memory.ts";
 import { realize } from "./realize.ts";
 
 /** Tensors in any nesting of arrays and plain objects; other values are constants of the trace. */
@@ -26,13 +26,17 @@ export function compile<A extends readonly Tree[], R>(fn: (...inputs: A) => R): 
       capture = new Capture(fn as (...inputs: readonly Tree[]) => R, inputs, given, backend);
       captured.set(signature, capture);
     }
-    return capture.run(given);
+    const result = capture.run(given);
+    await pauseIfMany(capture.outputBytes);
+    return result;
   };
 }
 
 /** A traced and prepared step, with memory of its own for its inputs. */
 class Capture<R> {
   readonly backend: Backend;
+  /** Bytes that each run hands out. */
+  readonly outputBytes: number;
   readonly #trace: Trace;
   readonly #executable: Executable;
   readonly #result: R;
@@ -59,7 +63,8 @@ class Capture<R> {
     flatten(result, this.#outputs);
     this.#trace = trace(this.#outputs, [...step.updates.values()]);
     this.#executable = executableFor(backend, this.#trace);
-    const { leaves } = this.#trace;
+    const { leaves, outputs } = this.#trace;
+    this.outputBytes = outputs.reduce((sum, n) => sum + sizeOf(n.shape) * bytesOf[n.dtype], 0);
     this.#inputAt = leaves.map((t) => placeholders.indexOf(t));
     this.#own = leaves.map((t) => {
       const { role } = t.args as Leaf;

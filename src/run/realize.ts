@@ -1,7 +1,7 @@
 // Lazy values become real: computes tensors and turns them into leaves, so that nothing is computed twice.
-import { type Data, type Leaf, Storage, type Tensor, takeEagerUpdates, trace } from "../graph/internal.ts";
+import { bytesOf, type Data, type Leaf, Storage, type Tensor, takeEagerUpdates, trace } from "../graph/internal.ts";
 import { elementsOf, runTrace } from "./execute.ts";
-import { settle } from "./memory.ts";
+import { pauseIfMany, settle } from "./memory.ts";
 
 /** Computes the tensors together, with all updates assigned outside a step, and keeps their values on the device. */
 export async function realize(...tensors: readonly Tensor[]): Promise<void> {
@@ -17,6 +17,7 @@ export async function realize(...tensors: readonly Tensor[]): Promise<void> {
     t.inputs = [];
     t.args = leaf;
   });
+  await pauseIfMany(wanted.reduce((sum, t) => sum + t.size * bytesOf[t.dtype], 0));
 }
 
 /** The tensor's elements on the host, as a copy. */

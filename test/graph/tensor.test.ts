@@ -80,3 +80,19 @@ test("errors name the operation and the shapes", () => {
   );
   expect(() => tensor([1, 2, 3]).reshape(2, 2)).toThrow("reshape: element counts differ, [3] → [2, 2]");
 });
+
+test("a tight loop over large results does not pile them up", async () => {
+  const big = compile((x: ReturnType<typeof tensor>) => x.add(1).expand(16, 1024, 1024)); // 64 MiB a call, 5 GiB in all
+  for (let i = 0; i < 80; i++) await big(tensor([i]));
+  using last = await big(tensor([1]));
+  expect(last.shape).toEqual([16, 1024, 1024]);
+}, 60_000);
+
+test("what was disposed of, or read before grad, is refused", async () => {
+  const x = param([1, 2]);
+  const y = x.square();
+  await y.data();
+  expect(() => grad(y.sum(), x)).toThrow("grad: a value that it passes through has been read");
+  y[Symbol.dispose]();
+  await expect(y.data()).rejects.toThrow("tensor: it has no value");
+});

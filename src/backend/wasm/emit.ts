@@ -4,9 +4,10 @@ import { lanes, liveExprs, type TiledKernel } from "../../compile/4-tile.ts";
 import { type Axis, axesIn, coefficient, type Index } from "../../compile/affine.ts";
 import { type Expr, indicesIn } from "../../compile/kernel.ts";
 import { bytesOf, type DType } from "../../graph/internal.ts";
+import { type Accumulator, accumulate, finishAccumulator, openAccumulator } from "./accumulators.ts";
 import type { Addresses, Loop } from "./addresses.ts";
 import type { Func, Op, WasmModule } from "./assembler.ts";
-import { type Mode, pushConstant, wasmType } from "./operations.ts";
+import { type Mode, wasmType } from "./operations.ts";
 import { type Instance, instanceKey, merge, none, Values, vectorOnResult } from "./values.ts";
 
 /** What a tile body is emitted for: elements along each unrolled axis, vectors, and lanes in use of the last vector. */
@@ -50,7 +51,7 @@ class Emitter {
   readonly values: Values;
   readonly addresses: Addresses;
   readonly live: Expr[];
-  readonly #accumulators = new Map<string, number>();
+  readonly #accumulators: Map<string, Accumulator> = new Map();
 
   constructor(f: Func, kernel: TiledKernel) {
     this.f = f;
@@ -254,10 +255,8 @@ class Emitter {
       if (kernel.reductions.length > 0) this.#reduce(instances);
       for (const instance of instances) this.#stores(instance, extent);
     });
-    for (const locals of [this.#accumulators, this.values.results]) {
-      for (const local of locals.values()) this.f.free(local);
-      locals.clear();
-    }
+    for (const local of this.values.results.values()) this.f.free(local);
+    this.values.results.clear();
   }
 
   #instances(extent: Extent): Instance[] {
@@ -286,9 +285,11 @@ class Emitter {
         this.#accumulators.set(instanceKey(r, instance), openAccumulator(f, reduction, mode));
       }
     });
+    this.values.reducing = true;
     this.#reduceLoops(kernel.reducedOrder, instances, mode);
+    this.values.reducing = false;
     const acrossLanes = mode === "vector" && !vectorOnResult(kernel);
-    for (const [key, a] of this.#accumulators) this.#results.set(key, finishAccumulator(f, a, acrossLanes));
+    for (const [key, a] of this.#accumulators) this.values.results.set(key, finishAccumulator(f, a, acrossLanes));
     this.#accumulators.clear();
   }
 
@@ -329,7 +330,7 @@ class Emitter {
   #accumulate(instances: readonly Instance[], step: Instance, mode: Mode, used: number): void {
     this.kernel.reductions.forEach(({ value }, r) => {
       for (const instance of instances) {
-        this.#push(value, merge(instance, step), mode);
+        this.values.push(value, merge(instance, step), mode);
         accumulate(this.f, this.#accumulators.get(instanceKey(r, instance))!, used);
       }
     });
