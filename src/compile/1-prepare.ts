@@ -150,28 +150,29 @@ class Rewriter {
     const [x] = node.inputs;
     const { axes } = argsOf(node, "sum");
     const count = axes.reduce((n, a) => n * x.shape[a], 1);
-    const last = x.shape.length - 1;
-    if (count <= longestSum || !axes.includes(last)) return node;
-    let tail = last;
-    while (tail > 0 && axes.includes(tail - 1)) tail--;
-    const lead = x.shape.slice(0, tail);
-    const run = sizeOf(x.shape.slice(tail));
+    if (count <= longestSum) return node;
+    // the last neighbouring axes among the reduced ones are one run
+    const end = Math.max(...axes) + 1;
+    let start = end - 1;
+    while (axes.includes(start - 1)) start--;
+    const [lead, run, trail] = [x.shape.slice(0, start), sizeOf(x.shape.slice(start, end)), x.shape.slice(end)];
+    const before = axes.filter((a) => a < start);
     if (run > longestSum) {
       const chunk = largestDivisor(run, longestSum);
-      const padded = chunk > 64 ? run : Math.ceil(run / longestSum) * longestSum;
       const size = chunk > 64 ? chunk : longestSum;
-      const flat = this.reshape(x, [...lead, run]);
-      const whole = this.pad(flat, [...lead.map(() => [0, 0] as const), [0, padded - run]]);
-      const rows = this.reshape(whole, [...lead, padded / size, size]);
-      const partial = this.#staged(rows, [tail + 1]);
-      return this.#sum(this.node("sum", [partial], { axes: axes.filter((a) => a < tail).concat(tail) }, node.shape));
+      const parts = Math.ceil(run / size);
+      const none = (shape: Shape): [number, number][] => shape.map(() => [0, 0]);
+      const flat = this.reshape(x, [...lead, run, ...trail]);
+      const whole = this.pad(flat, [...none(lead), [0, parts * size - run], ...none(trail)]);
+      const partial = this.#staged(this.reshape(whole, [...lead, parts, size, ...trail]), [start + 1]);
+      return this.#sum(this.node("sum", [partial], { axes: [...before, start] }, node.shape));
     }
-    if (tail === 0 || axes.every((a) => a >= tail)) return node;
+    if (before.length === 0) return node;
     const partial = this.#staged(
       x,
-      axes.filter((a) => a >= tail),
+      axes.filter((a) => a >= start),
     );
-    return this.#sum(this.node("sum", [partial], { axes: axes.filter((a) => a < tail) }, node.shape));
+    return this.#sum(this.node("sum", [partial], { axes: before }, node.shape));
   }
 
   #staged(x: Node, axes: readonly number[]): Node {

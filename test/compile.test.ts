@@ -1,0 +1,48 @@
+// The compiler's work on graphs everyone knows: how many kernels, and what they are.
+import { expect, test } from "vitest";
+import { compileTrace, type Pass, printProgram } from "../src/compile/program.ts";
+import { type Tensor, tensor } from "../src/graph/index.ts";
+import { trace, type Update } from "../src/graph/internal.ts";
+import { param } from "../src/graph/tensor.ts";
+import { passes } from "./harness.ts";
+import { adamUpdates, attention, convStep, mlpStep, softmax } from "./training-graphs.ts";
+
+const zeros = (...shape: number[]): Tensor => tensor(new Float32Array(shape.reduce((n, d) => n * d, 1)), shape);
+
+function adamStep(): { outputs: Tensor[]; updates: Update[] } {
+  const p = param(new Float32Array(100));
+  return { outputs: [], updates: adamUpdates(p.square().sum(), [p]) };
+}
+
+const graphs: Record<string, { outputs: readonly Tensor[]; updates?: readonly Update[] }> = {
+  softmax: { outputs: [softmax(zeros(32, 10))] },
+  attention: { outputs: [attention(4, 16, 8)] },
+  adam: adamStep(),
+  mlp: ((s) => ({ outputs: [s.loss], updates: s.updates }))(mlpStep(32, 64, 48, 10)),
+  conv: ((s) => ({ outputs: [s.loss], updates: s.updates }))(convStep(8, 12, 4, 10)),
+};
+
+test.each(Object.entries(graphs))("%s", (_, { outputs, updates = [] }) => {
+  const program = compileTrace(trace(outputs, updates));
+  const counts = (without: readonly Pass[]): string => {
+    const { steps, arenaBytes, copies } = compileTrace(trace(outputs, updates), new Set(without));
+    return `${steps.length} kernels, ${copies.length} copies, ${arenaBytes} bytes`;
+  };
+  expect({ all: counts([]), ...Object.fromEntries(passes.map((p) => [`without ${p}`, counts([p])])) }).toMatchSnapshot(
+    "counts",
+  );
+  expect(printProgram(program)).toMatchSnapshot("program");
+});
+
+test("equal graphs over other leaves share a key", () => {
+  const graph = (): Tensor => zeros(3, 4).matmul(zeros(4, 2)).relu();
+  expect(trace([graph()]).key).toBe(trace([graph()]).key);
+  const x = zeros(3);
+  expect(trace([x.mul(2)]).key).not.toBe(trace([x.mul(3)]).key);
+  expect(trace([x.mul(0)]).key).not.toBe(trace([x.mul(-0)]).key);
+});
+
+test("equal nodes are computed once", () => {
+  const x = zeros(3, 4);
+  expect(trace([x.exp(), x.exp().add(x.exp())]).nodes.map((n) => n.op)).toEqual(["buffer", "exp", "add"]);
+});
