@@ -107,6 +107,12 @@ const wholeOps: readonly Make[] = [
       .reshape(1, 1, x.shape[0] ?? 1, -1)
       .conv(params[4].reshape(1, 1, 2, 3), { padding: 2, stride: 1 + (d % 2), dilation: 1 + (d >> 3) }),
   (x) => x.detach(),
+  (x, _, d) =>
+    x
+      .flip(subset(x, d))
+      .reshape([...x.shape].reverse())
+      .permute(turned(x, 1)),
+  (x, _, d) => x.permute(turned(x, d)).reshape(-1).flip().reshape(x.shape),
   (x, y) => x.lt(fitted(x, y)).cast("f32"),
   (x, _, d) =>
     x

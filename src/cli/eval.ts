@@ -12,7 +12,7 @@ export const evaluate: Command = {
       throw new UsageError("eval needs one run folder, e.g. hebb eval runs/lenet5-mnist-20260101-120000");
     const [run] = positionals;
     const device = chooseDevice(options);
-    const { config, entry, model, checkpoint } = await openRun(run, options);
+    const { config, entry, model, checkpoint } = await openRun(run, options, io);
     const { data = config.data, batch = 250, samples: count = config.samples, dataDir = config.dataDir } = options;
     const test = findData(data, "test", { dataDir, samples: count, normalize: entry.normalize }).batch(batch);
     const measured = await evaluator({ model, loss: lossOf(model), metrics: { accuracy } })(test);

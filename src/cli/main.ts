@@ -4,10 +4,12 @@ import { main } from "./cli.ts";
 
 function interruption(): AbortSignal {
   const controller = new AbortController();
-  process.on("SIGINT", () => {
+  const stop = (): void => {
     if (controller.signal.aborted) process.exit(130);
     controller.abort();
-  });
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop); // how containers and batch systems say the same
   return controller.signal;
 }
 

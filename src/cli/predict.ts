@@ -26,7 +26,7 @@ export const predict: Command = {
         "predict needs a run folder and images, e.g. hebb predict runs/lenet5-mnist-20260101-120000 seven.png",
       );
     const device = chooseDevice(options);
-    const { config, entry, model } = await openRun(run, options);
+    const { config, entry, model } = await openRun(run, options, io);
     const { info } = findData(config.data, "test");
     const probabilities = compile(({ x }: { x: Parameters<typeof model.forward>[0] }) =>
       evaluating(() => softmax(model.forward(x))),

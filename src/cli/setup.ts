@@ -5,11 +5,11 @@ import { type Batch, cifar10, type Dataset, fashionMnist, glyphs, mnist, type Sp
 import { evaluating, ShapeError, seed, type Tensor, zeros } from "../graph/index.ts";
 import { crossEntropy, type Layer, load, nameModules } from "../nn/index.ts";
 import { adam, adamw, type Optimizer, type Schedule, sgd } from "../optim/index.ts";
-import { type DeviceName, device, deviceNames } from "../run/index.ts";
+import { type DeviceName, device, deviceNames, mostThreads } from "../run/index.ts";
 import { type Checkpoint, loadCheckpoint, newestValid, pointedCheckpoint } from "../train/checkpoint.ts";
 import { readConfig } from "../train/run-folder.ts";
 import { type ZooEntry, zoo } from "../zoo/index.ts";
-import { UsageError } from "./command.ts";
+import { type Io, UsageError } from "./command.ts";
 import type { Options } from "./options.ts";
 import { noSuch } from "./suggest.ts";
 
@@ -95,6 +95,8 @@ export async function defaultData(dataDir: string | undefined): Promise<string> 
 export function chooseDevice({ device: flag, threads }: { device?: string; threads?: number }): string {
   const name = flag ?? (process.env.HEBB_DEVICE || "auto");
   if (!(deviceNames as readonly string[]).includes(name)) throw new UsageError(noSuch("device", name, deviceNames));
+  if (threads !== undefined && threads > mostThreads)
+    throw new UsageError(`--threads takes 1 to ${mostThreads}, got ${threads}`);
   return device(name as DeviceName | "auto", { threads });
 }
 
@@ -130,14 +132,14 @@ export interface TrainedModel {
 }
 
 /** The model of a run with the parameters of its last sound checkpoint, or of its best. */
-export async function openRun(run: string, { best = false }: Options): Promise<TrainedModel> {
+export async function openRun(run: string, { best = false }: Options, io: Io): Promise<TrainedModel> {
   const config = (await readConfig(run)) as unknown as TrainConfig;
   const entry = findModel(config.model);
-  const checkpoint = best
-    ? await loadCheckpoint(await pointedCheckpoint(run, "best"))
-    : (await newestValid(run)).checkpoint;
-  if (checkpoint === undefined)
-    throw new Error(`${run} has no sound checkpoint; train it on with: hebb train --resume ${run}`);
+  const { checkpoint, skipped } = best
+    ? { checkpoint: await loadCheckpoint(await pointedCheckpoint(run, "best")), skipped: [] }
+    : await newestValid(run);
+  for (const { name, reason } of skipped) io.stderr.write(`skipped ${name}: ${reason}\n`);
+  if (checkpoint === undefined) throw new Error(`${run} has no sound checkpoint; train a new run`);
   const model = buildModel(entry, findData(config.data, "train"), config.seed);
   try {
     await load(model, checkpoint.model as Parameters<typeof load>[1]);

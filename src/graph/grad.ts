@@ -3,7 +3,7 @@
 import { isFloat } from "./dtype.ts";
 import { isDetached } from "./fold.ts";
 import type { Args, ConvArgs, Op } from "./primitives.ts";
-import { fail, show } from "./shape.ts";
+import { fail, sameShape, show } from "./shape.ts";
 import { full, iota, make, type Tensor, tensor, where } from "./tensor.ts";
 
 /** Cotangents of the inputs, given the cotangent g of the node t; undefined where none flows. */
@@ -234,6 +234,11 @@ export function grad(loss: Tensor, xs: Tensor | readonly Tensor[]): Tensor | Ten
 
 /** Jacobian-vector products Σ ∂y/∂x·v over the xs, one per y, as the transpose of the transpose: vjp_u(u ↦ vjp(y, x, u))(v). */
 export function jvp(ys: readonly Tensor[], xs: readonly Tensor[], vs: readonly Tensor[]): Tensor[] {
+  if (vs.length !== xs.length) fail("jvp", `needs one vector for each x, got ${vs.length} for ${xs.length}`);
+  xs.forEach(({ shape }, i) => {
+    if (!sameShape(shape, vs[i].shape))
+      fail("jvp", `vector ${i} has the shape ${show(vs[i].shape)}, its x ${show(shape)}`);
+  });
   const us = ys.map((y) => tensor(y.dtype === "f64" ? new Float64Array(y.size) : new Float32Array(y.size), y.shape));
   return vjpOf(vjpOf(ys, xs, us), us, vs); // the pullback is linear in u, so the value of u does not matter
 }

@@ -182,7 +182,7 @@ export class Tensor {
     return where(this.lt(0), this.full(-1), where(this.gt(0), this.full(1), this.mul(0)));
   }
   abs(): Tensor {
-    return where(this.lt(0), this.neg(), where(this.gt(0), this, this.mul(0)));
+    return where(this.lt(0), this.neg(), where(this.gt(0), this, this.mul(this))); // 0 for −0 and 0, with gradient 0; NaN stays
   }
   /** max(x, 0), with gradient 0 at 0. */
   relu(): Tensor {
@@ -387,6 +387,9 @@ export class Tensor {
   }
 }
 
+// what Node's console shows
+Object.defineProperty(Tensor.prototype, Symbol.for("nodejs.util.inspect.custom"), { value: Tensor.prototype.toString });
+
 export interface ConvOptions {
   stride?: number | readonly number[];
   padding?: number | readonly number[];
@@ -449,6 +452,7 @@ export function live(read: () => number | readonly number[], shape: Shape = [], 
 }
 
 function leafOf(role: Leaf["role"], data: Data | Nested, shape: Shape | undefined, dtype: DType | undefined): Tensor {
+  checkData(data);
   const typed = ArrayBuffer.isView(data);
   const sizes = shape ?? (typed ? [data.length] : nestedShape(data as Nested));
   checkShape("tensor", sizes);
@@ -465,9 +469,20 @@ function leafOf(role: Leaf["role"], data: Data | Nested, shape: Shape | undefine
   return new Tensor("buffer", [], { role, storage: new Storage(type, flat.length, host) }, [...sizes], type);
 }
 
+/** Checks what callers without types may pass. */
+function checkData(data: unknown): void {
+  const fits = ArrayBuffer.isView(data) || Array.isArray(data) || typeof data === "number";
+  if (!fits)
+    fail(
+      "tensor",
+      `takes a typed array, a number or nested arrays of numbers, got ${data === null ? "null" : typeof data}`,
+    );
+}
+
 const flatten = (data: Nested): number[] => (typeof data === "number" ? [data] : data.flatMap(flatten));
 
 function nestedShape(data: Nested): number[] {
+  checkData(data);
   if (typeof data === "number") return [];
   const inner = data.map(nestedShape);
   const first = inner[0] ?? [];

@@ -8,6 +8,9 @@ export type DeviceName = "js" | "wasm";
 /** Names that `device()` accepts; `auto` is the fastest that works here. */
 export const deviceNames: readonly (DeviceName | "auto")[] = ["auto", "wasm", "js"];
 
+/** More than any machine has use for; each thread reserves memory of its own. */
+export const mostThreads = 256;
+
 const made = new Map<string, Backend>();
 let current: Backend | undefined;
 
@@ -18,6 +21,9 @@ let current: Backend | undefined;
 export function device(name?: DeviceName | "auto", { threads }: { threads?: number } = {}): string {
   if (name !== undefined) {
     if (!deviceNames.includes(name)) throw new Error(`device: "${name}" is not one of ${deviceNames.join(", ")}`);
+    if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= mostThreads)) {
+      throw new Error(`device: threads must be a whole number from 1 to ${mostThreads}, got ${threads}`);
+    }
     const kind = name === "auto" ? "wasm" : name;
     const key = `${kind} ${threads ?? ""}`;
     let backend = made.get(key);

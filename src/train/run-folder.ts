@@ -116,7 +116,7 @@ export function describeMachine(): Record<string, unknown> {
 async function freshFolder(root: string, name: string): Promise<string> {
   if (!/^[\w][\w.-]*$/.test(name))
     throw new Error(`a run cannot be called "${name}": use letters, digits, ".", "-" and "_"`);
-  await mkdir(root, { recursive: true });
+  await makeFolder(root);
   const stamp = new Date().toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
   for (let copy = 1; ; copy++) {
     const path = join(root, `${name}-${stamp}${copy > 1 ? `-${copy}` : ""}`);
@@ -129,8 +129,17 @@ async function freshFolder(root: string, name: string): Promise<string> {
   }
 }
 
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Error(`cannot make the folder ${path} (${code}); choose another place with --out`);
+  }
+}
+
 async function emptyFolder(path: string): Promise<string> {
-  await mkdir(path, { recursive: true });
+  await makeFolder(path);
   if ((await readdir(path)).length === 0) return path;
   const isRun = await access(join(path, "config.json")).then(
     () => true,

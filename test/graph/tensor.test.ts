@@ -96,3 +96,14 @@ test("what was disposed of, or read before grad, is refused", async () => {
   y[Symbol.dispose]();
   await expect(y.data()).rejects.toThrow("tensor: it has no value");
 });
+
+test("misuse is named", () => {
+  const w = param([1, 2, 3]);
+  const loss = w.square().sum();
+  expect(() => hvp(loss, [w], [tensor([1, 1])])).toThrow("jvp: vector 0 has the shape [2], its x [3]");
+  expect(() => hvp(loss, [w], [])).toThrow("jvp: needs one vector for each x, got 0 for 1");
+  expect(() => tensor("abc" as never)).toThrow(
+    "tensor: takes a typed array, a number or nested arrays of numbers, got string",
+  );
+  expect(() => device("wasm", { threads: 0 })).toThrow("threads must be a whole number from 1 to 256, got 0");
+});
