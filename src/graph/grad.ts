@@ -206,10 +206,10 @@ export function vjpOf(ys: readonly Tensor[], xs: readonly Tensor[], us: readonly
       accumulate(input, parts[i]);
     });
   }
-  if (
-    order.some((t) => t.op === "buffer" && t.leaf("grad").computed && !needed.has(t)) &&
-    xs.some((x) => !cotangent.has(x))
-  ) {
+  const lost = new Set(xs.filter((x) => !cotangent.has(x)));
+  const forgotten = (t: Tensor): boolean =>
+    t.op === "buffer" && (t.leaf("grad").computed ?? []).some((r) => lost.has(r.deref()!));
+  if (lost.size > 0 && order.some(forgotten)) {
     fail(
       "grad",
       "a value that it passes through has been read, and how it was computed is forgotten then (take gradients before reading)",

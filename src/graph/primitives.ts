@@ -2,6 +2,7 @@
 import { type DType, isFloat } from "./dtype.ts";
 import { checkShape, fail, type Shape, sameShape, show, sizeOf } from "./shape.ts";
 import type { Storage } from "./storage.ts";
+import type { Tensor } from "./tensor.ts";
 
 /** Geometry of an N-d convolution, one entry per spatial axis. Padding may be negative (it crops). */
 export interface ConvArgs {
@@ -16,8 +17,8 @@ export interface ConvArgs {
 export interface Leaf {
   readonly role: "data" | "param" | "state" | "input" | "live";
   storage: Storage;
-  /** Set where the value was computed from a graph that is gone now that it has been read. */
-  readonly computed?: boolean;
+  /** Where the value was computed from a graph that is gone now that it has been read: the leaves it depended on. */
+  readonly computed?: readonly WeakRef<Tensor>[];
   /** Role live only: the values for the next run. */
   readonly read?: () => number | readonly number[];
 }

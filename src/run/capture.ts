@@ -32,6 +32,13 @@ export function compile<A extends readonly Tree[], R>(fn: (...inputs: A) => R): 
   };
 }
 
+/** Frees a forgotten capture's own memory. */
+const forgotten = new FinalizationRegistry<{ backend: Backend; addresses: readonly number[] }>(
+  ({ backend, addresses }) => {
+    for (const address of addresses) backend.free(address);
+  },
+);
+
 /** A traced and prepared step, with memory of its own for its inputs. */
 class Capture<R> {
   readonly backend: Backend;
@@ -70,6 +77,7 @@ class Capture<R> {
       const { role } = t.args as Leaf;
       return role === "input" || role === "live" ? backend.allocate(t.dtype, t.size) : -1;
     });
+    forgotten.register(this, { backend, addresses: this.#own.filter((address) => address >= 0) });
   }
 
   run(given: readonly Tensor[]): R {
@@ -113,7 +121,20 @@ function flatten(tree: Tree, tensors: Tensor[]): string {
     return `{${Object.keys(tree)
       .map((k) => `${k}:${flatten(tree[k], tensors)}`)
       .join()}}`;
-  return typeof tree === "object" && tree !== null ? "object" : `${typeof tree} ${String(tree)}`;
+  return typeof tree === "object" || typeof tree === "function"
+    ? `object ${identity(tree)}`
+    : `${typeof tree} ${String(tree)}`;
+}
+
+const identities = new WeakMap<object, number>();
+let objects = 0;
+
+/** A number for each object: a trace made with one is not replayed for another. */
+function identity(object: object | null): number {
+  if (object === null) return -1;
+  let id = identities.get(object);
+  if (id === undefined) identities.set(object, (id = objects++));
+  return id;
 }
 
 /** The tree with its tensors replaced in the order of flatten. */

@@ -1,23 +1,49 @@
 // Lazy values become real: computes tensors and turns them into leaves, so that nothing is computed twice.
-import { bytesOf, type Data, type Leaf, Storage, type Tensor, takeEagerUpdates, trace } from "../graph/internal.ts";
+import {
+  bytesOf,
+  type Data,
+  isFloat,
+  type Leaf,
+  Storage,
+  type Tensor,
+  takeEagerUpdates,
+  topological,
+  trace,
+} from "../graph/internal.ts";
 import { elementsOf, runTrace } from "./execute.ts";
 import { pauseIfMany, settle } from "./memory.ts";
+
+/** A loop that reads its state in every round would otherwise remember the inputs of all rounds. */
+const mostOrigins = 256;
 
 /** Computes the tensors together, with all updates assigned outside a step, and keeps their values on the device. */
 export async function realize(...tensors: readonly Tensor[]): Promise<void> {
   const wanted = [...new Set(tensors)].filter((t) => t.op !== "buffer");
   const updates = takeEagerUpdates();
   if (wanted.length === 0 && updates.length === 0) return;
+  const origins = wanted.map(originsOf);
   const { backend, outputs } = runTrace(trace(wanted, updates));
   wanted.forEach((t, i) => {
     const storage = new Storage(t.dtype, t.size);
     settle(storage, backend, outputs[i]);
-    const leaf: Leaf = { role: "data", storage, computed: true };
+    const leaf: Leaf = { role: "data", storage, computed: origins[i] };
     t.op = "buffer";
     t.inputs = [];
     t.args = leaf;
   });
   await pauseIfMany(wanted.reduce((sum, t) => sum + t.size * bytesOf[t.dtype], 0));
+}
+
+/** The leaves that a tensor depends on, through values read earlier too; `grad` names a lost dependency by them. */
+function originsOf(tensor: Tensor): WeakRef<Tensor>[] {
+  const origins = new Set<Tensor>();
+  for (const t of topological([tensor])) {
+    if (t.op !== "buffer" || !isFloat(t.dtype)) continue;
+    const { computed } = t.leaf("realize");
+    if (computed === undefined) origins.add(t);
+    else for (const ref of computed) if (ref.deref() !== undefined) origins.add(ref.deref()!);
+  }
+  return [...origins].slice(-mostOrigins).map((t) => new WeakRef(t));
 }
 
 /** The tensor's elements on the host, as a copy. */

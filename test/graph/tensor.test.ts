@@ -107,3 +107,24 @@ test("misuse is named", () => {
   );
   expect(() => device("wasm", { threads: 0 })).toThrow("threads must be a whole number from 1 to 256, got 0");
 });
+
+test("plain values of a compiled function select the trace", async () => {
+  const scale = compile((x: ReturnType<typeof tensor>, by: { factor: number }, shift: number) =>
+    x.mul(by.factor).add(shift),
+  );
+  class Scale {
+    factor: number;
+    constructor(factor: number) {
+      this.factor = factor;
+    }
+  }
+  expect(await (await scale(tensor([1]), new Scale(2), 0)).item()).toBe(2);
+  expect(await (await scale(tensor([1]), new Scale(3), 1)).item()).toBe(4);
+});
+
+test("a realized input does not stop gradients of others", async () => {
+  const [w, unused] = [param([2]), param([5])];
+  const x = tensor([3]).mul(2);
+  await x.data();
+  expect(await Promise.all(grad(w.mul(x).sum(), [w, unused]).map((g) => g.item()))).toEqual([6, 0]);
+});
