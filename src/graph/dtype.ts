@@ -25,5 +25,5 @@ export function allocate(dtype: DType, size: number): Data {
 export function dtypeOf(data: Data): DType {
   if (data instanceof Float32Array) return "f32";
   if (data instanceof Float64Array) return "f64";
-  return data instanceof Int32Array ? "i32" : "bool";
+  return data instanceof Uint8Array ? "bool" : "i32"; // other arrays of whole numbers are converted
 }

@@ -206,10 +206,10 @@ export function vjpOf(ys: readonly Tensor[], xs: readonly Tensor[], us: readonly
       accumulate(input, parts[i]);
     });
   }
-  const lost = new Set(xs.filter((x) => !cotangent.has(x)));
+  const wanted = new Set(xs);
   const forgotten = (t: Tensor): boolean =>
-    t.op === "buffer" && (t.leaf("grad").computed ?? []).some((r) => lost.has(r.deref()!));
-  if (lost.size > 0 && order.some(forgotten)) {
+    t.op === "buffer" && !wanted.has(t) && (t.leaf("grad").computed ?? []).some((r) => wanted.has(r.deref()!));
+  if (order.some(forgotten)) {
     fail(
       "grad",
       "a value that it passes through has been read, and how it was computed is forgotten then (take gradients before reading)",

@@ -173,7 +173,7 @@ export const rules: { readonly [O in Computed]: Rule<O> } = {
     if (
       before.length !== x.shape.length ||
       after.length !== x.shape.length ||
-      [...before, ...after].some((n) => n < 0)
+      [...before, ...after].some((n) => !(Number.isInteger(n) && n >= 0))
     ) {
       fail(
         "pad",
@@ -183,7 +183,14 @@ export const rules: { readonly [O in Computed]: Rule<O> } = {
     return { shape: x.shape.map((d, i) => d + before[i] + after[i]), dtype: x.dtype };
   },
   slice: ([x], { start, stop, step }) => {
-    const fits = x.shape.every((d, i) => start[i] >= 0 && start[i] <= stop[i] && stop[i] <= d && step[i] >= 1);
+    const fits = x.shape.every(
+      (d, i) =>
+        start[i] >= 0 &&
+        start[i] <= stop[i] &&
+        stop[i] <= d &&
+        step[i] >= 1 &&
+        [start[i], stop[i], step[i]].every(Number.isInteger),
+    );
     if (start.length !== x.shape.length || !fits) {
       fail("slice", `${show(start)} to ${show(stop)} does not lie in ${show(x.shape)}`);
     }
@@ -233,6 +240,22 @@ function matmulRule(a: Meta, b: Meta): Meta {
 
 const dilate = (size: number, by: number): number => (size === 0 ? 0 : (size - 1) * by + 1);
 
+/** Whole numbers, one per spatial axis; stride, dilation and groups at least 1. */
+function checkGeometry({ stride, padding, inputDilation, dilation, groups }: ConvArgs, spatial: number): void {
+  const counts = [stride, inputDilation, dilation].every((list) => list.length === spatial && list.every(isCount));
+  if (!counts || !isCount(groups)) {
+    fail(
+      "conv",
+      `stride, dilation and groups must be whole numbers ≥ 1, one per spatial axis, got ${show(stride)}, ${show(dilation)} and ${groups}`,
+    );
+  }
+  if (padding.length !== spatial || !padding.flat().every(Number.isInteger)) {
+    fail("conv", `padding must be whole numbers, one per spatial axis, got ${show(padding.flat())}`);
+  }
+}
+
+const isCount = (n: number): boolean => Number.isInteger(n) && n >= 1;
+
 /** Output shape of a convolution: ⌊(dilated input + padding − dilated kernel) / stride⌋ + 1 per spatial axis. */
 export function convShape(
   x: Shape,
@@ -246,6 +269,7 @@ export function convShape(
       `needs an input [batch, channels, …] and weights [outputs, channels / groups, …] of one rank, got ${show(x)} and ${show(w)}`,
     );
   }
+  checkGeometry({ stride, padding, inputDilation, dilation, groups }, spatial);
   if (x[1] !== w[1] * groups) {
     fail(
       "conv",

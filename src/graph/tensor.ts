@@ -279,7 +279,7 @@ export class Tensor {
     const n = this.shape[a];
     const fromEnd = iota(this.shape, a).neg().add(n); // n − i, so that the first index is the largest
     const hit = this.eq(this.max(a, { keepDims: true }));
-    return where(hit, fromEnd, fromEnd.full(0)).max(a).neg().add(n);
+    return where(hit, fromEnd, fromEnd.full(1)).max(a).neg().add(n); // a row of NaN has no largest: the last index
   }
 
   // Views -------------------------------------------------------------------------------------------------------------
@@ -406,13 +406,16 @@ export function make<O extends Computed>(op: O, inputs: readonly Tensor[], args:
 
 function lift(value: Operand, like: Tensor): Tensor {
   if (typeof value !== "number") return value;
-  const dtype = like.dtype === "i32" && !Number.isInteger(value) ? "f32" : like.dtype;
+  const whole = Number.isInteger(value);
+  const dtype = isFloat(like.dtype) ? like.dtype : whole ? "i32" : "f32";
   return full(like.shape, value, dtype);
 }
 
 function binary(op: Computed, left: Tensor, right: Operand): Tensor {
-  const other = lift(right, left);
-  const logical = op === "and" || op === "or" || op === "xor" || op === "eq";
+  const bitwise = op === "and" || op === "or" || op === "xor";
+  const truth = bitwise && left.dtype === "bool" && typeof right === "number";
+  const other = truth ? full(left.shape, right, "bool") : lift(right, left);
+  const logical = bitwise || op === "eq";
   const dtype = promote(promote(left.dtype, other.dtype), logical ? "bool" : op === "lt" ? "bool" : "i32");
   const shape = sameShape(left.shape, other.shape) ? left.shape : broadcastShapes(op, left.shape, other.shape);
   return make(op, [left.cast(dtype).expand(...shape), other.cast(dtype).expand(...shape)], {});
@@ -456,12 +459,15 @@ function leafOf(role: Leaf["role"], data: Data | Nested, shape: Shape | undefine
   const typed = ArrayBuffer.isView(data);
   const sizes = shape ?? (typed ? [data.length] : nestedShape(data as Nested));
   checkShape("tensor", sizes);
+  if (data instanceof Uint8Array && dtype === undefined && data.some((v) => v > 1)) {
+    fail("tensor", 'a Uint8Array stands for bool, 0 or 1; for numbers say which, e.g. { dtype: "f32" }');
+  }
   const flat = typed ? data : flatten(data as Nested);
   if (flat.length !== sizeOf(sizes))
     fail("tensor", `${flat.length} elements do not fill ${show(sizes)} (${sizeOf(sizes)})`);
   const type = dtype ?? (typed ? dtypeOf(data as Data) : "f32");
   let host: Data;
-  if (typed && dtypeOf(data as Data) === type) host = data as Data;
+  if (typed && data.constructor === allocate(type, 0).constructor) host = data as Data;
   else {
     host = allocate(type, flat.length);
     for (let i = 0; i < flat.length; i++) host[i] = type === "bool" ? Number(flat[i] !== 0) : flat[i];

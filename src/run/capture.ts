@@ -3,11 +3,14 @@ import type { Backend, Executable } from "../backend/backend.ts";
 import { bytesOf, captureStep, type Leaf, Storage, sizeOf, Tensor, type Trace, trace } from "../graph/internal.ts";
 import { currentBackend } from "./device.ts";
 import { executableFor, refresh } from "./execute.ts";
-import { addressOn, pauseIfMany, settle } from "./memory.ts";
+import { addressOn, hostData, pauseIfMany, settle } from "./memory.ts";
 import { realize } from "./realize.ts";
 
 /** Tensors in any nesting of arrays and plain objects; other values are constants of the trace. */
 export type Tree = unknown;
+
+/** Signatures of one function that are kept; the oldest goes first. */
+const mostTraces = 64;
 
 /**
  * Compiles a function of tensors. The first call with a signature (shapes, dtypes and plain values) traces it; later calls
@@ -19,11 +22,13 @@ export function compile<A extends readonly Tree[], R>(fn: (...inputs: A) => R): 
   return async (...inputs) => {
     const given: Tensor[] = [];
     const signature = flatten(inputs, given);
-    if (given.some((t) => t.op !== "buffer")) await realize(...given);
+    await realize(...given); // and carries out what was assigned outside of steps
     const backend = currentBackend();
     let capture = captured.get(signature);
     if (capture?.backend !== backend) {
       capture = new Capture(fn as (...inputs: readonly Tree[]) => R, inputs, given, backend);
+      const oldest = captured.size >= mostTraces ? captured.keys().next().value : undefined;
+      if (oldest !== undefined) captured.delete(oldest);
       captured.set(signature, capture);
     }
     const result = capture.run(given);
@@ -48,6 +53,8 @@ class Capture<R> {
   readonly #executable: Executable;
   readonly #result: R;
   readonly #outputs: Tensor[] = [];
+  /** Storages that the step writes. */
+  readonly #updated = new Set<Storage>();
   /** For each leaf of the trace, the number of the input bound there, or −1. */
   readonly #inputAt: number[];
   /** Addresses of inputs and live values, by leaf; −1 for other leaves. */
@@ -66,10 +73,13 @@ class Capture<R> {
     });
     let next = 0;
     const { result, step } = captureStep(() => fn(...(replace(inputs, () => placeholders[next++]) as readonly Tree[])));
+    if (result instanceof Promise)
+      throw new Error("compile: the function is async; trace it without await and read results after the call");
     this.#result = result;
     flatten(result, this.#outputs);
     this.#trace = trace(this.#outputs, [...step.updates.values()]);
     this.#executable = executableFor(backend, this.#trace);
+    for (const { slot } of this.#trace.updates) this.#updated.add((this.#trace.leaves[slot].args as Leaf).storage);
     const { leaves, outputs } = this.#trace;
     this.outputBytes = outputs.reduce((sum, n) => sum + sizeOf(n.shape) * bytesOf[n.dtype], 0);
     this.#inputAt = leaves.map((t) => placeholders.indexOf(t));
@@ -104,6 +114,10 @@ class Capture<R> {
   /** Host data is copied to the step's own memory; values already on the device are used where they lie. */
   #bind(input: Tensor, own: number): number {
     const { storage } = input.args as Leaf;
+    if (this.#updated.has(storage)) {
+      this.backend.write(own, hostData(storage)); // the step writes this very leaf: its input is the value of before
+      return own;
+    }
     if (storage.resident !== undefined || storage.host === undefined) return addressOn(this.backend, storage);
     this.backend.write(own, storage.host);
     return own;
@@ -123,7 +137,9 @@ function flatten(tree: Tree, tensors: Tensor[]): string {
       .join()}}`;
   return typeof tree === "object" || typeof tree === "function"
     ? `object ${identity(tree)}`
-    : `${typeof tree} ${String(tree)}`;
+    : Object.is(tree, -0)
+      ? "number -0"
+      : `${typeof tree} ${JSON.stringify(String(tree))}`;
 }
 
 const identities = new WeakMap<object, number>();

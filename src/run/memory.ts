@@ -38,6 +38,7 @@ export function addressOn(backend: Backend, storage: Storage): number {
   const place = storage.resident;
   if (place?.device === backend) return place.address;
   const data = hostData(storage);
+  fresh += data.byteLength;
   settle(storage, backend, backend.allocate(storage.dtype, storage.size));
   backend.write(storage.resident!.address, data);
   return storage.resident!.address;

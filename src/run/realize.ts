@@ -2,12 +2,12 @@
 import {
   bytesOf,
   type Data,
+  isDetached,
   isFloat,
   type Leaf,
   Storage,
   type Tensor,
   takeEagerUpdates,
-  topological,
   trace,
 } from "../graph/internal.ts";
 import { elementsOf, runTrace } from "./execute.ts";
@@ -20,9 +20,10 @@ const mostOrigins = 256;
 export async function realize(...tensors: readonly Tensor[]): Promise<void> {
   const wanted = [...new Set(tensors)].filter((t) => t.op !== "buffer");
   const updates = takeEagerUpdates();
-  if (wanted.length === 0 && updates.length === 0) return;
+  if (updates.length > 0) runTrace(trace([], updates)); // before anything that reads the leaves
+  if (wanted.length === 0) return;
   const origins = wanted.map(originsOf);
-  const { backend, outputs } = runTrace(trace(wanted, updates));
+  const { backend, outputs } = runTrace(trace(wanted));
   wanted.forEach((t, i) => {
     const storage = new Storage(t.dtype, t.size);
     settle(storage, backend, outputs[i]);
@@ -37,8 +38,13 @@ export async function realize(...tensors: readonly Tensor[]): Promise<void> {
 /** The leaves that a tensor depends on, through values read earlier too; `grad` names a lost dependency by them. */
 function originsOf(tensor: Tensor): WeakRef<Tensor>[] {
   const origins = new Set<Tensor>();
-  for (const t of topological([tensor])) {
-    if (t.op !== "buffer" || !isFloat(t.dtype)) continue;
+  const seen = new Set<Tensor>();
+  const open = [tensor];
+  for (let t = open.pop(); t !== undefined; t = open.pop()) {
+    if (seen.has(t) || isDetached(t) || !isFloat(t.dtype)) continue;
+    seen.add(t);
+    open.push(...t.inputs);
+    if (t.op !== "buffer") continue;
     const { computed } = t.leaf("realize");
     if (computed === undefined) origins.add(t);
     else for (const ref of computed) if (ref.deref() !== undefined) origins.add(ref.deref()!);

@@ -128,3 +128,54 @@ test("a realized input does not stop gradients of others", async () => {
   await x.data();
   expect(await Promise.all(grad(w.mul(x).sum(), [w, unused]).map((g) => g.item()))).toEqual([6, 0]);
 });
+
+test("lanes past a short axis read nothing, however far apart they lie", async () => {
+  const x = tensor(
+    Float32Array.from({ length: 3 * 512 * 512 }, (_, i) => i),
+    [3, 512, 512],
+  );
+  const y = await x.flip(0).permute(1, 2, 0).add(0.5).data();
+  expect([y[0], y[1], y[2], y[3]]).toEqual([2 * 512 * 512 + 0.5, 512 * 512 + 0.5, 0.5, 2 * 512 * 512 + 1.5]);
+});
+
+test("an input that the step updates is read as it was", async () => {
+  const w = param([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  await w.add(1).data(); // now on the device
+  await compile((x: ReturnType<typeof tensor>) => w.assign(x.flip()))(w);
+  expect(await w.array()).toEqual([8, 7, 6, 5, 4, 3, 2, 1, 0]);
+});
+
+test("what was assigned outside of steps comes before what reads it", async () => {
+  const p = param([1]);
+  p.assign(10);
+  expect(await (await compile(() => p.mul(2))()).item()).toBe(20);
+  p.assign(5);
+  expect(await p.mul(2).item()).toBe(10);
+});
+
+test("a number beside a bool stays a number", async () => {
+  const b = tensor(new Uint8Array([1, 0]));
+  expect(await b.mul(0.5).array()).toEqual([0.5, 0]);
+  expect(await b.add(2).array()).toEqual([3, 2]);
+  expect(await b.eq(2).array()).toEqual([0, 0]);
+  expect(await b.not().array()).toEqual([0, 1]);
+  expect(() => tensor(new Uint8Array([200, 7]))).toThrow("stands for bool");
+});
+
+test("uploads are given back as well", async () => {
+  for (let i = 0; i < 60; i++) await tensor(new Float32Array(25e6)).sum().item(); // 6 GB in all
+}, 60_000);
+
+test("bad geometry is refused", () => {
+  const [x, w] = [tensor(new Float32Array(50), [1, 2, 5, 5]), tensor(new Float32Array(18), [1, 2, 3, 3])];
+  expect(() => x.conv(w, { stride: 1.5 })).toThrow("conv: stride, dilation and groups must be whole numbers");
+  expect(() => x.conv(w, { stride: [2] })).toThrow("one per spatial axis");
+  expect(() => x.conv(w, { padding: 0.5 })).toThrow("conv: padding must be whole numbers");
+});
+
+test("gradients through a value that was read are refused, whole or in part", async () => {
+  const w = param([2]);
+  const hidden = w.mul(3);
+  await hidden.data();
+  expect(() => grad(hidden.mul(w).sum(), w)).toThrow("has been read");
+});

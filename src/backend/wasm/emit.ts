@@ -251,6 +251,7 @@ class Emitter {
       lastLanes: along && last % lanes !== 0 ? last % lanes : lanes,
     };
     const instances = this.#instances(extent);
+    if (along) this.values.partial = { offset: (extent.vectors - 1) * lanes, lanes: extent.lastLanes };
     this.values.scoped(() => {
       if (kernel.reductions.length > 0) this.#reduce(instances);
       for (const instance of instances) this.#stores(instance, extent);
@@ -320,8 +321,11 @@ class Emitter {
     if (left > 0 || tail > 0) {
       this.#counted(axis, main, axis.extent, step, () => {
         steps(left);
-        if (tail > 0)
+        if (tail > 0) {
+          this.values.partial = { offset: left * width, lanes: tail };
           this.values.scoped(() => this.#accumulate(instances, new Map([[axis.id, left * width]]), mode, tail));
+          this.values.partial = { offset: -1, lanes };
+        }
       });
     }
   }

@@ -22,6 +22,8 @@ export class Values {
   readonly addresses: Addresses;
   /** Locals of the finished reductions of the present tile, by instanceKey. */
   readonly results: Map<string, number> = new Map();
+  /** The vector (by its offset along the vector axis) of which only some lanes are in use: memory past them is not read. */
+  partial: { readonly offset: number; readonly lanes: number } = { offset: -1, lanes };
   /** Set while reductions run: what only the stores need is not computed ahead then. */
   reducing = false;
   /** Expressions of finished reductions. */
@@ -218,7 +220,9 @@ export class Values {
       f.memory("v128.load32_zero", first);
       const gathered = f.local("v128");
       f.set(gathered);
-      for (let lane = 1; lane < lanes; lane++) {
+      const at = instance.get(this.kernel.vector!.id) ?? 0;
+      const used = at === this.partial.offset ? this.partial.lanes : lanes;
+      for (let lane = 1; lane < used; lane++) {
         const offset = this.addresses.push(e.buffer, e.index, instance, bytes, lane * step);
         f.get(gathered).memoryLane("v128.load32_lane", offset, lane).set(gathered);
       }
