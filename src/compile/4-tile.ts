@@ -34,7 +34,6 @@ type Access = {
   readonly index: Index;
   readonly guards: readonly { readonly index: Index }[];
   readonly store: boolean;
-  readonly weight: number;
 };
 
 interface Choice {
@@ -59,7 +58,7 @@ const blockBytes = 256 * 1024;
 
 /** Splits the innermost tiled loop when what it walks through is too large to be in cache again for the next outer tile. */
 function block(kernel: TiledKernel): TiledKernel | undefined {
-  const tiles = kernel.unrolled.length + (kernel.vector !== undefined && kernel.outer.includes(kernel.vector) ? 1 : 0);
+  const tiles = kernel.unrolled.length + (vectorOnResult(kernel) ? 1 : 0);
   if (tiles < 2 || kernel.reduced.length === 0) return undefined;
   const { axis, factor } = kernel.unrolled[kernel.unrolled.length - 1];
   const depth = kernel.reduced.reduce((n, a) => n * a.extent, 1);
@@ -81,10 +80,8 @@ function block(kernel: TiledKernel): TiledKernel | undefined {
 
 function layOut(kernel: Kernel, options: TileOptions): TiledKernel {
   const live = liveExprs(kernel);
-  const accesses: Access[] = live.flatMap((e) =>
-    e.kind === "load" ? [{ index: e.index, guards: e.guards, store: false, weight: 1 }] : [],
-  );
-  accesses.push(...kernel.stores.map((s) => ({ index: s.index, guards: [], store: true, weight: 1 })));
+  const accesses: Access[] = loadsOf(live);
+  accesses.push(...kernel.stores.map((s) => ({ index: s.index, guards: [], store: true })));
   const vectorizable = options.vectorize && !kernel.serial && live.every(hasVectorForm);
   const candidates = (axes: readonly Axis[]): Axis[] =>
     vectorizable ? axes.filter((a) => a.extent >= 3 && live.every((e) => affineAlong(e, a))) : [];
@@ -105,6 +102,13 @@ function layOut(kernel: Kernel, options: TileOptions): TiledKernel {
       : [...kernel.reduced.filter((a) => a !== choice.vector), ...kernel.reduced.filter((a) => a === choice.vector)],
   };
 }
+
+const loadsOf = (exprs: readonly Expr[]): Access[] =>
+  exprs.flatMap((e) => (e.kind === "load" ? [{ index: e.index, guards: e.guards, store: false }] : []));
+
+/** Whether lanes run along an axis of the results, rather than a reduced one. */
+export const vectorOnResult = (kernel: TiledKernel): boolean =>
+  kernel.vector !== undefined && kernel.outer.includes(kernel.vector);
 
 /** Expressions that the stores need. */
 export function liveExprs(kernel: Kernel): Expr[] {
@@ -185,9 +189,7 @@ function reducing(
   const reducedIds = new Set(kernel.reduced.map((a) => a.id));
   const varying = live.filter((e) => inner.has(e) && [...e.axes].some((id) => reducedIds.has(id)));
   const work: Work = {
-    loads: varying.flatMap((e) =>
-      e.kind === "load" ? [{ index: e.index, guards: e.guards, store: false, weight: 1 }] : [],
-    ),
+    loads: loadsOf(varying),
     ops: varying.filter((e) => e.kind === "op"),
     kernel,
     steps: kernel.reduced.reduce((n, a) => n * a.extent, 1),

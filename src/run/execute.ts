@@ -1,6 +1,6 @@
 // Running a trace: finds or prepares its executable, binds leaves and outputs, runs.
 import type { Backend, Executable } from "../backend/backend.ts";
-import { allocate, type Leaf, type Storage, type Tensor, type Trace } from "../graph/internal.ts";
+import { allocate, type Leaf, type Storage, sizeOf, type Tensor, type Trace } from "../graph/internal.ts";
 import { currentBackend } from "./device.ts";
 import { addressOn, hostData } from "./memory.ts";
 
@@ -41,14 +41,11 @@ export function runTrace(trace: Trace): { backend: Backend; outputs: number[] } 
     if (role === "live") refresh(leaf, backend, address);
     return address;
   });
-  const outputs = trace.outputs.map((node) =>
-    backend.allocate(
-      node.dtype,
-      node.shape.reduce((n, d) => n * d, 1),
-    ),
-  );
+  const outputs = trace.outputs.map((node) => backend.allocate(node.dtype, sizeOf(node.shape)));
   executable.run(addresses, outputs);
   return { backend, outputs };
 }
 
-export const elementsOf = (storage: Storage): ReturnType<typeof hostData> => hostData(storage).slice();
+/** A copy of the elements; what comes off a device is one already. */
+export const elementsOf = (storage: Storage): ReturnType<typeof hostData> =>
+  storage.resident === undefined ? hostData(storage).slice() : hostData(storage);

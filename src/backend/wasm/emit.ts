@@ -1,6 +1,6 @@
 // Emits a tiled kernel as one WebAssembly function: loops, running addresses, a register tile, reductions, stores.
 
-import { lanes, liveExprs, type TiledKernel } from "../../compile/4-tile.ts";
+import { lanes, liveExprs, type TiledKernel, vectorOnResult } from "../../compile/4-tile.ts";
 import { type Axis, axesIn, coefficient, type Index } from "../../compile/affine.ts";
 import { type Expr, indicesIn } from "../../compile/kernel.ts";
 import { bytesOf, type DType } from "../../graph/internal.ts";
@@ -8,7 +8,7 @@ import { type Accumulator, accumulate, finishAccumulator, openAccumulator } from
 import type { Addresses, Loop } from "./addresses.ts";
 import type { Func, Op, WasmModule } from "./assembler.ts";
 import { type Mode, wasmType } from "./operations.ts";
-import { type Instance, instanceKey, merge, none, Values, vectorOnResult } from "./values.ts";
+import { type Instance, instanceKey, merge, none, Values } from "./values.ts";
 
 /** What a tile body is emitted for: elements along each unrolled axis, vectors, and lanes in use of the last vector. */
 interface Extent {

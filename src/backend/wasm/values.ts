@@ -1,5 +1,5 @@
 // The expressions of a kernel being emitted: each is computed once per loop that it varies in, and kept in a local.
-import { lanes, liveExprs, type TiledKernel } from "../../compile/4-tile.ts";
+import { lanes, liveExprs, type TiledKernel, vectorOnResult } from "../../compile/4-tile.ts";
 import { coefficient, type Index } from "../../compile/affine.ts";
 import type { Expr, Guard } from "../../compile/kernel.ts";
 import { bytesOf, type DType } from "../../graph/internal.ts";
@@ -11,10 +11,6 @@ import { emitOp, type Mode, pushConstant, wasmType } from "./operations.ts";
 export type Instance = ReadonlyMap<number, number>;
 
 export const none: Instance = new Map();
-
-/** Whether the lanes of the kernel run along an axis of its results. */
-export const vectorOnResult = (kernel: TiledKernel): boolean =>
-  kernel.vector !== undefined && kernel.outer.includes(kernel.vector);
 
 export class Values {
   readonly f: Func;
