@@ -23,6 +23,8 @@ export interface TiledKernel extends Kernel {
   readonly vectors: number;
   /** The reduced axes in loop order; the vector axis, if reduced, is the last. */
   readonly reducedOrder: readonly Axis[];
+  /** Steps along the last reduced axis that one round of its loop takes. */
+  readonly rounds: number;
 }
 
 export interface TileOptions {
@@ -40,6 +42,7 @@ interface Choice {
   vector: Axis | undefined;
   vectors: number;
   unrolled: Unrolled[];
+  rounds: number;
   cost: number;
 }
 
@@ -97,6 +100,7 @@ function layOut(kernel: Kernel, options: TileOptions): TiledKernel {
     unrolled: choice.unrolled,
     vector: choice.vector,
     vectors: choice.vectors,
+    rounds: choice.rounds,
     reducedOrder: onResult
       ? kernel.reduced
       : [...kernel.reduced.filter((a) => a !== choice.vector), ...kernel.reduced.filter((a) => a === choice.vector)],
@@ -140,12 +144,12 @@ function elementwise(
   size: number,
   unroll: boolean,
 ): Choice {
-  let best: Choice = { vector: undefined, vectors: 1, unrolled: [], cost: Number.POSITIVE_INFINITY };
+  let best: Choice = { vector: undefined, vectors: 1, unrolled: [], rounds: 1, cost: Number.POSITIVE_INFINITY };
   for (const axis of candidates) {
     if (kernel.stores.some((s) => coefficient(s.index, axis) === undefined)) continue;
     const cost = accesses.reduce((sum, a) => sum + accessCost(a, axis), 0) / usefulLanes(axis.extent);
     const vectors = axis.extent >= 4 * lanes && size <= 24 ? 2 : 1;
-    if (cost <= best.cost) best = { vector: axis, vectors, unrolled: [], cost };
+    if (cost <= best.cost) best = { vector: axis, vectors, unrolled: [], rounds: 1, cost };
   }
   return unroll ? turned(kernel, accesses, best) : best;
 }
@@ -197,10 +201,10 @@ function reducing(
   const free = kernel.outer.filter(
     (a) => live.every((e) => affineAlong(e, a)) && kernel.stores.every((s) => coefficient(s.index, a) !== undefined),
   );
-  let best: Choice = { vector: undefined, vectors: 1, unrolled: [], cost: estimate(work, undefined, 1, []) };
+  let best: Choice = { vector: undefined, vectors: 1, unrolled: [], ...estimate(work, undefined, 1, []) };
   const consider = (vector: Axis | undefined, vectors: number, unrolled: Unrolled[]): void => {
-    const cost = estimate(work, vector, vectors, unrolled);
-    if (cost < best.cost) best = { vector, vectors, unrolled, cost };
+    const { cost, rounds } = estimate(work, vector, vectors, unrolled);
+    if (cost < best.cost) best = { vector, vectors, unrolled, rounds, cost };
   };
   const onResult = candidates(kernel.outer).filter((a) =>
     kernel.stores.every((s) => coefficient(s.index, a) !== undefined),
@@ -247,32 +251,34 @@ interface Work {
   readonly steps: number;
 }
 
-/** Instructions per multiply-add of one useful result element. */
+/** Instructions per multiply-add of one useful result element, and the steps that one round of the loop takes. */
 function estimate(
   { loads, ops, kernel, steps }: Work,
   vector: Axis | undefined,
   vectors: number,
   unrolled: readonly Unrolled[],
-): number {
+): { cost: number; rounds: number } {
   const onResult = vector !== undefined && kernel.outer.includes(vector);
   const repeats = (uses: (a: Axis) => boolean): number =>
     unrolled.reduce((n, u) => (uses(u.axis) ? n * u.factor : n), 1) * (onResult && uses(vector) ? vectors : 1);
   const tileSize = repeats(() => true);
   const compensated = tileSize * kernel.reductions.filter((r) => r.compensated).length;
   const accumulators = tileSize * kernel.reductions.length + compensated;
-  let instructions = accumulators + 5 * compensated + 2; // one addition each, seven where compensated, and the loop
-  const streams: number[] = [];
+  let instructions = accumulators + 5 * compensated; // one addition each, seven where compensated
+  let loaded = 0;
   for (const load of loads) {
     const count = repeats((a) => coefficient(load.index, a) !== 0);
     instructions += count * (vector === undefined ? 1 : accessCost(load, vector));
-    streams.push(count);
+    loaded += count;
     // tile elements far apart in memory crowd the cache
     for (const u of unrolled) if (Math.abs(coefficient(load.index, u.axis) ?? 0) >= far) instructions += 0.5 * u.factor;
   }
   for (const e of ops) instructions += repeats((a) => e.axes.has(a.id));
-  // one operand's values stay in registers while the other's pass by one at a time
-  const held = accumulators + (streams.length > 1 ? Math.min(...streams) : 0) + 2;
-  if (held > registers) instructions += 4 * (held - registers);
+  // V8 moves a round's loads ahead of its arithmetic, so all that it loads is held at once
+  const left = registers - accumulators - 1;
+  const rounds = roundsOf(kernel, vector, left / loaded);
+  instructions += loopInstructions / rounds;
+  if (loaded > left) instructions += 4 * (loaded - left);
   if (vector !== undefined && !onResult) instructions += (8 * accumulators * lanes) / Math.max(lanes, steps); // horizontal sums
   if (accumulators < 4) instructions += 2 * (4 - accumulators); // too few independent chains to hide the latency of addition
   if (onResult)
@@ -283,5 +289,18 @@ function estimate(
   );
   const groups = onResult ? Math.ceil(vector.extent / lanes / vectors) * vectors * lanes : 0;
   const tailWaste = onResult ? Math.sqrt(groups / (Math.ceil(vector.extent / lanes) * lanes)) : 1;
-  return (instructions * waste * tailWaste) / (tileSize * (vector === undefined ? 1 : usefulLanes(vector.extent)));
+  const useful = tileSize * (vector === undefined ? 1 : usefulLanes(vector.extent));
+  return { cost: (instructions * waste * tailWaste) / useful, rounds };
+}
+
+/** Advancing addresses, comparing, branching, and the check for interrupts that V8 adds to each loop. */
+const loopInstructions = 3;
+
+/** How many steps along the last reduced axis a round takes: all where that spares the loop, else few, and no more than fit into registers. */
+function roundsOf(kernel: Kernel, vector: Axis | undefined, fitting: number): number {
+  const reducedVector = vector !== undefined && kernel.reduced.includes(vector);
+  const last = reducedVector ? vector : kernel.reduced[kernel.reduced.length - 1];
+  const steps = Math.floor((last?.extent ?? 1) / (reducedVector ? lanes : 1));
+  const most = steps <= 6 ? steps : 4;
+  return Math.max(1, Math.min(most, Math.floor(fitting)));
 }

@@ -306,10 +306,8 @@ class Emitter {
       return;
     }
     const whole = Math.floor(axis.extent / width);
-    const tileSize = instances.length * this.kernel.reductions.length;
     const affine = this.live.every((e) => indicesIn(e).every((i) => coefficient(i, axis) !== undefined));
-    const unroll = !affine ? 1 : whole <= 6 ? whole : tileSize >= 8 ? 4 : 2;
-    const step = Math.max(1, unroll) * width;
+    const step = (affine ? this.kernel.rounds : 1) * width;
     const steps = (count: number): void => {
       for (let k = 0; k < count; k++)
         this.values.scoped(() => this.#accumulate(instances, new Map([[axis.id, k * width]]), mode, lanes));
