@@ -9,6 +9,8 @@ export interface Group {
   readonly reads: Set<Node>;
   /** Reductions and contractions computed inside, all over the same axes. */
   readonly cores: Node[];
+  /** Instructions for one element, roughly. */
+  cost: number;
 }
 
 export interface ScheduleOptions {
@@ -53,7 +55,11 @@ const opCost: Partial<Record<Op, number>> = {
   scatterAdd: 1,
 };
 const recomputeLimit = 6;
+/** What one kernel computes for an element: no more instructions than this, and no longer a chain. */
 const expressionLimit = 400;
+const depthLimit = 200;
+/** Each reshape of a rearranged value can double the divisions in an index. */
+const reshapeLimit = 6;
 
 class Scheduler {
   readonly order: Node[];
@@ -83,11 +89,18 @@ class Scheduler {
 
   #costs(): Map<Node, number> {
     const cost = new Map<Node, number>();
+    const depth = new Map<Node, number>();
+    const reshapes = new Map<Node, number>();
+    const deepest = (n: Node, of: Map<Node, number>): number =>
+      n.inputs.reduce((most, x) => Math.max(most, this.buffered.has(x) ? 0 : of.get(x)!), 0);
     for (const n of this.order) {
       const own = opCost[n.op] ?? 1;
+      depth.set(n, deepest(n, depth) + 1);
+      reshapes.set(n, deepest(n, reshapes) + (n.op === "reshape" ? 1 : 0));
       const inner = n.inputs.reduce((sum, x) => sum + (isCore(x) || this.buffered.has(x) ? 1 : cost.get(x)!), 0);
       cost.set(n, own + inner);
-      if (own + inner > expressionLimit && n.op !== "buffer") this.buffered.add(n);
+      const large = own + inner > expressionLimit || depth.get(n)! > depthLimit || reshapes.get(n)! >= reshapeLimit;
+      if (large && n.op !== "buffer") this.buffered.add(n);
       const wasteful = n.op === "expand" && inner >= recomputeLimit && !isView(n.inputs[0]) && growth(n) >= 4;
       if (wasteful && n.inputs[0].op !== "buffer") this.buffered.add(n.inputs[0]);
     }
@@ -151,13 +164,15 @@ class Scheduler {
 
   groups(): Group[] {
     this.#require();
-    this.#shareForks(this.#costs());
+    const cost = this.#costs();
+    this.#shareForks(cost);
     const carried = this.#separateCores();
     const groups: Group[] = [];
     for (const n of this.order) {
       if (!this.buffered.has(n)) continue;
       const core = carried.get(n);
-      groups.push({ roots: [n], reads: this.#readsOf(n), cores: core === undefined ? [] : [core] });
+      const cores = core === undefined ? [] : [core];
+      groups.push({ roots: [n], reads: this.#readsOf(n), cores, cost: cost.get(n)! });
     }
     return this.options.merge && this.options.fuse ? merge(groups) : groups;
   }
@@ -223,6 +238,7 @@ function merge(groups: readonly Group[]): Group[] {
     host.roots.push(...group.roots);
     for (const n of group.reads) if (!host.roots.includes(n)) host.reads.add(n);
     for (const c of group.cores) if (!host.cores.includes(c)) host.cores.push(c);
+    host.cost += group.cost;
     for (const root of group.roots) place.set(root, at);
   }
   return merged;
@@ -231,6 +247,7 @@ function merge(groups: readonly Group[]): Group[] {
 function fits(host: Group, group: Group): boolean {
   const [a, b] = [host.roots[0], group.roots[0]];
   if (!sameShape(a.shape, b.shape) || a.op === "scatterAdd" || b.op === "scatterAdd") return false;
+  if (host.cost + group.cost > expressionLimit) return false;
   const produced = [...group.reads].filter((n) => host.roots.includes(n));
   const shared = [...group.reads].some((n) => n.shape.length > 0 && host.reads.has(n));
   if (produced.length === 0 && !shared) return false;

@@ -380,7 +380,7 @@ export interface LowerOptions {
 export function lower(group: Group, stored: (n: Node) => boolean, options: LowerOptions): Kernel[] {
   const [root] = group.roots;
   if (root.op !== "scatterAdd") return [lowerLoop(group, stored, options)];
-  const flat = { roots: [root], reads: group.reads, cores: [] };
+  const flat = { ...group, roots: [root], cores: [] };
   const clear = new Lowering(flat, { outer: [[sizeOf(root.shape)]], reduced: [] }, [sizeOf(root.shape)]).clear(root);
   const { shape } = root.inputs[0];
   const scatter = new Lowering(flat, { outer: shape.map((d) => [d]), reduced: [] }, shape).scatter(root);

@@ -90,7 +90,7 @@ function layOut(kernel: Kernel, options: TileOptions): TiledKernel {
     vectorizable ? axes.filter((a) => a.extent >= 3 && live.every((e) => affineAlong(e, a))) : [];
   const choice =
     kernel.reductions.length === 0
-      ? elementwise(kernel, accesses, candidates(kernel.outer), live.length, options.unroll)
+      ? elementwise(kernel, live, accesses, candidates(kernel.outer), options.unroll)
       : reducing(kernel, live, candidates, options.unroll && !kernel.serial);
   const tiled = new Set(choice.unrolled.map((u) => u.axis));
   const onResult = choice.vector !== undefined && kernel.outer.includes(choice.vector);
@@ -139,28 +139,28 @@ const affineAlong = (e: Expr, axis: Axis): boolean =>
 
 function elementwise(
   kernel: Kernel,
+  live: readonly Expr[],
   accesses: readonly Access[],
   candidates: readonly Axis[],
-  size: number,
   unroll: boolean,
 ): Choice {
   let best: Choice = { vector: undefined, vectors: 1, unrolled: [], rounds: 1, cost: Number.POSITIVE_INFINITY };
   for (const axis of candidates) {
     if (kernel.stores.some((s) => coefficient(s.index, axis) === undefined)) continue;
     const cost = accesses.reduce((sum, a) => sum + accessCost(a, axis), 0) / usefulLanes(axis.extent);
-    const vectors = axis.extent >= 4 * lanes && size <= 24 ? 2 : 1;
+    const vectors = axis.extent >= 4 * lanes && live.length <= 24 ? 2 : 1;
     if (cost <= best.cost) best = { vector: axis, vectors, unrolled: [], rounds: 1, cost };
   }
-  return unroll ? turned(kernel, accesses, best) : best;
+  return unroll ? turned(kernel, live, accesses, best) : best;
 }
 
 /** Where lanes are gathered from far apart, as in a transposition, a square tile uses up each cache line while it is at hand. */
-function turned(kernel: Kernel, accesses: readonly Access[], choice: Choice): Choice {
+function turned(kernel: Kernel, live: readonly Expr[], accesses: readonly Access[], choice: Choice): Choice {
   const { vector } = choice;
   if (vector === undefined || vector.extent < 4 * lanes) return choice;
   const gathered = accesses.filter((a) => !a.store && Math.abs(coefficient(a.index, vector)!) > lanes);
   const along = kernel.outer.find((u) => u.extent >= 4 && gathered.some((a) => coefficient(a.index, u) === 1));
-  const affine = along !== undefined && kernel.exprs.every((e) => affineAlong(e, along));
+  const affine = along !== undefined && live.every((e) => affineAlong(e, along));
   if (!affine || kernel.stores.some((s) => coefficient(s.index, along) === undefined)) return choice;
   return { ...choice, vectors: 4, unrolled: [{ axis: along, factor: 4 }] };
 }
