@@ -1,7 +1,8 @@
 // What the case table is made with: leaves of random values, views over them, and operations of one and of two inputs over many shapes.
 import type { DType, Shape } from "../src/graph/index.ts";
 import { isFloat, sizeOf } from "../src/graph/internal.ts";
-import { make, type Tensor, tensor } from "../src/graph/tensor.ts";
+import { tensor } from "../src/graph/leaves.ts";
+import { make, type Tensor } from "../src/graph/tensor.ts";
 import { stream, typed } from "./harness.ts";
 
 export interface Case {

@@ -449,7 +449,7 @@ const convCases = (dtype: DType): Case[] =>
 /** Every primitive's cases. */
 export const cases: { readonly [O in Op]: readonly Case[] } = {
   buffer: all.flatMap((dtype) => small.map((shape) => leafCase(leaf(shape, dtype)))),
-  const: all.flatMap((dtype) => small.map((shape) => oneCase("", [], full(shape, 1.7, dtype)))),
+  const: all.flatMap((dtype) => small.map((shape) => oneCase("", [], full(shape, dtype === "i32" ? 7 : 1.7, dtype)))),
   iota: small.flatMap((shape) => shape.map((_, axis) => oneCase(`axis ${axis}`, [], iota(shape, axis)))),
   random: small.flatMap((shape) => [0, 3].map((n) => randomCase(shape, n))),
   neg: unary(numbers, (x) => x.neg()),

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { compileTrace, type Pass, printProgram } from "../src/compile/program.ts";
 import { type Tensor, tensor } from "../src/graph/index.ts";
 import { trace, type Update } from "../src/graph/internal.ts";
-import { param } from "../src/graph/tensor.ts";
+import { param } from "../src/graph/leaves.ts";
 import { passes } from "./harness.ts";
 import { adamUpdates, attention, convStep, mlpStep, softmax } from "./training-graphs.ts";
 
@@ -45,4 +45,30 @@ test("equal graphs over other leaves share a key", () => {
 test("equal nodes are computed once", () => {
   const x = zeros(3, 4);
   expect(trace([x.exp(), x.exp().add(x.exp())]).nodes.map((n) => n.op)).toEqual(["buffer", "exp", "add"]);
+});
+
+test("long chains are cut into kernels of bounded size", () => {
+  const x = zeros(4, 8);
+  const chain = (length: number, next: (t: Tensor, i: number) => Tensor): Tensor => {
+    let t: Tensor = x;
+    for (let i = 0; i < length; i++) t = next(t, i);
+    return t;
+  };
+  const graphs = [
+    chain(2000, (t, i) => (i % 3 === 0 ? t.sin() : t.mul(1.5).add(x))),
+    chain(60, (t) => t.transpose().reshape([4, 8])), // indices with ever more divisions
+    chain(1000, (t) =>
+      t
+        .pad([
+          [0, 1],
+          [0, 0],
+        ])
+        .slice(0, 1, 5),
+    ),
+  ];
+  for (const graph of graphs) {
+    const { kernels, steps } = compileTrace(trace([graph]));
+    expect(steps.length).toBeGreaterThan(4);
+    for (const { tiled } of kernels) expect(tiled.exprs.length).toBeLessThan(2000);
+  }
 });

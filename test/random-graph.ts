@@ -1,7 +1,8 @@
 // Builds a graph from a list of small numbers, so that a property-testing library can draw, replay and shrink it.
 import { concat, grad, type Tensor, tensor, where } from "../src/graph/index.ts";
 import { sizeOf, type Update } from "../src/graph/internal.ts";
-import { make, param } from "../src/graph/tensor.ts";
+import { param } from "../src/graph/leaves.ts";
+import { make } from "../src/graph/tensor.ts";
 import { stream, typed } from "./harness.ts";
 
 /** One operation: which, on which earlier values, and a number that settles its details. */

@@ -1,7 +1,7 @@
 // Small training steps as graphs, for the tests of the compiler: a multilayer perceptron, a convolutional network, attention, Adam.
 import { grad, param, type Tensor, tensor } from "../src/graph/index.ts";
 import { type Shape, sizeOf, type Update } from "../src/graph/internal.ts";
-import { state } from "../src/graph/tensor.ts";
+import { state } from "../src/graph/leaves.ts";
 import { stream } from "./harness.ts";
 
 export interface Step {

@@ -6,12 +6,13 @@ await serve(async ({ patient = true } = {}) => {
   const hebb = await import("../../dist/index.js");
   const nn = await import("../../dist/nn/index.js");
   const optim = await import("../../dist/optim/index.js");
+  const zoo = await import("../../dist/zoo/index.js");
   const threads = Number(process.argv[2]);
   hebb.device("wasm", { threads });
   if (patient && threads > 1) await new Promise((resolve) => setTimeout(resolve, 200)); // its workers boot
   return {
     version: JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version,
-    cases: { ...operations(hebb, nn), ...trainings(hebb, nn, optim) },
+    cases: { ...operations(hebb, nn), ...trainings(hebb, nn, optim, zoo) },
   };
 });
 
@@ -66,8 +67,8 @@ function operations({ compile, grad, realize, state, tensor, zeros }, { softmax 
 }
 
 /** Training steps on one batch of host data, as a data loader would hand it over. */
-function trainings({ stack, tensor, zeros }, nn, { adam, sgd }) {
-  const { AvgPool2d, BatchNorm2d, Conv2d, Embedding, Flatten, Linear, Sequential, crossEntropy, mse, relu, tanh } = nn;
+function trainings({ stack, tensor, zeros }, nn, { adam, sgd }, { lenet5 }) {
+  const { BatchNorm2d, Conv2d, Embedding, Linear, Sequential, crossEntropy, mse, relu, tanh } = nn;
   const train = (model, optimizer, x, y, loss) => {
     const opt = optimizer(model, (batch) => loss(model.forward(batch.x), batch.y));
     return () => opt.step({ x, y });
@@ -162,23 +163,7 @@ function trainings({ stack, tensor, zeros }, nn, { adam, sgd }) {
       const model = dense(new Linear(784, 512), relu, new Linear(512, 512), relu, new Linear(512, 10));
       return train(model, adam, image(64, 784), digits(), crossEntropy);
     },
-    lenet: async () => {
-      const model = new Sequential(
-        new Conv2d(1, 6, 5, { padding: 2 }),
-        tanh,
-        new AvgPool2d(2),
-        new Conv2d(6, 16, 5),
-        tanh,
-        new AvgPool2d(2),
-        new Flatten(),
-        new Linear(400, 120),
-        tanh,
-        new Linear(120, 84),
-        tanh,
-        new Linear(84, 10),
-      );
-      return train(model, momentum, image(64, 1, 28, 28), digits(), crossEntropy);
-    },
+    lenet: async () => train(lenet5(), momentum, image(64, 1, 28, 28), digits(), crossEntropy),
     resnet20: async () => train(resnet20(), momentum, image(64, 3, 32, 32), digits(), crossEntropy),
     charRnn: characters(cells.rnn),
     charLstm: characters(cells.lstm),

@@ -9,6 +9,8 @@ export interface Output {
 }
 
 export interface Io {
+  /** What the user types for `hebb`. */
+  readonly program: string;
   readonly stdout: Output;
   readonly stderr: Output;
   /** From the call on, the first Ctrl-C aborts the signal and a second one ends the process. */
@@ -20,6 +22,10 @@ export interface Command {
   /** What follows the command's name, e.g. "MODEL". */
   readonly positionals: string;
   readonly flags: readonly Flag[];
+  /** What holds where a flag is not given, for the help, as far as it is not the same for all commands. */
+  readonly defaults?: Partial<Readonly<Record<Flag, string>>>;
+  /** More for the help, below the flags. */
+  readonly notes?: () => string;
   /** Gives the exit status. */
   run(positionals: readonly string[], options: Options, io: Io): Promise<number>;
 }

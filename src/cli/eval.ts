@@ -1,20 +1,36 @@
 // hebb eval: the loss, accuracy and confusion of a run's model over a test set.
+import type { Dataset } from "../data/index.ts";
 import { accuracy, confusionMatrix, evaluator, renderConfusion } from "../train/index.ts";
 import { type Command, report, UsageError } from "./command.ts";
-import { chooseDevice, findData, lossOf, openRun } from "./setup.ts";
+import { findData, findModel } from "./names.ts";
+import { commandLine } from "./program.ts";
+import { chooseDevice, lossOf, openRun, readRun } from "./setup.ts";
+
+const usualBatch = 250;
 
 export const evaluate: Command = {
   summary: "measures a run's model on the test set",
   positionals: "RUN",
-  flags: ["data", "samples", "batch", "device", "threads", "dataDir", "best", "json"],
+  flags: ["data", "samples", "batch", "device", "threads", "dataDir", "download", "best", "json"],
+  defaults: {
+    data: "the run's",
+    samples: "the run's",
+    batch: `${usualBatch}`,
+    dataDir: "the run's, else HEBB_DATA, else hebb in the user's cache folder",
+  },
   run: async (positionals, options, io) => {
     if (positionals.length !== 1)
-      throw new UsageError("eval needs one run folder, e.g. hebb eval runs/lenet5-mnist-20260101-120000");
+      throw new UsageError(
+        `eval needs one run folder, e.g. ${commandLine(io, "eval", "runs/lenet5-mnist-20260101-120000")}`,
+      );
     const [run] = positionals;
     const device = chooseDevice(options);
-    const { config, entry, model, checkpoint } = await openRun(run, options, io);
-    const { data = config.data, batch = 250, samples: count = config.samples, dataDir = config.dataDir } = options;
-    const test = findData(data, "test", { dataDir, samples: count, normalize: entry.normalize }).batch(batch);
+    const settled = { ...(await readRun(run)), batch: usualBatch, ...options };
+    const { normalize } = findModel(settled.model);
+    const test = findData(settled.data, "test", { ...settled, normalize }).batch(settled.batch);
+    const { config, model, checkpoint } = await openRun(run, options, io);
+    const { data } = settled;
+    checkFit(run, findData(config.data, "test"), test);
     const measured = await evaluator({ model, loss: lossOf(model), metrics: { accuracy } })(test);
     const { samples, loss, metrics, classes } = measured!;
     const names = test.info.classes!;
@@ -35,3 +51,13 @@ export const evaluate: Command = {
     return 0;
   },
 };
+
+/** Throws a UsageError where a run's model takes other samples, or tells other classes apart, than a data set has. */
+function checkFit(run: string, trained: Dataset, asked: Dataset): void {
+  const describe = ({ info }: Dataset): string =>
+    `samples [${info.shape.join(", ")}] in ${info.classes!.length} classes`;
+  if (describe(trained) !== describe(asked))
+    throw new UsageError(
+      `${run} does not fit ${asked.info.name}: its model takes ${describe(trained)}, ${asked.info.name} has ${describe(asked)}`,
+    );
+}

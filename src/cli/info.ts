@@ -4,7 +4,8 @@ import { captureStep, sizeOf, topological } from "../graph/internal.ts";
 import { type Layer, nameModules, parameters } from "../nn/index.ts";
 import { walk } from "../nn/module.ts";
 import { type Command, report, UsageError } from "./command.ts";
-import { findModel } from "./setup.ts";
+import { describeModels, findModel } from "./names.ts";
+import { commandLine } from "./program.ts";
 
 interface LayerInfo {
   readonly name: string;
@@ -18,8 +19,10 @@ export const info: Command = {
   summary: "shows a model's layers",
   positionals: "MODEL",
   flags: ["json"],
+  notes: describeModels,
   run: async (positionals, options, io) => {
-    if (positionals.length !== 1) throw new UsageError("info needs one model, e.g. hebb info lenet5");
+    if (positionals.length !== 1)
+      throw new UsageError(`info needs one model, e.g. ${commandLine(io, "info", "lenet5")}`);
     const { name, paper, input, build } = findModel(positionals[0]);
     const model = build();
     const layers = layersOf(model, input);

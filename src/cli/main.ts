@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The program `hebb`: the command line on this process's arguments, streams and signals.
 import { main } from "./cli.ts";
+import { programName } from "./program.ts";
 
 function interruption(): AbortSignal {
   const controller = new AbortController();
@@ -13,4 +14,6 @@ function interruption(): AbortSignal {
   return controller.signal;
 }
 
-process.exitCode = await main(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr, interruption });
+const [, script, ...args] = process.argv;
+const { stdout, stderr } = process;
+process.exitCode = await main(args, { program: programName(script), stdout, stderr, interruption });

@@ -1,7 +1,10 @@
 // The flags of the command line: what each takes, read from the arguments or from a --config file.
 import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { UsageError } from "./command.ts";
+import { deviceNames, mostThreads } from "../run/index.ts";
+import { type Command, UsageError } from "./command.ts";
+import { dataNames, optimizerNames } from "./names.ts";
 import { noSuch } from "./suggest.ts";
 
 /** Values of flags; undefined where a flag was not given. */
@@ -21,6 +24,7 @@ export interface Options {
   out?: string;
   resume?: string;
   dataDir?: string;
+  download?: boolean;
   config?: string;
   best?: boolean;
   json?: boolean;
@@ -33,55 +37,65 @@ interface Kind {
   /** The value's name in the help; none for a switch. */
   readonly value?: string;
   readonly help: string;
+  /** What holds where the flag is not given, unless a command says otherwise. */
+  readonly initially?: string;
   /** The value, or what the flag takes where it is not that. */
   read(value: unknown): { value: string | number | boolean } | string;
 }
 
-const text = (value: string, help: string): Kind => ({
+const text = (value: string, help: string, initially?: string): Kind => ({
   value,
   help,
+  initially,
   read: (given) => (typeof given === "string" && given !== "" ? { value: given } : `a ${value.toLowerCase()}`),
 });
 
 const number =
   (value: string, what: string, fits: (n: number) => boolean) =>
-  (help: string): Kind => ({
+  (help: string, initially?: string): Kind => ({
     value,
     help,
+    initially,
     read: (given) => {
       const n = typeof given === "string" && given.trim() !== "" ? Number(given) : given;
       return typeof n === "number" && fits(n) ? { value: n } : what;
     },
   });
 
-const count = number("N", "a whole number of at least 1", (n) => Number.isSafeInteger(n) && n >= 1);
+const whole = (least: number, most: number): ((help: string, initially?: string) => Kind) =>
+  number("N", `a whole number from ${least} to ${most}`, (n) => Number.isInteger(n) && n >= least && n <= most);
 const rate = number("RATE", "a number above 0", (n) => n > 0 && n < Number.POSITIVE_INFINITY);
-const word = number("N", "a whole number from 0 to 2147483647", (n) => Number.isInteger(n) && n >= 0 && n < 2 ** 31);
+const factor = number("FACTOR", "a number above 0, at most 1", (n) => n > 0 && n <= 1);
 
-const toggle = (help: string): Kind => ({
+const toggle = (help: string, initially?: string): Kind => ({
   help,
+  initially,
   read: (given) => (typeof given === "boolean" ? { value: given } : "no value"),
 });
 
 const kinds: Readonly<Record<Flag, Kind>> = {
-  data: text("SET", "data set"),
-  samples: count("use only the first so many samples of each part"),
-  epochs: count("passes over the training set"),
-  maxSteps: count("stop after so many steps"),
-  batch: count("samples in a batch"),
-  optimizer: text("NAME", "sgd, adam or adamw"),
+  data: text("SET", `data set: ${dataNames.join(", ")}`),
+  samples: whole(1, 1_000_000)("use only the first so many samples of each part", "all"),
+  epochs: whole(1, 1_000_000)("passes over the training set"),
+  maxSteps: whole(1, 1_000_000_000)("stop after so many steps", "at the end of the epochs"),
+  batch: whole(1, 65_536)("samples in a batch"),
+  optimizer: text("NAME", `optimizer: ${optimizerNames.join(", ")}`),
   lr: rate("learning rate of the first epoch"),
-  decay: rate("factor on the learning rate after each epoch"),
-  shift: word("move training images at random by up to so many pixels"),
-  seed: word("seed of weights, data order and dropout"),
-  device: text("NAME", "where to compute (see hebb devices; else HEBB_DEVICE)"),
-  threads: count("threads to compute with"),
-  out: text("FOLDER", "run folder to make (else runs/MODEL-DATA-TIME)"),
+  decay: factor("factor on the learning rate after each epoch"),
+  shift: whole(0, 1024)("move training images at random by up to so many pixels"),
+  seed: whole(0, 2 ** 31 - 1)("seed of weights, data order and dropout", "1"),
+  device: text("NAME", `where to compute: ${deviceNames.join(", ")}`, "HEBB_DEVICE, else auto"),
+  threads: whole(1, mostThreads)("threads to compute with", `one a core, here ${availableParallelism()}`),
+  out: text("FOLDER", "run folder to make", "runs/MODEL-DATA-TIME"),
   resume: text("RUN", "continue this run from its newest checkpoint"),
-  dataDir: text("FOLDER", "where the data sets lie (else HEBB_DATA, else the cache folder)"),
-  config: text("FILE", "JSON file with any of these flags"),
-  best: toggle("take the best checkpoint instead of the last"),
-  json: toggle("end with one line of JSON on standard output"),
+  dataDir: text("FOLDER", "where the data sets lie", "HEBB_DATA, else hebb in the user's cache folder"),
+  download: toggle(
+    "fetch missing data, also into a folder named by --data-dir or HEBB_DATA",
+    "only into the cache folder",
+  ),
+  config: text("FILE", "JSON file with any of these flags, such as a run's config.json"),
+  best: toggle("take the best checkpoint", "the newest"),
+  json: toggle("end with one line of JSON on standard output, after a failure too"),
   help: toggle("show this"),
 };
 
@@ -89,11 +103,14 @@ const kinds: Readonly<Record<Flag, Kind>> = {
 const kebab = (flag: string): string => flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 const camel = (flag: string): string => flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
+/** What a command is given. */
+export interface Arguments {
+  readonly positionals: readonly string[];
+  readonly options: Options;
+}
+
 /** Reads a command's arguments. Throws a UsageError naming the flag and what it takes. */
-export function parseOptions(
-  args: readonly string[],
-  allowed: readonly Flag[],
-): { positionals: string[]; options: Options } {
+export function parseOptions(args: readonly string[], allowed: readonly Flag[]): Arguments {
   const types = Object.fromEntries(
     allowed.map((flag) => [kebab(flag), { type: kinds[flag].value ? "string" : "boolean" } as const]),
   );
@@ -114,13 +131,14 @@ export function parseOptions(
   return { positionals, options: options as Options };
 }
 
-/** Reads the flags in a JSON file, with those given as arguments taking precedence. Throws a UsageError naming file and key. */
-export async function withConfigFile(
-  options: Options,
-  allowed: readonly string[],
-): Promise<Options & { model?: string }> {
+/**
+ * Adds the flags, and the model, in the JSON file that --config names; what was given as arguments takes precedence. Throws
+ * a UsageError naming file and key.
+ */
+export async function withConfigFile({ positionals, options }: Arguments, flags: readonly Flag[]): Promise<Arguments> {
   const { config: path } = options;
-  if (path === undefined) return options;
+  if (path === undefined) return { positionals, options };
+  const allowed = ["model", ...flags];
   const content = await readFile(path, "utf8").catch((error: Error) => {
     throw new UsageError(`--config ${path} cannot be read (${error.message})`);
   });
@@ -138,7 +156,11 @@ export async function withConfigFile(
     if (!allowed.includes(name)) throw new UsageError(`--config ${path}: ${noSuch("flag", key, allowed)}`);
     found[name] = name === "model" ? value : read(`--config ${path}: "${key}"`, name as Flag, value);
   }
-  return { ...found, ...options };
+  const { model, ...rest } = found;
+  return {
+    positionals: positionals.length > 0 || model === undefined ? positionals : [`${model}`],
+    options: { ...rest, ...options },
+  };
 }
 
 function read(place: string, flag: Flag, given: unknown): string | number | boolean {
@@ -147,11 +169,16 @@ function read(place: string, flag: Flag, given: unknown): string | number | bool
   throw new UsageError(`${place} takes ${result}${given === undefined ? "" : `, not ${JSON.stringify(given)}`}`);
 }
 
-/** The lines of a command's help about its flags. */
-export function describeFlags(flags: readonly Flag[]): string {
+/** The lines of a command's help about its flags, with what holds where one is not given. */
+export function describeFlags(flags: readonly Flag[], defaults: Command["defaults"] = {}): string {
   const heads = flags.map((flag) => `  --${kebab(flag)}${kinds[flag].value ? ` ${kinds[flag].value}` : ""}`);
   const width = Math.max(...heads.map((head) => head.length));
-  return flags.map((flag, i) => `${heads[i].padEnd(width)}  ${kinds[flag].help}`).join("\n");
+  return flags
+    .map((flag, i) => {
+      const { help, initially = "" } = { ...kinds[flag], ...(flag in defaults && { initially: defaults[flag] }) };
+      return `${heads[i].padEnd(width)}  ${help}${initially && ` (default: ${initially})`}`;
+    })
+    .join("\n");
 }
 
 /** `--max-steps`, as the user writes it. */

@@ -1,11 +1,13 @@
 // hebb predict: what a run's model takes image files for.
 import { Dataset } from "../data/index.ts";
-import { evaluating } from "../graph/index.ts";
+import { evaluating, type Shape } from "../graph/index.ts";
 import { softmax } from "../nn/index.ts";
 import { compile } from "../run/index.ts";
 import { type Command, report, UsageError } from "./command.ts";
 import { fitImage, readImage } from "./image.ts";
-import { chooseDevice, findData, openRun } from "./setup.ts";
+import { findData } from "./names.ts";
+import { commandLine } from "./program.ts";
+import { chooseDevice, openRun } from "./setup.ts";
 
 interface Prediction {
   readonly file: string;
@@ -23,7 +25,7 @@ export const predict: Command = {
     const [run, ...files] = positionals;
     if (files.length === 0)
       throw new UsageError(
-        "predict needs a run folder and images, e.g. hebb predict runs/lenet5-mnist-20260101-120000 seven.png",
+        `predict needs a run folder and images, e.g. ${commandLine(io, "predict", "runs/lenet5-mnist-20260101-120000", "seven.png")}`,
       );
     const device = chooseDevice(options);
     const { config, entry, model } = await openRun(run, options, io);
@@ -32,8 +34,15 @@ export const predict: Command = {
       evaluating(() => softmax(model.forward(x))),
     );
     const predictions: Prediction[] = [];
+    const failures: { file: string; error: string }[] = [];
     for (const file of files) {
-      const { pixels, inverted } = fitImage(await readImage(file), info.shape);
+      const input = await inputOf(file, info.shape);
+      if (typeof input === "string") {
+        io.stderr.write(`hebb: ${input}\n`);
+        failures.push({ file, error: input });
+        continue;
+      }
+      const { pixels, inverted } = input;
       if (inverted) io.stderr.write(`${file}: bright background, so inverted\n`);
       const one = new Dataset({ x: pixels, y: new Uint8Array(1) }, { ...info, length: 1 });
       for await (const { x } of entry.normalize ? one.normalize() : one) {
@@ -47,10 +56,21 @@ export const predict: Command = {
       model: config.model,
       device,
       predictions,
+      ...(failures.length > 0 && { error: failures.map(({ error }) => error).join("; "), status: 1, failures }),
     });
-    return 0;
+    return failures.length > 0 ? 1 : 0;
   },
 };
+
+/** The image as the model takes it, or the line that says why there is none. */
+async function inputOf(file: string, shape: Shape): Promise<ReturnType<typeof fitImage> | string> {
+  try {
+    return fitImage(await readImage(file), shape);
+  } catch (error) {
+    const { message } = error as Error;
+    return (message.includes(file) ? message : `${file}: ${message}`).replace(/\s*\n\s*/g, " ");
+  }
+}
 
 function ranked(
   values: ArrayLike<number>,

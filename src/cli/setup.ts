@@ -1,16 +1,18 @@
-// What several commands begin with: models, data sets, optimizers and devices by name, and the model of a run.
-
-import { dataFolder, findFile } from "../data/data-folder.ts";
-import { type Batch, cifar10, type Dataset, fashionMnist, glyphs, mnist, type Split } from "../data/index.ts";
-import { evaluating, ShapeError, seed, type Tensor, zeros } from "../graph/index.ts";
-import { crossEntropy, type Layer, load, nameModules } from "../nn/index.ts";
-import { adam, adamw, type Optimizer, type Schedule, sgd } from "../optim/index.ts";
-import { type DeviceName, device, deviceNames, mostThreads } from "../run/index.ts";
-import { type Checkpoint, loadCheckpoint, newestValid, pointedCheckpoint } from "../train/checkpoint.ts";
-import { readConfig } from "../train/run-folder.ts";
-import { type ZooEntry, zoo } from "../zoo/index.ts";
+// What several commands begin with: the device, the data set, a model made to fit it, the model of a run.
+import { join } from "node:path";
+import { dataFolder, describeFolder, findFile } from "../data/data-folder.ts";
+import type { Dataset } from "../data/index.ts";
+import { evaluating, ShapeError, seed, zeros } from "../graph/index.ts";
+import { crossEntropy, type Layer, nameModules } from "../nn/index.ts";
+import { type DeviceName, device, deviceNames } from "../run/index.ts";
+import { type Checkpoint, loadCheckpoint, newestValid, pointedCheckpoint, type Skipped } from "../train/checkpoint.ts";
+import { restore } from "../train/restore.ts";
+import { NoRunError, readConfig } from "../train/run-folder.ts";
+import type { ZooEntry } from "../zoo/index.ts";
 import { type Io, UsageError } from "./command.ts";
+import { findData, findModel, type Loss } from "./names.ts";
 import type { Options } from "./options.ts";
+import { commandLine } from "./program.ts";
 import { noSuch } from "./suggest.ts";
 
 /** All that a training depends on, as config.json keeps it. */
@@ -31,72 +33,24 @@ export interface TrainConfig {
   readonly dataDir?: string;
 }
 
-type Loss = (batch: Batch) => Tensor;
-
-interface OptimizerEntry {
-  /** The learning rate where neither the user nor the model's recipe names one. */
-  readonly lr: number;
-  make(model: object, loss: Loss, lr: number | Schedule): Optimizer<Batch>;
-}
-
-const optimizers: Readonly<Record<string, OptimizerEntry>> = {
-  sgd: { lr: 0.05, make: (model, loss, lr) => sgd(model, loss, { lr, momentum: 0.9 }) },
-  adam: { lr: 1e-3, make: (model, loss, lr) => adam(model, loss, { lr }) },
-  adamw: { lr: 1e-3, make: (model, loss, lr) => adamw(model, loss, { lr }) },
-};
-
-interface DataPlace {
-  readonly dataDir?: string;
-  /** Only the first so many of the split. */
-  readonly samples?: number;
-}
-
-const upTo = (data: Dataset, samples: number | undefined): Dataset =>
-  samples === undefined ? data : data.take(samples);
-
-const dataSets: Readonly<Record<string, (split: Split, place: DataPlace) => Dataset>> = {
-  mnist: (split, { dataDir: dir, samples }) => upTo(mnist(split, { dir }), samples),
-  "fashion-mnist": (split, { dataDir: dir, samples }) => upTo(fashionMnist(split, { dir }), samples),
-  cifar10: (split, { dataDir: dir, samples }) => upTo(cifar10(split, { dir }), samples),
-  glyphs: (split, { samples }) => glyphs(split, { count: samples }),
-};
-
-const find = <T>(kind: string, name: string, table: Readonly<Record<string, T>>): T => {
-  if (!Object.hasOwn(table, name)) throw new UsageError(noSuch(kind, `${name}`, Object.keys(table)));
-  return table[name];
-};
-
-export const findModel = (name: string): ZooEntry =>
-  find("model", name, Object.fromEntries(zoo.map((entry) => [entry.name, entry])));
-
-export const findOptimizer = (name: string): OptimizerEntry => find("optimizer", name, optimizers);
-
-/** A split of a data set, normalised where the model wants it so; nothing is read yet. */
-export function findData(
-  name: string,
-  split: Split,
-  { normalize = false, ...place }: DataPlace & { normalize?: boolean } = {},
-): Dataset {
-  const data = find("data set", name, dataSets)(split, place);
-  return normalize ? data.normalize() : data;
-}
-
-/** mnist where all its files lie in the data folder, else glyphs, which need none. */
-export async function defaultData(dataDir: string | undefined): Promise<string> {
-  const { path } = await dataFolder(dataDir);
+/** mnist where all its files lie in the data folder or may be fetched, else glyphs, which need none; with the reason. */
+export async function defaultData({ dataDir, download }: Options): Promise<{ data: string; why: string }> {
+  const folder = await dataFolder(dataDir);
+  if (download) return { data: "mnist", why: "fetched where it is missing" };
   const names = ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"].map(
     (name) => `${name}-ubyte.gz`,
   );
-  const found = await Promise.all(names.map((name) => findFile(path, ["mnist", ""], name)));
-  return found.every((file) => file !== undefined) ? "mnist" : "glyphs";
+  const found = await Promise.all(names.map((name) => findFile(folder.path, ["mnist", ""], name)));
+  if (found.every((file) => file !== undefined)) return { data: "mnist", why: `found in ${folder.path}` };
+  const flags = folder.from === "cache" ? "--data mnist" : "--data mnist --download";
+  const where = await describeFolder(folder);
+  return { data: "glyphs", why: `drawn digits, since mnist is not in ${where}; ${flags} fetches it` };
 }
 
 /** Computes on the device from now on and gives its name. Throws a UsageError for one that does not exist. */
 export function chooseDevice({ device: flag, threads }: { device?: string; threads?: number }): string {
   const name = flag ?? (process.env.HEBB_DEVICE || "auto");
   if (!(deviceNames as readonly string[]).includes(name)) throw new UsageError(noSuch("device", name, deviceNames));
-  if (threads !== undefined && threads > mostThreads)
-    throw new UsageError(`--threads takes 1 to ${mostThreads}, got ${threads}`);
   return device(name as DeviceName | "auto", { threads });
 }
 
@@ -131,23 +85,53 @@ export interface TrainedModel {
   readonly checkpoint: Checkpoint;
 }
 
+/** A run's configuration. Throws a UsageError where the folder is no run. */
+export async function readRun(run: string): Promise<TrainConfig> {
+  try {
+    return (await readConfig(run)) as unknown as TrainConfig;
+  } catch (error) {
+    throw error instanceof NoRunError ? new UsageError(error.message) : error;
+  }
+}
+
+/** The command that trains anew what a run trained, in a folder of its own. */
+export const startAgain = (io: Io, run: string, ...flags: readonly string[]): string =>
+  commandLine(io, "train", "--config", join(run, "config.json"), ...flags);
+
+/** The newest sound checkpoint of a run, if it has saved any, and those passed over. Throws where it has, but none is sound. */
+export async function newestSound(run: string, io: Io): Promise<{ checkpoint?: Checkpoint; skipped: Skipped[] }> {
+  const { checkpoint, skipped } = await newestValid(run);
+  if (checkpoint === undefined && skipped.length > 0)
+    throw new Error(
+      `none of the checkpoints of ${run} is sound (${skipped[0].reason}); start again with: ${startAgain(io, run)}`,
+    );
+  return { checkpoint, skipped };
+}
+
 /** The model of a run with the parameters of its last sound checkpoint, or of its best. */
 export async function openRun(run: string, { best = false }: Options, io: Io): Promise<TrainedModel> {
-  const config = (await readConfig(run)) as unknown as TrainConfig;
+  const config = await readRun(run);
   const entry = findModel(config.model);
-  const { checkpoint, skipped } = best
-    ? { checkpoint: await loadCheckpoint(await pointedCheckpoint(run, "best")), skipped: [] }
-    : await newestValid(run);
+  const { checkpoint, skipped } = best ? await bestCheckpoint(run) : await newestSound(run, io);
   for (const { name, reason } of skipped) io.stderr.write(`skipped ${name}: ${reason}\n`);
-  if (checkpoint === undefined) throw new Error(`${run} has no sound checkpoint; train a new run`);
+  if (checkpoint === undefined)
+    throw new Error(`${run} has saved no checkpoint yet; train it with: ${commandLine(io, "train", "--resume", run)}`);
   const model = buildModel(entry, findData(config.data, "train"), config.seed);
-  try {
-    await load(model, checkpoint.model as Parameters<typeof load>[1]);
-  } catch (error) {
+  await restore(checkpoint, { model }).catch((error: Error) => {
     throw new Error(
-      `${run}: its checkpoint of step ${checkpoint.step} is not one of ${config.model} (${(error as Error).message})`,
+      `${run}: its checkpoint of step ${checkpoint.step} is not one of ${config.model}, which its config.json names (${error.message}); was that file changed?`,
       { cause: error },
     );
-  }
+  });
   return { config, entry, model, checkpoint };
+}
+
+async function bestCheckpoint(run: string): Promise<{ checkpoint: Checkpoint; skipped: readonly Skipped[] }> {
+  try {
+    return { checkpoint: await loadCheckpoint(await pointedCheckpoint(run, "best")), skipped: [] };
+  } catch (error) {
+    throw new Error(`${(error as Error).message}; without --best the newest sound checkpoint is taken`, {
+      cause: error,
+    });
+  }
 }

@@ -1,4 +1,4 @@
-// The nearest valid name to one that is not: what every "there is no …" message offers.
+// The valid names, and among them the one that was probably meant: what every "there is no …" message offers.
 
 /** Letters to insert, delete, replace or swap with a neighbour to get from a to b (Damerau, 1964), case aside. */
 export function editDistance(a: string, b: string): number {
@@ -17,10 +17,17 @@ export function editDistance(a: string, b: string): number {
   return above[t.length];
 }
 
-/** The name with the least edit distance, the first at ties. */
-export const nearest = (word: string, names: readonly string[]): string =>
-  names.reduce((best, name) => (editDistance(word, name) < editDistance(word, best) ? name : best));
+/** The name with the least edit distance, the first at ties; none where that is more than a third of the longer word. */
+export function nearest(word: string, names: readonly string[]): string | undefined {
+  const distance = (name: string): number => editDistance(word, name);
+  const letters = (text: string): number => text.replace(/^-+/, "").length;
+  const close = names.filter((name) => distance(name) <= Math.max(letters(word), letters(name)) / 3);
+  return close.sort((a, b) => distance(a) - distance(b))[0];
+}
 
-/** `there is no model "lenet"; did you mean lenet5? (there are lenet5, mlp)`. */
-export const noSuch = (kind: string, word: string, names: readonly string[]): string =>
-  `there is no ${kind} "${word}"; did you mean ${nearest(word, names)}? (there are ${names.join(", ")})`;
+/** `there is no model "lenet"; did you mean lenet5? (there are lenet5, mlp)`; `there is no model "gpt"; there are lenet5, mlp`. */
+export function noSuch(kind: string, word: string, names: readonly string[]): string {
+  const meant = nearest(word, names);
+  const all = `there are ${names.join(", ")}`;
+  return `there is no ${kind} "${word}"; ${meant === undefined ? all : `did you mean ${meant}? (${all})`}`;
+}

@@ -1,20 +1,32 @@
 // hebb train: a model of the zoo on a data set, into a run folder; or a run that goes on where it stopped.
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Dataset } from "../data/index.ts";
-import { randomShift } from "../data/random-shift.ts";
+import { largestShift, randomShift } from "../data/random-shift.ts";
 import { stepDecay } from "../optim/index.ts";
-import { accuracy, confusionMatrix, type FitResult, Progress, renderConfusion, Trainer } from "../train/index.ts";
-import { readConfig, writeConfig } from "../train/run-folder.ts";
+import {
+  accuracy,
+  confusionMatrix,
+  type FitResult,
+  Progress,
+  renderConfusion,
+  Trainer,
+  TrainingError,
+} from "../train/index.ts";
+import { checkRunFolder, writeConfig } from "../train/run-folder.ts";
 import { type Command, type Io, report, UsageError } from "./command.ts";
-import { type Flag, flagName, type Options, withConfigFile } from "./options.ts";
+import { describeModels, findData, findModel, findOptimizer } from "./names.ts";
+import { type Flag, flagName, type Options } from "./options.ts";
+import { commandLine } from "./program.ts";
 import {
   buildModel,
   chooseDevice,
   defaultData,
-  findData,
-  findModel,
-  findOptimizer,
   lossOf,
+  newestSound,
+  readRun,
+  startAgain,
   type TrainConfig,
 } from "./setup.ts";
 
@@ -29,39 +41,63 @@ const fixed = [
   "shift",
   "seed",
 ] as const satisfies readonly Flag[];
+/** Whose defaults are those of the model's recipe. */
+const ofModel = Object.fromEntries(
+  ["epochs", "batch", "optimizer", "lr", "decay", "shift"].map((flag) => [flag, "the model's, below"]),
+);
 const changeable = ["epochs", "maxSteps", "device", "threads", "dataDir"] as const satisfies readonly Flag[];
 
 export const train: Command = {
   summary: "trains a model and saves the run",
   positionals: "MODEL",
-  flags: [...fixed, ...changeable, "out", "resume", "config", "json"],
-  run: async (positionals, flags, io) => {
+  flags: [...fixed, ...changeable, "download", "out", "resume", "config", "json"],
+  defaults: { data: "mnist where it is found, else glyphs", ...ofModel },
+  notes: describeModels,
+  run: async (positionals, options, io) => {
     if (positionals.length > 1) throw new UsageError(`train takes one model, got ${positionals.join(" ")}`);
-    const { model: modelInFile, ...options } = await withConfigFile(flags, ["model", ...train.flags]);
-    const model = positionals[0] ?? modelInFile;
-    const { resume } = options;
+    const [model] = positionals;
+    const { resume, out } = options;
     const config =
-      resume === undefined ? await newConfig(model, options, io) : await resumedConfig(resume, model, options);
+      resume === undefined ? await newConfig(model, options, io) : await resumedConfig(resume, model, options, io);
+    checkShift(config);
+    if (resume === undefined) await checkOut(out, io);
     return trainRun(config, options, io);
   },
 };
 
 /** Everything settled: the user's flags, then the model's recipe. */
 async function newConfig(model: string | undefined, options: Options, io: Io): Promise<TrainConfig> {
-  if (model === undefined) throw new UsageError("train needs a model, e.g. hebb train lenet5");
+  if (model === undefined) throw new UsageError(`train needs a model, e.g. ${commandLine(io, "train", "lenet5")}`);
   const { name, recipe } = findModel(model);
   const { optimizer = recipe.optimizer } = options;
   const { lr } = optimizer === recipe.optimizer ? recipe : findOptimizer(optimizer);
-  const data = options.data ?? (await defaultData(options.dataDir));
-  if (options.data === undefined) {
-    const why = data === "mnist" ? "found" : "drawn digits, since MNIST is not here; --data mnist fetches it";
-    io.stderr.write(`data: ${data} (${why})\n`);
-  }
-  const settled = { ...recipe, lr, seed: 1, ...given(options, changeable), ...given(options, fixed), data, optimizer };
-  return {
-    model: name,
-    ...given({ ...settled, device: chooseDevice(options) }, [...fixed, ...changeable]),
-  } as TrainConfig;
+  const device = chooseDevice(options);
+  const { data, why } = options.data === undefined ? await defaultData(options) : { data: options.data };
+  if (why !== undefined) io.stderr.write(`data: ${data} (${why})\n`);
+  const settled = { ...recipe, lr, seed: 1, ...options, data, optimizer, device };
+  return { model: name, ...given(settled, [...fixed, ...changeable]) } as TrainConfig;
+}
+
+/** Throws a UsageError where images would be moved so far that little of them is left. */
+function checkShift({ data, shift }: TrainConfig): void {
+  const { shape } = findData(data, "train").info;
+  const most = largestShift(shape);
+  if (shift > most)
+    throw new UsageError(
+      `--shift takes a whole number from 0 to ${most} for ${data}, whose images are ${shape.slice(1).join(" × ")}, not ${shift}`,
+    );
+}
+
+/** Throws a UsageError where the run's folder cannot be made, before any work is done for it. */
+async function checkOut(out: string | undefined, io: Io): Promise<void> {
+  const isRun = out !== undefined && existsSync(join(out, "config.json"));
+  if (isRun)
+    throw new UsageError(
+      `${out} already holds a run; continue it with: ${commandLine(io, "train", "--resume", out)}, or choose another --out`,
+    );
+  await checkRunFolder(out).catch((error: Error) => {
+    throw new UsageError(`--out: ${error.message}`);
+  });
 }
 
 /** The options among `flags` that were given. */
@@ -69,27 +105,28 @@ const given = (options: Options, flags: readonly Flag[]): Options =>
   Object.fromEntries(flags.flatMap((flag) => (options[flag] === undefined ? [] : [[flag, options[flag]]])));
 
 /** The run's own configuration, with more epochs or another machine where asked for. */
-async function resumedConfig(run: string, model: string | undefined, options: Options): Promise<TrainConfig> {
+async function resumedConfig(run: string, model: string | undefined, options: Options, io: Io): Promise<TrainConfig> {
   if (options.out !== undefined)
     throw new UsageError("--out makes a new run and --resume continues one; give one of them");
-  const config = (await readConfig(run)) as unknown as TrainConfig;
+  const { maxSteps: _, ...config } = await readRun(run); // how far a run goes is asked for each time
   if (model !== undefined && model !== config.model)
     throw new UsageError(`${run} is a run of ${config.model}, not of ${model}`);
   for (const flag of fixed)
     if (options[flag] !== undefined && options[flag] !== config[flag])
       throw new UsageError(
-        `${flagName(flag)} cannot change when a run is resumed; ${run} has ${config[flag]}, not ${options[flag]}`,
+        `${flagName(flag)} cannot change when a run is resumed; ${run} has ${config[flag]}, not ${options[flag]}; a new run with it: ${startAgain(io, run, flagName(flag), `${options[flag]}`)}`,
       );
   findModel(config.model);
+  await newestSound(run, io);
   const changed = { ...config, ...given(options, changeable) };
   return { ...changed, device: chooseDevice(changed) };
 }
 
-async function trainRun(config: TrainConfig, { resume, out, json }: Options, io: Io): Promise<number> {
+async function trainRun(config: TrainConfig, { resume, out, json, download }: Options, io: Io): Promise<number> {
   const entry = findModel(config.model);
   const { normalize } = entry;
-  const training = trainingSet(config);
-  const test = findData(config.data, "test", { ...config, normalize }).batch(testBatch);
+  const training = trainingSet(config, download);
+  const test = findData(config.data, "test", { ...config, download, normalize }).batch(testBatch);
   const model = buildModel(entry, training, config.seed);
   const signal = io.interruption();
   await training.load();
@@ -103,32 +140,48 @@ async function trainRun(config: TrainConfig, { resume, out, json }: Options, io:
   io.stderr.write(
     `${config.model} on ${config.data}: ${training.length} training and ${test.length} test samples, device ${config.device}\n`,
   );
-  const result = await trainer.fit(training, {
+  const environment = {
+    device: config.device,
+    data: { train: await checksum(training), test: await checksum(test) },
+  };
+  const fitted = trainer.fit(training, {
     ...config,
     validation: test,
     checkpointEvery: 500,
     signal,
     progress: new Progress({ output: io.stderr }),
     config,
-    environment: { device: config.device, data: { train: await checksum(training), test: await checksum(test) } },
+    environment,
     ...(resume === undefined ? { out, name: `${config.model}-${config.data}` } : { resume }),
+  });
+  const result = await fitted.catch((error) => {
+    throw withCommand(error, config, io);
   });
   return conclude(config, result, { json }, io);
 }
 
+/** The error of a run that cannot go on, with the command to type once its advice is followed. */
+function withCommand(error: unknown, { lr }: TrainConfig, io: Io): unknown {
+  if (!(error instanceof TrainingError) || error.run === undefined) return error;
+  const command = error.resumable
+    ? commandLine(io, "train", "--resume", error.run)
+    : startAgain(io, error.run, "--lr", `${Number((lr / 10).toPrecision(3))}`);
+  return new Error(`${error.message}: ${command}`, { cause: error });
+}
+
 const testBatch = 250;
 
-function trainingSet(config: TrainConfig): Dataset {
+function trainingSet(config: TrainConfig, download: boolean | undefined): Dataset {
   const { batch, shift, seed } = config;
   const { normalize } = findModel(config.model);
-  const set = findData(config.data, "train", { ...config, normalize })
+  const set = findData(config.data, "train", { ...config, download, normalize })
     .batch(batch)
     .shuffle({ seed });
   return shift === 0 ? set : set.map(randomShift(shift), { seed });
 }
 
 function conclude(config: TrainConfig, result: FitResult, options: Options, io: Io): number {
-  const { reason, epochs, steps, samples, training, validation, seconds, samplesPerSecond, run } = result;
+  const { reason, epochs, steps, samples, training, validation, seconds, samplesPerSecond, run, resumedAt } = result;
   const { model, data, device } = config;
   const test = validation && { samples: validation.samples, loss: validation.loss, ...validation.metrics };
   const { accuracy: right } = validation?.metrics ?? {};
@@ -147,7 +200,9 @@ function conclude(config: TrainConfig, result: FitResult, options: Options, io: 
     config,
   };
   if (reason === "interrupted") {
-    io.stderr.write(`stopped after step ${steps}, all saved; continue with: hebb train --resume ${run}\n`);
+    const limit = config.maxSteps === undefined ? [] : ["--max-steps", `${config.maxSteps}`];
+    const command = commandLine(io, "train", "--resume", run!, ...limit);
+    io.stderr.write(`stopped after step ${steps}, all saved; continue with: ${command}\n`);
     report(io, options, "", figures);
     return 130;
   }
@@ -156,13 +211,17 @@ function conclude(config: TrainConfig, result: FitResult, options: Options, io: 
   const table =
     names.length <= 20 ? `\n${renderConfusion(confusionMatrix(predicted, actual, names.length), names)}\n` : "";
   const percent = (100 * validation!.metrics.accuracy).toFixed(2);
-  report(
-    io,
-    options,
-    `${table}\ntest accuracy ${percent} %, test loss ${validation!.loss.toFixed(4)} after ${steps} steps\nrun saved in ${run}`,
-    figures,
-  );
+  const summary = `test accuracy ${percent} %, test loss ${validation!.loss.toFixed(4)} after ${steps} steps`;
+  const end = resumedAt === steps ? furtherThan(config, result, io) : `run saved in ${run}`;
+  report(io, options, `${table}\n${summary}\n${end}`, figures);
   return 0;
+}
+
+/** What to say of a run that was finished when it was resumed. */
+function furtherThan(config: TrainConfig, { epochs, steps, run }: FitResult, io: Io): string {
+  const flags = epochs < config.epochs ? [] : ["--epochs", `${2 * epochs}`];
+  const command = commandLine(io, "train", "--resume", run!, ...flags);
+  return `${run} was finished before, after ${epochs} epochs and ${steps} steps; to go further: ${command}`;
 }
 
 /** The samples' count and SHA-256, which tell whether two runs saw the same data. */

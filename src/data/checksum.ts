@@ -12,7 +12,7 @@ export async function verifyChecksum(bytes: Uint8Array, expected: string, file: 
   const found = await sha256(bytes);
   if (found !== expected)
     throw new FormatError(
-      `SHA-256 differs, expected ${expected}, found ${found}; delete the file to get it again, or pass { verify: false } to use it as it is`,
+      `SHA-256 differs, expected ${expected}, found ${found}; it is damaged or another version: delete it and download it again, or, in code, pass { verify: false } to use it as it is`,
       { file },
     );
 }

@@ -2,7 +2,7 @@
 
 import { FormatError } from "../graph/format-error.ts";
 import { verifyChecksum } from "./checksum.ts";
-import { type DataOptions, dataFolder, findFile, missing, openDataFile } from "./data-folder.ts";
+import { type DataOptions, dataFolder, findFile, mayDownload, missing, openDataFile } from "./data-folder.ts";
 import { Dataset } from "./dataset.ts";
 import { fetchBytes, type Remote, writeWhole } from "./download.ts";
 import type { Split } from "./mnist.ts";
@@ -101,12 +101,12 @@ async function available(names: string[], options: CifarOptions): Promise<string
   const present: string[] = [];
   for (const name of names) if (await findFile(folder.path, folders, name)) present.push(name);
   if (present.length === names.length) return names;
-  if (options.download ?? !folder.named) {
+  if (mayDownload(folder, options)) {
     await fetchArchive(folder.path, options);
     return names;
   }
   const absent = names.filter((name) => !present.includes(name));
-  if (present.length === 0 || options.batches) throw new Error(missing(absent[0], folder.path, folders));
+  if (present.length === 0 || options.batches) throw new Error(await missing(absent[0], folder, folders));
   process.stderr.write(
     `cifar10: ${absent.join(", ")} missing in ${folder.path}, training on ${present.length} of 5 files\n`,
   );
@@ -115,7 +115,7 @@ async function available(names: string[], options: CifarOptions): Promise<string
 
 async function fetchArchive(folder: string, options: CifarOptions): Promise<void> {
   const { join } = await import("node:path");
-  const bytes = await fetchBytes(archive, options);
+  const bytes = await fetchBytes(archive, options, `unpack it into ${join(folder, "cifar10")}`);
   const base = (name: string) => name.slice(name.lastIndexOf("/") + 1);
   for await (const member of tarMembers(bytes, (name) => base(name) in checksums, {
     file: archive.name,

@@ -19,10 +19,10 @@ export interface DataFile extends Remote {
   plainSha256?: string;
 }
 
-/** A folder that may hold data sets, and whether the user named it. */
+/** A folder that may hold data sets, and who named it: the user as `dir` or in HEBB_DATA, or nobody. */
 export interface DataFolder {
   path: string;
-  named: boolean;
+  from: "dir" | "HEBB_DATA" | "cache";
 }
 
 /** A file's bytes and the path or address that errors about it should name. */
@@ -36,11 +36,15 @@ const inNode = (): boolean => typeof process !== "undefined" && process.versions
 /** The data folder: `dir`, else the environment variable HEBB_DATA, else $XDG_CACHE_HOME/hebb or ~/.cache/hebb (Node only). */
 export async function dataFolder(dir?: string): Promise<DataFolder> {
   if (!inNode()) throw new Error("data folders need Node; in the browser, pass samples to new Dataset()");
-  const named = dir ?? (process.env.HEBB_DATA || undefined);
-  if (named !== undefined) return { path: named, named: true };
+  if (dir !== undefined) return { path: dir, from: "dir" };
+  if (process.env.HEBB_DATA) return { path: process.env.HEBB_DATA, from: "HEBB_DATA" };
+  return { path: await cacheFolder(), from: "cache" };
+}
+
+async function cacheFolder(): Promise<string> {
   const { homedir } = await import("node:os");
   const { join } = await import("node:path");
-  return { path: join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "hebb"), named: false };
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "hebb");
 }
 
 /**
@@ -81,15 +85,31 @@ export async function openDataFile(
   const folder = await dataFolder(options.dir);
   const path = await findFile(folder.path, subfolders, file.name);
   if (path !== undefined) return { bytes: await readVerified(path, file, options), path };
-  if (!(options.download ?? !folder.named)) throw new Error(missing(file.name, folder.path, subfolders));
+  if (!mayDownload(folder, options)) throw new Error(await missing(file.name, folder, subfolders));
   const target = join(folder.path, subfolders[0], file.name);
   return { bytes: await download(file, target, options), path: target };
 }
 
-/** What to say when a file is not in a folder the user named. */
-export function missing(name: string, folder: string, subfolders: readonly string[]): string {
-  const places = subfolders.map((subfolder) => (subfolder ? `${folder}/${subfolder}` : folder)).join(" or ");
-  return `${name} is not in ${places}; put it there, pass { download: true } to fetch it, or leave \`dir\` and HEBB_DATA unset to use the cache folder`;
+export const mayDownload = ({ from }: DataFolder, { download = from === "cache" }: DataOptions): boolean => download;
+
+/** The folder for people: its path, that HEBB_DATA named it, and that it does not exist. */
+export async function describeFolder({ path, from }: DataFolder): Promise<string> {
+  const { isFolder } = await import("../io/folder.ts");
+  const notes = [from === "HEBB_DATA" ? "from HEBB_DATA" : "", (await isFolder(path)) ? "" : "no such folder"];
+  const text = notes.filter((note) => note !== "").join(", ");
+  return text === "" ? path : `${path} (${text})`;
+}
+
+/** What to say when a file is not in the data folder and may not be downloaded there; for callers and for the command line. */
+export async function missing(name: string, folder: DataFolder, subfolders: readonly string[]): Promise<string> {
+  const places = subfolders.filter((subfolder) => subfolder !== "").map((subfolder) => `${folder.path}/${subfolder}`);
+  const where = [...places, await describeFolder(folder)].join(" or ");
+  const named = [
+    folder.from === "dir" ? "leave out --data-dir (in code, dir)" : "",
+    process.env.HEBB_DATA ? "unset HEBB_DATA" : "",
+  ].filter((text) => text !== "");
+  const cache = named.length === 0 ? "" : `, or ${named.join(" and ")} to have it fetched into ${await cacheFolder()}`;
+  return `${name} is not in ${where}; put it there, or fetch it there with --download (in code, download: true)${cache}`;
 }
 
 async function readVerified(path: string, file: DataFile, { verify = true }: DataOptions): Promise<Uint8Array> {

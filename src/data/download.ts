@@ -20,9 +20,13 @@ export interface DownloadOptions {
 
 /**
  * Fetches the file from the first address that delivers exactly its bytes.
- * Throws an Error that lists why each address failed.
+ * Throws an Error that lists why each address failed, and where the file goes when it is fetched `byHand`.
  */
-export async function fetchBytes(remote: Remote, options: DownloadOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+export async function fetchBytes(
+  remote: Remote,
+  options: DownloadOptions = {},
+  byHand = "",
+): Promise<Uint8Array<ArrayBuffer>> {
   const failures: string[] = [];
   for (const url of remote.urls) {
     try {
@@ -31,7 +35,9 @@ export async function fetchBytes(remote: Remote, options: DownloadOptions = {}):
       failures.push(`${url}: ${reasonOf(error)}`);
     }
   }
-  throw new Error(`cannot download ${remote.name} (${failures.join("; ")}); check the network or fetch it by hand`);
+  throw new Error(
+    `cannot download ${remote.name} (${failures.join("; ")}); check the network or fetch it by hand${byHand && ` and ${byHand}`}`,
+  );
 }
 
 /**
@@ -43,18 +49,19 @@ export async function download(
   path: string,
   options: DownloadOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = await fetchBytes(remote, options);
+  const bytes = await fetchBytes(remote, options, `save it as ${path}`);
   await writeWhole(path, bytes);
   return bytes;
 }
 
 /** Writes the file through a synced temporary file and a rename, making its folder (Node only). */
 export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const { mkdir, open, rename, rm } = await import("node:fs/promises");
+  const { open, rename, rm } = await import("node:fs/promises");
   const { dirname } = await import("node:path");
+  const { makeFolder } = await import("../io/folder.ts");
   const temporary = `${path}.${process.pid}.${crypto.randomUUID()}.part`;
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     const file = await open(temporary, "wx");
     try {
       await file.writeFile(bytes);
@@ -65,7 +72,7 @@ export async function writeWhole(path: string, bytes: Uint8Array): Promise<void>
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
-    throw new Error(`cannot write ${path} (${reasonOf(error)}); free some space or choose another folder with \`dir\``);
+    throw new Error(`cannot write ${path} (${reasonOf(error)}); free some space there or choose another data folder`);
   }
 }
 

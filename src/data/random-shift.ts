@@ -1,9 +1,12 @@
 // Augmentation by translation: for training sets whose classes do not depend on where in the image a thing lies.
 import type { MapFunction } from "./samples.ts";
 
+/** The farthest move that leaves half of an image [C, H, W] in it: half its shorter side, in pixels. */
+export const largestShift = (shape: readonly number[]): number => Math.floor(Math.min(...shape.slice(1)) / 2);
+
 /**
  * For `Dataset.map`: moves an image [C, H, W] by a random whole number of pixels, up to `limit` each way and axis; what
- * comes in at an edge repeats the edge. Throws for samples that are no images.
+ * comes in at an edge repeats the edge. Throws for samples that are no images, and for moves by more than half a side.
  */
 export function randomShift(limit: number): MapFunction {
   const draw = (random: () => number): number => Math.floor(random() * (2 * limit + 1)) - limit;
@@ -11,6 +14,10 @@ export function randomShift(limit: number): MapFunction {
     if (shape.length !== 3)
       throw new Error(`randomShift: takes images [channels, height, width], got samples [${shape.join(", ")}]`);
     const [channels, height, width] = shape;
+    if (!(Number.isInteger(limit) && limit >= 0 && limit <= largestShift(shape)))
+      throw new RangeError(
+        `randomShift: images of ${height} × ${width} take a limit from 0 to ${largestShift(shape)}, not ${limit}`,
+      );
     const [down, right] = [draw(random), draw(random)];
     if (down === 0 && right === 0) return;
     const from = x.slice();

@@ -1,4 +1,5 @@
-// Element types: their sizes, the typed arrays that hold them on the host, and which one two of them combine into.
+// Element types: their sizes, the typed arrays that hold them on the host, which numbers they have, and which one two of them combine into.
+import { currentModule } from "./scope.ts";
 
 export type DType = "f32" | "f64" | "i32" | "bool";
 
@@ -26,4 +27,14 @@ export function dtypeOf(data: Data): DType {
   if (data instanceof Float32Array) return "f32";
   if (data instanceof Float64Array) return "f64";
   return data instanceof Uint8Array ? "bool" : "i32"; // other arrays of whole numbers are converted
+}
+
+/** The number as the dtype holds it. Throws a RangeError that names the operation where i32 has no such number. */
+export function represent(op: string, value: number, dtype: DType): number {
+  if (dtype === "f32") return Math.fround(value);
+  if (dtype === "bool") return Number(value !== 0);
+  if (dtype === "f64") return value;
+  if (value === (value | 0)) return value | 0; // no −0
+  const place = currentModule() === "" ? "" : `, in ${currentModule()}`;
+  throw new RangeError(`${op}: ${value} is no i32, a whole number from −2³¹ to 2³¹ − 1 (take f32 or f64)${place}`);
 }

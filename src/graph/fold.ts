@@ -15,6 +15,7 @@ const arithmetic: Partial<Record<Computed, (a: number, b: number) => number>> = 
   max: (a, b) => Math.max(a, b),
   lt: (a, b) => Number(a < b),
   eq: (a, b) => Number(a === b),
+  xor: (a, b) => a ^ b,
 };
 
 /** The node that stands for op(inputs) without computing anything, if there is one. */

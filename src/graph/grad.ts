@@ -2,9 +2,10 @@
 
 import { isFloat } from "./dtype.ts";
 import { isDetached } from "./fold.ts";
+import { tensor } from "./leaves.ts";
 import type { Args, ConvArgs, Op } from "./primitives.ts";
 import { fail, sameShape, show } from "./shape.ts";
-import { full, iota, make, type Tensor, tensor, where } from "./tensor.ts";
+import { full, iota, make, type Tensor, where } from "./tensor.ts";
 
 /** Cotangents of the inputs, given the cotangent g of the node t; undefined where none flows. */
 type Vjp<O extends Op> = (g: Tensor, t: Tensor, args: Args[O]) => readonly (Tensor | undefined)[];

@@ -2,6 +2,7 @@
 export type { Data, DType } from "./dtype.ts";
 export { FormatError } from "./format-error.ts";
 export { gaussNewton, grad, hvp, jvp, oneHot, vjpOf } from "./grad.ts";
+export { live, param, state, tensor } from "./leaves.ts";
 export type { Args, Leaf, Op } from "./primitives.ts";
 export { print } from "./print.ts";
 export {
@@ -24,15 +25,11 @@ export {
   concat,
   full,
   iota,
-  live,
   type Nested,
   type Operand,
   ones,
-  param,
   stack,
-  state,
   Tensor,
-  tensor,
   where,
   zeros,
 } from "./tensor.ts";

@@ -139,7 +139,7 @@ export const rules: { readonly [O in Computed]: Rule<O> } = {
   xor: bits,
   shift: ([x], { by }) => {
     if (x.dtype !== "i32") fail("shift", `takes i32, got ${x.dtype}`);
-    return Math.abs(by) < 32 ? x : fail("shift", `by ${by} bits; it takes −31 to 31`);
+    return Number.isInteger(by) && Math.abs(by) < 32 ? x : fail("shift", `by ${by} bits; it takes −31 to 31`);
   },
   where: ([c, a, b]) => {
     if (c.dtype !== "bool") fail("where", `the condition must be bool, got ${c.dtype}`);

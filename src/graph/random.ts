@@ -1,7 +1,8 @@
 // Randomness: counter-based bits (Threefry-2x32, Salmon et al., 2011) from a seed and a counter, the same on every backend and thread count.
+import { live, tensor } from "./leaves.ts";
 import { capturing } from "./scope.ts";
 import { checkShape, type Shape } from "./shape.ts";
-import { live, Tensor, tensor } from "./tensor.ts";
+import { Tensor } from "./tensor.ts";
 
 /** All that random draws depend on; saved with a checkpoint and restored to continue a run bit for bit. */
 export interface RandomState {

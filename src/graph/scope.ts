@@ -8,20 +8,30 @@ const names = new WeakMap<object, string>();
 /** Whether layers act as in training (dropout drops, batch norm uses and updates batch statistics). */
 export const isTraining = (): boolean => train;
 
-/** Runs fn with layers in training mode. */
-export const training = <T>(fn: () => T): T => withMode(true, fn);
+/** Runs fn with layers in training mode. Throws where fn is async. */
+export const training = <T>(fn: () => T): T => withMode("training", fn);
 
-/** Runs fn with layers in evaluation mode (the mode outside any scope). */
-export const evaluating = <T>(fn: () => T): T => withMode(false, fn);
+/** Runs fn with layers in evaluation mode (the mode outside any scope). Throws where fn is async. */
+export const evaluating = <T>(fn: () => T): T => withMode("evaluating", fn);
 
-function withMode<T>(mode: boolean, fn: () => T): T {
+function withMode<T>(mode: "training" | "evaluating", fn: () => T): T {
   const before = train;
-  train = mode;
+  train = mode === "training";
   try {
-    return fn();
+    return refuseAsync(mode, fn());
   } finally {
     train = before;
   }
+}
+
+/** The result of a scope's function, which must not be async: what runs after its first await would run outside the scope. */
+function refuseAsync<T>(scope: string, result: T): T {
+  if (!(result instanceof Promise)) return result;
+  result.catch(() => {}); // its failures follow from this one
+  const module = currentModule();
+  throw new Error(
+    `${scope}: the function is async; make tensors in a plain one and await their values after it${module === "" ? "" : `, in ${module}`}`,
+  );
 }
 
 /** Gives a module the name that errors and probes use, e.g. "net.2". */
@@ -64,30 +74,26 @@ export interface Step {
   draws: number;
 }
 
-const newStep = (): Step => ({ updates: new Map(), outputs: [], key: undefined, draws: 0 });
 const steps: Step[] = [];
-let eager = newStep();
+
+/** Assignments made outside of steps and not carried out yet, in program order. */
+export const pendingUpdates: Update[] = [];
 
 /** The step being captured, or undefined outside of one. */
 export const capturing = (): Step | undefined => steps[steps.length - 1];
 
 export function recordUpdate(leaf: Tensor, value: Tensor): void {
-  (capturing() ?? eager).updates.set(leaf, { leaf, value });
+  const step = capturing();
+  if (step === undefined) pendingUpdates.push({ leaf, value });
+  else step.updates.set(leaf, { leaf, value });
 }
 
-/** Takes the updates recorded outside any step; they are carried out with the next realization. */
-export function takeEagerUpdates(): Update[] {
-  const updates = [...eager.updates.values()];
-  eager = newStep();
-  return updates;
-}
-
-/** Runs fn while collecting its updates and random draws. */
+/** Runs fn while collecting its updates and random draws. Throws where fn is async. */
 export function captureStep<T>(fn: () => T): { result: T; step: Step } {
-  const step = newStep();
+  const step: Step = { updates: new Map(), outputs: [], key: undefined, draws: 0 };
   steps.push(step);
   try {
-    return { result: fn(), step };
+    return { result: refuseAsync("compile", fn()), step };
   } finally {
     steps.pop();
   }

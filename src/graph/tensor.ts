@@ -1,6 +1,7 @@
 // The Tensor: an immutable, lazy node of the graph (operation, inputs, shape, dtype), and the methods that users chain.
-import { allocate, type Data, type DType, dtypeOf, isFloat, promote } from "./dtype.ts";
+import { type Data, type DType, isFloat, promote, represent } from "./dtype.ts";
 import { fold } from "./fold.ts";
+import { power } from "./power.ts";
 import { type Args, type Computed, type ConvArgs, type Leaf, type Meta, type Op, rules } from "./primitives.ts";
 import { currentModule, recordUpdate } from "./scope.ts";
 import {
@@ -15,7 +16,6 @@ import {
   show,
   sizeOf,
 } from "./shape.ts";
-import { Storage } from "./storage.ts";
 
 /** A tensor, or a number that takes the other operand's dtype. */
 export type Operand = Tensor | number;
@@ -92,12 +92,17 @@ export class Tensor {
 
   // Leaves ------------------------------------------------------------------------------------------------------------
 
-  /** Records that this leaf takes the value when the step being traced ends; all reads in the step see the old one. */
+  /**
+   * Gives this leaf another value. In a step being traced that happens when the step ends: all reads in the step see the old
+   * value, and the last assignment counts. Outside of steps, assignments are carried out in program order before the next
+   * value is computed: each sees what those before it wrote, and a tensor built earlier but not read yet sees them all.
+   * Throws where this is no param or state, or the shapes differ.
+   */
   assign(value: Operand): void {
     const { role } = this.leaf("assign");
     if (role !== "param" && role !== "state")
       fail("assign", `needs a param or a state, got ${role === "data" ? "plain data" : role}`);
-    const v = lift(value, this);
+    const v = lift("assign", value, this);
     if (!sameShape(v.shape, this.shape)) fail("assign", `shapes differ, ${show(this.shape)} ← ${show(v.shape)}`);
     recordUpdate(this, v.cast(this.dtype));
   }
@@ -115,24 +120,24 @@ export class Tensor {
     return binary("add", this, other);
   }
   sub(other: Operand): Tensor {
-    return typeof other === "number"
-      ? this.add(-other)
-      : this.add(other.dtype === "bool" ? other.cast("i32").neg() : other.neg());
+    const o = lift("sub", other, this);
+    return this.add((o.dtype === "bool" ? o.cast("i32") : o).neg());
   }
   mul(other: Operand): Tensor {
     return binary("mul", this, other);
   }
   /** True division; integers are divided as f32. */
   div(other: Operand): Tensor {
-    const by = typeof other === "number" ? lift(other, this.float()) : other.float();
-    return this.float().mul(by.recip());
+    return this.float().mul(lift("div", other, this.float()).recip());
   }
   /** Larger of the two; NaN where either is. At a tie the gradient goes to this tensor. */
   maximum(other: Operand): Tensor {
     return binary("max", this, other);
   }
   minimum(other: Operand): Tensor {
-    return this.neg().maximum(lift(other, this).neg()).neg();
+    const o = lift("minimum", other, this);
+    const dtype = promote(promote(this.dtype, o.dtype), "i32");
+    return reversed(reversed(this.cast(dtype)).maximum(reversed(o.cast(dtype))));
   }
   /** x − y·⌊x / y⌋: the remainder with the sign of the divisor. */
   mod(other: Operand): Tensor {
@@ -188,16 +193,13 @@ export class Tensor {
   relu(): Tensor {
     return this.full(0).maximum(this);
   }
-  /** xʸ: repeated products for whole y up to 16 in magnitude, else exp(y · log x) with x ≥ 0. */
+  /**
+   * xʸ as IEEE 754 has it (x⁰ = 1 also for 0 and NaN, NaN for x < 0, −∞ too, where y is not whole): products for whole y from −16 to 16,
+   * the root for ½, else exp(y·log |x|), whose relative error grows with |y·log |x||. As a number, y keeps i32 where it is whole and
+   * ≥ 0. The derivative y·xʸ⁻¹ is right at x = 0 too for y ≥ 0; where y is a tensor, also 0 for 0 < y < 1, where it is infinite.
+   */
   pow(exponent: Operand): Tensor {
-    if (typeof exponent !== "number" || !Number.isInteger(exponent) || Math.abs(exponent) > 16) {
-      if (exponent === 0.5) return this.sqrt();
-      return this.float().log().mul(exponent).exp();
-    }
-    if (exponent < 0) return this.pow(-exponent).recip();
-    if (exponent === 0) return this.full(1);
-    const half = this.pow(exponent >> 1);
-    return exponent === 1 ? this : exponent % 2 === 0 ? half.mul(half) : half.mul(half).mul(this);
+    return power(this, typeof exponent === "number" ? exponent : lift("pow", exponent, this));
   }
 
   // Comparison and bits -----------------------------------------------------------------------------------------------
@@ -206,7 +208,7 @@ export class Tensor {
     return binary("lt", this, other);
   }
   gt(other: Operand): Tensor {
-    return binary("lt", lift(other, this), this);
+    return binary("lt", lift("gt", other, this), this);
   }
   le(other: Operand): Tensor {
     return this.lt(other).or(this.eq(other));
@@ -265,7 +267,7 @@ export class Tensor {
     return reduce("maxReduce", this, axes, keepDims);
   }
   min(axes?: Axes, { keepDims = false }: { keepDims?: boolean } = {}): Tensor {
-    return this.neg().max(axes, { keepDims }).neg();
+    return reversed(reversed(this).max(axes, { keepDims }));
   }
   /** Population variance (divided by n, as batch norm does), from centred values so that a large mean costs no accuracy. */
   variance(axes?: Axes, { keepDims = false }: { keepDims?: boolean } = {}): Tensor {
@@ -315,7 +317,8 @@ export class Tensor {
   }
   /** Surrounds each axis with a value: widths [before, after] per axis. */
   pad(widths: readonly (readonly [number, number])[], value = 0): Tensor {
-    return make("pad", [this], { before: widths.map((w) => w[0]), after: widths.map((w) => w[1]), value });
+    const [before, after] = [widths.map((w) => w[0]), widths.map((w) => w[1])];
+    return make("pad", [this], { before, after, value: represent("pad", value, this.dtype) });
   }
   /** Elements start, start + step, … before stop along one axis; negative positions count from the end. */
   slice(axis: number, start: number, stop: number = Number.POSITIVE_INFINITY, step = 1): Tensor {
@@ -350,6 +353,7 @@ export class Tensor {
 
   /** Matrix product over the last two axes; leading axes broadcast, a vector stands for a matrix of one row or column. */
   matmul(other: Tensor): Tensor {
+    checkTensors("matmul", [other]);
     if (this.rank === 0 || other.rank === 0)
       fail("matmul", `needs matrices or vectors, got ${show(this.shape)} · ${show(other.shape)}`);
     if (other.rank === 1) return this.matmul(other.unsqueeze(1)).squeeze(-1);
@@ -399,22 +403,40 @@ export interface ConvOptions {
 
 /** Makes a node of the graph: checks it by the primitive's rule and folds what is trivial. */
 export function make<O extends Computed>(op: O, inputs: readonly Tensor[], args: Args[O]): Tensor {
+  checkTensors(op, inputs);
   const rule = rules[op] as unknown as (inputs: readonly Meta[], args: Args[O], op: O) => Meta;
   const { shape, dtype } = rule(inputs, args, op);
   return fold(op, inputs, args, shape, dtype) ?? new Tensor(op, inputs, args, shape, dtype);
 }
 
-function lift(value: Operand, like: Tensor): Tensor {
-  if (typeof value !== "number") return value;
-  const whole = Number.isInteger(value);
-  const dtype = isFloat(like.dtype) ? like.dtype : whole ? "i32" : "f32";
-  return full(like.shape, value, dtype);
+/** Checks what callers without types may pass. */
+function checkTensors(op: string, values: readonly unknown[]): void {
+  for (const value of values) if (!(value instanceof Tensor)) fail(op, `takes tensors, got ${kindOf(value)}`);
 }
+
+/** What a value is, for errors: "null", "an array", "a Map", "a string". */
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== "object") return `a ${typeof value}`;
+  const name = value.constructor?.name ?? "Object";
+  return `${/^[AEIO]/.test(name) ? "an" : "a"} ${Array.isArray(value) ? "array" : name}`;
+}
+
+/** An operand as a tensor: a number takes the other's dtype, or one that has it. */
+function lift(op: string, value: Operand, like: Tensor): Tensor {
+  if (value instanceof Tensor) return value;
+  if (typeof value !== "number") fail(op, `takes a tensor or a number, got ${kindOf(value)}`);
+  const dtype = isFloat(like.dtype) ? like.dtype : Number.isInteger(value) ? "i32" : "f32";
+  return full(like.shape, represent(op, value, dtype), dtype);
+}
+
+/** Turns the order of numbers round: −x, and ~x for integers, of which −2³¹ has no negative. */
+const reversed = (x: Tensor): Tensor => (x.dtype === "i32" ? x.not() : x.neg());
 
 function binary(op: Computed, left: Tensor, right: Operand): Tensor {
   const bitwise = op === "and" || op === "or" || op === "xor";
   const truth = bitwise && left.dtype === "bool" && typeof right === "number";
-  const other = truth ? full(left.shape, right, "bool") : lift(right, left);
+  const other = truth ? full(left.shape, right, "bool") : lift(op, right, left);
   const logical = bitwise || op === "eq";
   const dtype = promote(promote(left.dtype, other.dtype), logical ? "bool" : op === "lt" ? "bool" : "i32");
   const shape = sameShape(left.shape, other.shape) ? left.shape : broadcastShapes(op, left.shape, other.shape);
@@ -429,84 +451,10 @@ function reduce(op: "sum" | "maxReduce", x: Tensor, axes: Axes | undefined, keep
 
 // Making tensors --------------------------------------------------------------------------------------------------------
 
-/** A tensor of the given host data; nested arrays give its shape, whole JavaScript numbers are f32 unless dtype says otherwise. */
-export function tensor(data: Data | Nested, shape?: Shape, { dtype }: { dtype?: DType } = {}): Tensor {
-  return leafOf("data", data, shape, dtype);
-}
-
-/** A trainable leaf with the value's elements. */
-export const param = (value: Tensor | Data | Nested, shape?: Shape): Tensor => moduleLeaf("param", value, shape);
-
-/** A leaf that steps may update but training does not: running statistics, counters. */
-export const state = (value: Tensor | Data | Nested, shape?: Shape): Tensor => moduleLeaf("state", value, shape);
-
-function moduleLeaf(role: "param" | "state", value: Tensor | Data | Nested, shape?: Shape): Tensor {
-  if (!(value instanceof Tensor)) return leafOf(role, value, shape, undefined);
-  const host = value.op === "buffer" ? value.leaf(role).storage.host : undefined;
-  if (host !== undefined) return leafOf(role, host.slice(), value.shape, value.dtype);
-  if (value.op !== "const") fail(role, "needs host data or a constant (await the value's data() first)");
-  const data = allocate(value.dtype, value.size).fill((value.args as Args["const"]).value);
-  return leafOf(role, data, value.shape, value.dtype);
-}
-
-/** A leaf whose values the host supplies anew for each run: learning rates, step numbers, random keys. */
-export function live(read: () => number | readonly number[], shape: Shape = [], dtype: DType = "f32"): Tensor {
-  return new Tensor("buffer", [], { role: "live", storage: new Storage(dtype, sizeOf(shape)), read }, shape, dtype);
-}
-
-function leafOf(role: Leaf["role"], data: Data | Nested, shape: Shape | undefined, dtype: DType | undefined): Tensor {
-  checkData(data);
-  const typed = ArrayBuffer.isView(data);
-  const sizes = shape ?? (typed ? [data.length] : nestedShape(data as Nested));
-  checkShape("tensor", sizes);
-  if (data instanceof Uint8Array && dtype === undefined && data.some((v) => v > 1)) {
-    fail("tensor", 'a Uint8Array stands for bool, 0 or 1; for numbers say which, e.g. { dtype: "f32" }');
-  }
-  const flat = typed ? data : flatten(data as Nested);
-  if (flat.length !== sizeOf(sizes))
-    fail("tensor", `${flat.length} elements do not fill ${show(sizes)} (${sizeOf(sizes)})`);
-  const type = dtype ?? (typed ? dtypeOf(data as Data) : "f32");
-  let host: Data;
-  if (typed && data.constructor === allocate(type, 0).constructor) host = data as Data;
-  else {
-    host = allocate(type, flat.length);
-    for (let i = 0; i < flat.length; i++) host[i] = type === "bool" ? Number(flat[i] !== 0) : flat[i];
-  }
-  return new Tensor("buffer", [], { role, storage: new Storage(type, flat.length, host) }, [...sizes], type);
-}
-
-/** Checks what callers without types may pass. */
-function checkData(data: unknown): void {
-  const fits = ArrayBuffer.isView(data) || Array.isArray(data) || typeof data === "number";
-  if (!fits)
-    fail(
-      "tensor",
-      `takes a typed array, a number or nested arrays of numbers, got ${data === null ? "null" : typeof data}`,
-    );
-}
-
-const flatten = (data: Nested): number[] => (typeof data === "number" ? [data] : data.flatMap(flatten));
-
-function nestedShape(data: Nested): number[] {
-  checkData(data);
-  if (typeof data === "number") return [];
-  const inner = data.map(nestedShape);
-  const first = inner[0] ?? [];
-  for (const s of inner)
-    if (!sameShape(s, first)) fail("tensor", `rows differ in shape, ${show(first)} and ${show(s)}`);
-  return [data.length, ...first];
-}
-
 /** A constant: every element is the value. */
 export function full(shape: Shape, value: number, dtype: DType = "f32"): Tensor {
   checkShape("full", shape);
-  return new Tensor(
-    "const",
-    [],
-    { value: dtype === "f32" ? Math.fround(value) : dtype === "bool" ? Number(value !== 0) : value },
-    shape,
-    dtype,
-  );
+  return new Tensor("const", [], { value: represent("full", value, dtype) }, shape, dtype);
 }
 export const zeros = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 0, dtype);
 export const ones = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 1, dtype);
@@ -521,8 +469,9 @@ export const arange = (n: number): Tensor => iota([n], 0);
 
 /** condition ? a : b, element by element; all three broadcast. */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
-  const like = typeof a !== "number" ? a : typeof b !== "number" ? b : full([], 0, "f32");
-  const [x, y] = [lift(a, like), lift(b, like)];
+  checkTensors("where", [condition]);
+  const like = [a, b].find((value) => value instanceof Tensor) ?? full([], 0);
+  const [x, y] = [lift("where", a, like), lift("where", b, like)];
   const dtype = promote(x.dtype, y.dtype);
   const shape = broadcastShapes("where", condition.shape, broadcastShapes("where", x.shape, y.shape));
   return make(
@@ -534,13 +483,15 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
 
 /** Joins tensors along an existing axis. */
 export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
+  checkTensors("concat", tensors);
   if (tensors.length === 0) fail("concat", "needs at least one tensor");
-  const a = axisOf("concat", axis, tensors[0].rank);
+  const [{ shape, rank }] = tensors;
+  const a = axisOf("concat", axis, rank);
   const total = tensors.reduce((n, t) => n + t.shape[a], 0);
   let before = 0;
   const parts = tensors.map((t) => {
-    const fits = t.rank === tensors[0].rank && t.shape.every((d, i) => i === a || d === tensors[0].shape[i]);
-    if (!fits) fail("concat", `shapes differ off axis ${axis}, ${show(tensors[0].shape)} and ${show(t.shape)}`);
+    const fits = t.rank === rank && t.shape.every((d, i) => i === a || d === shape[i]);
+    if (!fits) fail("concat", `shapes differ off axis ${axis}, ${show(shape)} and ${show(t.shape)}`);
     const part = t.pad(t.shape.map((d, i) => (i === a ? [before, total - before - d] : [0, 0]) as [number, number]));
     before += t.shape[a];
     return part;
@@ -549,8 +500,15 @@ export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
 }
 
 /** Joins tensors of one shape along a new axis. */
-export const stack = (tensors: readonly Tensor[], axis = 0): Tensor =>
-  concat(
-    tensors.map((t) => t.unsqueeze(axis)),
-    axis,
+export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
+  checkTensors("stack", tensors);
+  if (tensors.length === 0) fail("stack", "needs at least one tensor");
+  const [{ shape, rank }] = tensors;
+  for (const t of tensors)
+    if (!sameShape(t.shape, shape)) fail("stack", `shapes differ, ${show(shape)} and ${show(t.shape)}`);
+  const a = axisOf("stack", axis, rank + 1);
+  return concat(
+    tensors.map((t) => t.unsqueeze(a)),
+    a,
   );
+}

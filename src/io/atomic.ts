@@ -48,14 +48,19 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** One line for a write that failed, the system's error as its cause. */
-export function writeFailure(path: string, cause: unknown): Error {
+/** A write that failed, the system's error as its cause: what it was to replace is as it was. */
+export class WriteError extends Error {
+  override readonly name = "WriteError";
+}
+
+/** One line for a write that failed: that nothing is lost, and what to do before the next try. */
+export function writeFailure(path: string, cause: unknown): WriteError {
   const { code, message } = cause as NodeJS.ErrnoException;
   const what =
     code === "ENOSPC" || code === "EDQUOT"
-      ? `disk is full while writing ${path}`
-      : `cannot write ${path} (${message ?? String(cause)})`;
-  return new Error(`${what}; nothing that was there is lost`, { cause });
+      ? [`disk is full while writing ${path}`, "free some space"]
+      : [`cannot write ${path} (${message ?? String(cause)})`, "see to its disk and permissions"];
+  return new WriteError(what.join(", nothing that was there is lost; "), { cause });
 }
 
 export const chunksOf = (content: FileContent): readonly Uint8Array[] => {

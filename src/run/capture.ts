@@ -1,40 +1,80 @@
 // compile(fn): a function of tensors traced once per input signature, then replayed as one program.
 import type { Backend, Executable } from "../backend/backend.ts";
-import { bytesOf, captureStep, type Leaf, Storage, sizeOf, Tensor, type Trace, trace } from "../graph/internal.ts";
+import {
+  bytesOf,
+  captureStep,
+  capturing,
+  currentModule,
+  type Data,
+  type Leaf,
+  Storage,
+  sizeOf,
+  Tensor,
+  type Trace,
+  trace,
+} from "../graph/internal.ts";
 import { currentBackend } from "./device.ts";
-import { executableFor, refresh } from "./execute.ts";
-import { addressOn, hostData, pauseIfMany, settle } from "./memory.ts";
+import { executableFor, nextValues } from "./execute.ts";
+import { addressOn, allocateAll, hostData, pauseIfMany, settle, withMemory } from "./memory.ts";
 import { realize } from "./realize.ts";
-
-/** Tensors in any nesting of arrays and plain objects; other values are constants of the trace. */
-export type Tree = unknown;
+import { flatten, refuseHidden, replace, type Tree } from "./tree.ts";
 
 /** Signatures of one function that are kept; the oldest goes first. */
 const mostTraces = 64;
+/** A function traced more often gets a warning that says why. */
+const manyTraces = 32;
 
 /**
- * Compiles a function of tensors. The first call with a signature (shapes, dtypes and plain values) traces it; later calls
+ * Compiles a function of tensors. The first call with a signature (shapes, dtypes and constants, see Tree) traces it; later calls
  * replay the compiled step with new inputs, leaves at their current values, and fresh live values and random keys.
- * Assignments made while tracing are carried out by each call.
+ * Assignments made while tracing are carried out by each call. Throws where fn is async, where tensors of its arguments or result lie
+ * in other than arrays and plain objects, and when called while another compiled function is being traced.
  */
 export function compile<A extends readonly Tree[], R>(fn: (...inputs: A) => R): (...inputs: A) => Promise<R> {
   const captured = new Map<string, Capture<R>>();
-  return async (...inputs) => {
-    const given: Tensor[] = [];
-    const signature = flatten(inputs, given);
-    await realize(...given); // and carries out what was assigned outside of steps
+  let traces = 0;
+  let last: readonly string[] = [];
+  const captureFor = (lines: readonly string[], inputs: A, given: readonly Tensor[]): Capture<R> => {
+    const signature = lines.join("\n");
     const backend = currentBackend();
-    let capture = captured.get(signature);
-    if (capture?.backend !== backend) {
-      capture = new Capture(fn as (...inputs: readonly Tree[]) => R, inputs, given, backend);
-      const oldest = captured.size >= mostTraces ? captured.keys().next().value : undefined;
-      if (oldest !== undefined) captured.delete(oldest);
-      captured.set(signature, capture);
-    }
-    const result = capture.run(given);
+    const known = captured.get(signature);
+    if (known?.backend === backend) return known;
+    const capture = new Capture(fn as (...inputs: readonly Tree[]) => R, inputs, given, backend);
+    const oldest = captured.size >= mostTraces ? captured.keys().next().value : undefined;
+    if (oldest !== undefined) captured.delete(oldest);
+    captured.set(signature, capture);
+    if (++traces === manyTraces + 1) warnOfTraces(fn.name, last, lines);
+    last = lines;
+    return capture;
+  };
+  const call = async (inputs: A): Promise<R> => {
+    const given: Tensor[] = [];
+    const lines = flatten(inputs, given);
+    await realize(...given); // and carries out what was assigned outside of steps
+    const capture = captureFor(lines, inputs, given);
+    const live = capture.liveValues();
+    const result = await withMemory(() => capture.run(given, live));
     await pauseIfMany(capture.outputBytes);
     return result;
   };
+  return (...inputs) => {
+    if (capturing() === undefined) return call(inputs);
+    const place = currentModule() === "" ? "" : `, in ${currentModule()}`;
+    throw new Error(
+      `compile: ${nameOf(fn.name)} is called while another compiled function is traced${place}; call the plain function there`,
+    );
+  };
+}
+
+const nameOf = (name: string): string => (name === "" ? "a compiled function" : `the compiled function "${name}"`);
+
+function warnOfTraces(name: string, before: readonly string[], now: readonly string[]): void {
+  const at = now.findIndex((line, i) => line !== before[i]);
+  const short = (line = "nothing"): string => (line.length > 80 ? `${line.slice(0, 79)}…` : line);
+  const change = at < 0 ? "the device changed" : `argument ${short(before[at])} became ${short(now[at])}`;
+  console.warn(
+    `hebb: ${nameOf(name)} was traced ${manyTraces + 1} times, last because ${change} (pass numbers that change as tensors or live(() => …), tensors in few shapes, and the same functions and objects)`,
+  );
 }
 
 /** Frees a forgotten capture's own memory. */
@@ -50,15 +90,13 @@ class Capture<R> {
   /** Bytes that each run hands out. */
   readonly outputBytes: number;
   readonly #trace: Trace;
-  readonly #executable: Executable;
   readonly #result: R;
   readonly #outputs: Tensor[] = [];
   /** Storages that the step writes. */
   readonly #updated = new Set<Storage>();
   /** For each leaf of the trace, the number of the input bound there, or −1. */
   readonly #inputAt: number[];
-  /** Addresses of inputs and live values, by leaf; −1 for other leaves. */
-  readonly #own: number[];
+  #prepared: Prepared | undefined;
 
   constructor(
     fn: (...inputs: readonly Tree[]) => R,
@@ -66,6 +104,7 @@ class Capture<R> {
     given: readonly Tensor[],
     backend: Backend,
   ) {
+    refuseHidden(inputs, "argument");
     this.backend = backend;
     const placeholders = given.map((t) => {
       const leaf: Leaf = { role: "input", storage: new Storage(t.dtype, t.size) };
@@ -73,35 +112,33 @@ class Capture<R> {
     });
     let next = 0;
     const { result, step } = captureStep(() => fn(...(replace(inputs, () => placeholders[next++]) as readonly Tree[])));
-    if (result instanceof Promise)
-      throw new Error("compile: the function is async; trace it without await and read results after the call");
+    refuseHidden(result, "result");
     this.#result = result;
     flatten(result, this.#outputs);
     this.#trace = trace(this.#outputs, [...step.updates.values()]);
-    this.#executable = executableFor(backend, this.#trace);
-    for (const { slot } of this.#trace.updates) this.#updated.add((this.#trace.leaves[slot].args as Leaf).storage);
-    const { leaves, outputs } = this.#trace;
+    const { leaves, outputs, updates } = this.#trace;
+    for (const { slot } of updates) this.#updated.add((leaves[slot].args as Leaf).storage);
     this.outputBytes = outputs.reduce((sum, n) => sum + sizeOf(n.shape) * bytesOf[n.dtype], 0);
     this.#inputAt = leaves.map((t) => placeholders.indexOf(t));
-    this.#own = leaves.map((t) => {
-      const { role } = t.args as Leaf;
-      return role === "input" || role === "live" ? backend.allocate(t.dtype, t.size) : -1;
-    });
-    forgotten.register(this, { backend, addresses: this.#own.filter((address) => address >= 0) });
   }
 
-  run(given: readonly Tensor[]): R {
+  /** The values of live leaves for the next run, by leaf. */
+  liveValues(): (Data | undefined)[] {
+    return this.#trace.leaves.map((t) => (roleOf(t) === "live" ? nextValues(t) : undefined));
+  }
+
+  /** Runs the step once; where it throws for want of memory, nothing has changed, and it may be called again. */
+  run(given: readonly Tensor[], live: readonly (Data | undefined)[]): R {
     const { backend } = this;
     const { leaves, outputs } = this.#trace;
+    const { executable, own } = (this.#prepared ??= this.#prepare());
     const addresses = leaves.map((t, i) => {
-      const { role, storage } = t.args as Leaf;
-      if (role === "live") refresh(t, backend, this.#own[i]);
-      else if (role === "input") return this.#bind(given[this.#inputAt[i]], this.#own[i]);
-      else return addressOn(backend, storage);
-      return this.#own[i];
+      if (live[i] !== undefined) backend.write(own[i], live[i]);
+      else if (this.#inputAt[i] >= 0) return this.#bind(given[this.#inputAt[i]], own[i]);
+      else return addressOn(backend, (t.args as Leaf).storage);
+      return own[i];
     });
-    const places = outputs.map((node) => backend.allocate(node.dtype, sizeOf(node.shape)));
-    this.#executable.run(addresses, places);
+    const places = allocateAll(backend, outputs, (fresh) => executable.run(addresses, fresh));
     let next = 0;
     return replace(this.#result, () => {
       const { dtype, shape } = outputs[next];
@@ -109,6 +146,15 @@ class Capture<R> {
       settle(storage, backend, places[next++]);
       return new Tensor("buffer", [], { role: "data", storage } satisfies Leaf, shape, dtype);
     }) as R;
+  }
+
+  #prepare(): Prepared {
+    const executable = executableFor(this.backend, this.#trace);
+    const { leaves } = this.#trace;
+    const owners = leaves.filter((t) => roleOf(t) === "input" || roleOf(t) === "live");
+    const addresses = allocateAll(this.backend, owners);
+    forgotten.register(this, { backend: this.backend, addresses });
+    return { executable, own: leaves.map((t) => addresses[owners.indexOf(t)] ?? -1) };
   }
 
   /** Host data is copied to the step's own memory; values already on the device are used where they lie. */
@@ -124,41 +170,10 @@ class Capture<R> {
   }
 }
 
-/** Collects the tensors of a tree in order and describes the rest of it. */
-function flatten(tree: Tree, tensors: Tensor[]): string {
-  if (tree instanceof Tensor) {
-    tensors.push(tree);
-    return `${tree.dtype}[${tree.shape}]`;
-  }
-  if (Array.isArray(tree)) return `[${tree.map((t) => flatten(t, tensors)).join()}]`;
-  if (isPlain(tree))
-    return `{${Object.keys(tree)
-      .map((k) => `${k}:${flatten(tree[k], tensors)}`)
-      .join()}}`;
-  return typeof tree === "object" || typeof tree === "function"
-    ? `object ${identity(tree)}`
-    : Object.is(tree, -0)
-      ? "number -0"
-      : `${typeof tree} ${JSON.stringify(String(tree))}`;
+const roleOf = (leaf: Tensor): Leaf["role"] => (leaf.args as Leaf).role;
+
+/** What a trace takes on its backend: a program, and addresses of inputs and live values by leaf, −1 for other leaves. */
+interface Prepared {
+  readonly executable: Executable;
+  readonly own: readonly number[];
 }
-
-const identities = new WeakMap<object, number>();
-let objects = 0;
-
-/** A number for each object: a trace made with one is not replayed for another. */
-function identity(object: object | null): number {
-  if (object === null) return -1;
-  let id = identities.get(object);
-  if (id === undefined) identities.set(object, (id = objects++));
-  return id;
-}
-
-/** The tree with its tensors replaced in the order of flatten. */
-function replace(tree: Tree, next: (t: Tensor) => Tensor): Tree {
-  if (tree instanceof Tensor) return next(tree);
-  if (Array.isArray(tree)) return tree.map((t) => replace(t, next));
-  return isPlain(tree) ? Object.fromEntries(Object.keys(tree).map((k) => [k, replace(tree[k], next)])) : tree;
-}
-
-const isPlain = (tree: Tree): tree is Record<string, Tree> =>
-  typeof tree === "object" && tree !== null && Object.getPrototypeOf(tree) === Object.prototype;

@@ -1,8 +1,9 @@
 // Running a trace: finds or prepares its executable, binds leaves and outputs, runs.
 import type { Backend, Executable } from "../backend/backend.ts";
-import { allocate, type Leaf, type Storage, sizeOf, type Tensor, type Trace } from "../graph/internal.ts";
+import { allocate, type Data, type Leaf, type Storage, type Tensor, type Trace } from "../graph/internal.ts";
+import { debugLevel, reportProgram } from "./debug.ts";
 import { currentBackend } from "./device.ts";
-import { addressOn, hostData } from "./memory.ts";
+import { addressOn, allocateAll, hostData } from "./memory.ts";
 
 const limit = 256; // programs kept per backend; the least recently used goes first
 const caches = new WeakMap<Backend, Map<string, Executable>>();
@@ -13,7 +14,9 @@ export function executableFor(backend: Backend, trace: Trace): Executable {
   if (cache === undefined) caches.set(backend, (cache = new Map()));
   let found = cache.get(trace.key);
   if (found === undefined) {
+    const started = performance.now();
     found = backend.prepare(trace);
+    if (debugLevel() > 0) reportProgram(backend, trace, performance.now() - started);
     const oldest = cache.size >= limit ? cache.keys().next().value : undefined;
     if (oldest !== undefined) cache.delete(oldest); // a captured step may still hold it; backends free what nobody holds
   } else cache.delete(trace.key);
@@ -21,13 +24,13 @@ export function executableFor(backend: Backend, trace: Trace): Executable {
   return found;
 }
 
-/** Writes the next values of a live leaf. */
-export function refresh(leaf: Tensor, backend: Backend, address: number): void {
+/** The next values of a live leaf. */
+export function nextValues(leaf: Tensor): Data {
   const values = leaf.leaf("live").read!();
   const data = allocate(leaf.dtype, leaf.size);
   if (typeof values === "number") data[0] = values;
   else data.set(values);
-  backend.write(address, data);
+  return data;
 }
 
 /** Runs a trace once and returns the addresses of its outputs, which the caller owns. */
@@ -36,13 +39,13 @@ export function runTrace(trace: Trace): { backend: Backend; outputs: number[] } 
   const executable = executableFor(backend, trace);
   const addresses = trace.leaves.map((leaf) => {
     const { role, storage } = leaf.args as Leaf;
-    if (role === "live") storage.host ??= allocate(leaf.dtype, leaf.size);
+    if (role !== "live") return addressOn(backend, storage);
+    storage.host ??= allocate(leaf.dtype, leaf.size);
     const address = addressOn(backend, storage);
-    if (role === "live") refresh(leaf, backend, address);
+    backend.write(address, nextValues(leaf));
     return address;
   });
-  const outputs = trace.outputs.map((node) => backend.allocate(node.dtype, sizeOf(node.shape)));
-  executable.run(addresses, outputs);
+  const outputs = allocateAll(backend, trace.outputs, (places) => executable.run(addresses, places));
   return { backend, outputs };
 }
 

@@ -1,6 +1,6 @@
 // explain(t): what would be computed for a tensor, as data: the graph, the kernels, their loops, work and memory traffic.
 
-import { compileTrace, type Pass, printProgram } from "../compile/program.ts";
+import { compileTrace, type Pass, type Program, printProgram } from "../compile/program.ts";
 import { print } from "../graph/index.ts";
 import { type Tensor, trace } from "../graph/internal.ts";
 
@@ -34,7 +34,13 @@ export function explain(
 ): Explanation {
   const list = Array.isArray(tensors) ? (tensors as readonly Tensor[]) : [tensors as Tensor];
   const program = compileTrace(trace(list), new Set(without));
-  const kernels = program.kernels.map(({ tiled, text }, i) => {
+  const kernels = kernelReports(program);
+  return { graph: print(...list), kernels, arenaBytes: program.arenaBytes, program: printProgram(program) };
+}
+
+/** What each distinct kernel of a program is and costs. */
+export function kernelReports(program: Program): KernelReport[] {
+  return program.kernels.map(({ tiled, text }, i) => {
     const steps = program.steps.filter((s) => s.kernel === i);
     const size = (axes: readonly { extent: number }[]): string => axes.map((a) => a.extent).join("×") || "1";
     const tile = tiled.unrolled.map((u) => `${u.factor} of ${u.axis.extent}`);
@@ -49,5 +55,4 @@ export function explain(
       runs: steps.length,
     };
   });
-  return { graph: print(...list), kernels, arenaBytes: program.arenaBytes, program: printProgram(program) };
 }

@@ -1,6 +1,7 @@
 // Where leaves live: moves storages between the host and devices, and frees device memory that no tensor refers to any more.
 import type { Backend } from "../backend/backend.ts";
-import type { Data, Residence, Storage } from "../graph/internal.ts";
+import { OutOfMemory } from "../backend/wasm/heap.ts";
+import { type Data, type DType, type Residence, type Shape, type Storage, sizeOf } from "../graph/internal.ts";
 
 const forgotten = new FinalizationRegistry<Residence>((place) => place.free());
 
@@ -10,18 +11,53 @@ let fresh = 0;
 
 /**
  * Counts bytes of fresh results. A loop that only awaits finished promises never lets finalizers run, and the collector does
- * not see device memory: once much has been handed out, this collects (where Node allows it) and lets them run.
+ * not see device memory: once much has been handed out, this frees what is forgotten.
  */
 export async function pauseIfMany(bytes: number): Promise<void> {
   fresh += bytes;
-  if (fresh < pauseAfter) return;
+  if (fresh >= pauseAfter) await collect();
+}
+
+/** Runs, and where the device's memory does not suffice, frees what is forgotten and runs once more. */
+export async function withMemory<T>(run: () => T): Promise<T> {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof OutOfMemory)) throw error;
+  }
+  await pause(); // references taken in this turn of the event loop last until its end
+  await collect();
+  return run();
+}
+
+/** Collects garbage (where Node allows it) and lets finalizers run. */
+async function collect(): Promise<void> {
   fresh = 0;
   const builtin = globalThis.process?.getBuiltinModule;
   if (builtin !== undefined) {
     builtin("node:v8").setFlagsFromString("--expose-gc");
     builtin("node:vm").runInNewContext("gc")();
   }
-  await new Promise((resolve) => setTimeout(resolve));
+  await pause();
+}
+
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+
+/** Addresses of fresh memory for values, filled by `fill`; should anything fail, all of it is given back. */
+export function allocateAll(
+  backend: Backend,
+  values: readonly { readonly dtype: DType; readonly shape: Shape }[],
+  fill: (addresses: readonly number[]) => void = () => {},
+): number[] {
+  const addresses: number[] = [];
+  try {
+    for (const { dtype, shape } of values) addresses.push(backend.allocate(dtype, sizeOf(shape)));
+    fill(addresses);
+  } catch (error) {
+    for (const address of addresses) backend.free(address);
+    throw error;
+  }
+  return addresses;
 }
 
 function residence(backend: Backend, address: number): Residence {

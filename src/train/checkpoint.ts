@@ -15,6 +15,7 @@ import {
   writeFailure,
   writeSynced,
 } from "../io/atomic.ts";
+import { makeFolder } from "../io/folder.ts";
 import { type NamedTensors, readSafetensors, safetensorsChunks } from "../io/safetensors.ts";
 
 export interface Checkpoint {
@@ -62,7 +63,9 @@ export async function saveCheckpoint(
     `${JSON.stringify({ step, logged, state })}\n`,
   ];
   const done = files.map((name, i) => `${sha256(contents[i])}  ${name}\n`).join("");
-  await mkdir(checkpointsOf(run), { recursive: true });
+  await makeFolder(checkpointsOf(run)).catch((error) => {
+    throw writeFailure(checkpointsOf(run), error);
+  });
   if ((await readFile(join(folder, "DONE"), "utf8").catch(() => "")) !== done || (await damage(folder)) !== undefined)
     await placeFolder(folder, [...files.map((name, i) => [name, contents[i]] as const), ["DONE", done]]);
   await point(run, "last", step);

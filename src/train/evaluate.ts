@@ -55,8 +55,8 @@ export function evaluator({ model, loss, metrics }: Evaluated): Evaluate {
       loss: 0,
       ...Object.fromEntries(Object.keys(metrics).map((name) => [name, 0])),
     };
-    const predicted: number[] = [];
-    const actual: number[] = [];
+    const predicted: ArrayLike<number>[] = [];
+    const actual: ArrayLike<number>[] = [];
     let samples = 0;
     const breathe = breather();
     for await (const batch of data.iterate({ epoch: 0 })) {
@@ -67,18 +67,27 @@ export function evaluator({ model, loss, metrics }: Evaluated): Evaluate {
       totals.loss += size * (await measured.mean.item());
       for (const [name, sum] of Object.entries(measured.sums)) totals[name] += await sum.item();
       if (measured.predicted) {
-        predicted.push(...(await measured.predicted.data()));
-        actual.push(...(await batch.y.data()));
+        predicted.push(await measured.predicted.data());
+        actual.push(await batch.y.data());
       }
       await breathe();
     }
     const { loss: mean, ...rest } = Object.fromEntries(
       Object.entries(totals).map(([name, sum]) => [name, sum / samples]),
     );
-    const classes =
-      actual.length > 0 ? { predicted: Int32Array.from(predicted), actual: Int32Array.from(actual) } : undefined;
+    const classes = actual.length > 0 ? { predicted: joined(predicted), actual: joined(actual) } : undefined;
     return { samples, loss: mean, metrics: rest, classes };
   };
+}
+
+function joined(parts: readonly ArrayLike<number>[]): Int32Array {
+  const whole = new Int32Array(parts.reduce((length, part) => length + part.length, 0));
+  let end = 0;
+  for (const part of parts) {
+    whole.set(part, end);
+    end += part.length;
+  }
+  return whole;
 }
 
 /** Samples in a batch. */

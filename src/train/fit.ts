@@ -1,10 +1,12 @@
 // One call of Trainer.fit: where it stands, its loop, what it saves and what it reports.
 import type { Batch } from "../data/dataset.ts";
 import { type RandomState, randomState, restoreRandom } from "../graph/index.ts";
-import { load, stateDict } from "../nn/index.ts";
+import { stateDict } from "../nn/index.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import { type BatchSource, batchSize, breather, type Evaluation } from "./evaluate.ts";
 import type { MetricsEvent } from "./log.ts";
 import { Progress, type ProgressUpdate } from "./progress.ts";
+import { restore } from "./restore.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { type FitOptions, type FitResult, type Reason, type Reporter, type Trainer, TrainingError } from "./trainer.ts";
 
@@ -47,6 +49,7 @@ export class Fit {
   readonly #folder: RunFolder | undefined;
   readonly #started: number = performance.now();
   #startSamples = 0;
+  #resumedAt: number | undefined;
   #at: Place = { epoch: 0, batch: 0, step: 0, samples: 0, seen: 0, sums: {}, stale: 0, figures: {} };
   #validating = 0; // seconds
   #savedAt: string | undefined;
@@ -74,39 +77,45 @@ export class Fit {
     for (const { name, reason } of skipped) fit.#reporter.print(`skipped ${name}: ${reason}`);
     if (checkpoint === undefined) return fit;
     try {
-      await fit.#restore(checkpoint.step, checkpoint);
+      await fit.#restore(checkpoint);
     } catch (error) {
       run.close();
       throw new Error(
-        `${resume}: its checkpoint of step ${checkpoint.step} is not of this model and optimizer (${(error as Error).message})`,
-        {
-          cause: error,
-        },
+        `${resume}: its checkpoint of step ${checkpoint.step} is not of this model and optimizer (${(error as Error).message}); make them as they were for that run`,
+        { cause: error },
       );
     }
     return fit;
   }
 
-  async #restore(
-    step: number,
-    checkpoint: { model: unknown; optimizer: unknown; state: Readonly<Record<string, unknown>> },
-  ): Promise<void> {
+  async #restore(checkpoint: Checkpoint): Promise<void> {
     const { model, optimizer } = this.#trainer;
     const { random, optimizerSteps, sums, figures, ...place } = checkpoint.state as unknown as SavedPlace;
-    await load(optimizer.state, checkpoint.optimizer as Parameters<typeof load>[1]);
-    await load(model, checkpoint.model as Parameters<typeof load>[1]);
+    await restore(checkpoint, { model, slots: optimizer.state });
     optimizer.steps = optimizerSteps;
     restoreRandom(random);
     this.#at = { ...place, sums: mapValues(sums, Number), figures: mapValues(figures, Number) };
     this.#savedAt = this.#moment();
     this.#startSamples = this.#at.samples;
-    this.#reporter.print(`continuing at step ${step}`);
+    this.#resumedAt = this.#at.step;
+    const { epoch, step } = this.#at;
+    const reason = this.#finished();
+    const more =
+      reason && reason !== "interrupted"
+        ? { epochs: "epochs", maxSteps: "steps", patience: "patience" }[reason]
+        : undefined;
+    this.#reporter.print(
+      more
+        ? `finished before, after ${epoch} epochs and ${step} steps; it goes on when given more ${more}`
+        : `continuing at step ${step}`,
+    );
   }
 
   async run(): Promise<FitResult> {
     const folder = this.#folder;
     try {
       let reason = this.#finished();
+      if (reason === undefined) await folder?.unfinish();
       while (reason === undefined) reason = (await this.#epoch()) ?? this.#finished();
       if (this.#savedAt !== this.#moment()) await this.#save();
       if (reason !== "interrupted") await this.#validate();
@@ -118,6 +127,15 @@ export class Fit {
           validation: validation && { loss: validation.loss, ...validation.metrics, samples: validation.samples },
         });
       return result;
+    } catch (error) {
+      // By name: the class is of a file that only Node can load.
+      if (folder === undefined || (error as Error).name !== "WriteError") throw error;
+      const { path: run } = folder;
+      throw new TrainingError(`${(error as Error).message}, then resume the run`, {
+        run,
+        resumable: true,
+        cause: error,
+      });
     } finally {
       this.#reporter.stop();
       folder?.close();
@@ -243,9 +261,9 @@ export class Fit {
     const kept = saved
       ? `; the last good checkpoint is of step ${this.#savedAt!.split(" ")[0]} in ${this.#folder!.path}`
       : "";
-    const message = `${problem}${place ? `: ${place}` : ""}${kept}; try a lower learning rate`;
+    const message = `${problem}${place ? `: ${place}` : ""}${kept}; start again with a lower learning rate`;
     await this.#emit({ kind: "failure", step: this.#at.step + 1, message }, true);
-    throw new TrainingError(message);
+    throw new TrainingError(message, { run: this.#folder?.path });
   }
 
   async #emit(event: MetricsEvent, log: boolean): Promise<void> {
@@ -287,6 +305,7 @@ export class Fit {
       seconds,
       samplesPerSecond: (samples - this.#startSamples) / (seconds - this.#validating),
       run: this.#folder?.path,
+      resumedAt: this.#resumedAt,
     };
   }
 }

@@ -30,7 +30,11 @@ export class MetricsLog {
 
   constructor(path: string, { until = Number.POSITIVE_INFINITY }: { until?: number } = {}) {
     this.path = path;
-    this.#file = openSync(path, "a+");
+    try {
+      this.#file = openSync(path, "a+");
+    } catch (error) {
+      throw writeFailure(path, error);
+    }
     const size = fstatSync(this.#file).size;
     this.#position = size === 0 ? 0 : wholeLines(readFileSync(path).subarray(0, until));
     if (this.#position !== size) ftruncateSync(this.#file, this.#position);

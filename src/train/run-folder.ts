@@ -1,8 +1,9 @@
 // The folder of a run, through which the commands meet: configuration, environment, metrics, checkpoints, result.
-import { access, mkdir, readdir, readFile } from "node:fs/promises";
+import { access, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { dirname, join } from "node:path";
-import { syncFolder, writeAtomic } from "../io/atomic.ts";
+import { syncFolder, temporaryBeside, writeAtomic } from "../io/atomic.ts";
+import { isFolder, makeFolder, unmake } from "../io/folder.ts";
 import { type Checkpoint, newestValid, type Skipped, saveCheckpoint, settleCheckpoints } from "./checkpoint.ts";
 import { figuresToJson, MetricsLog } from "./log.ts";
 
@@ -23,6 +24,11 @@ export class RunFolder {
   async save(checkpoint: Checkpoint, options: { keep?: number; best?: boolean } = {}): Promise<string> {
     this.log.sync();
     return saveCheckpoint(this.path, { ...checkpoint, logged: this.log.position }, options);
+  }
+
+  /** Takes away the result.json of a run that goes further. */
+  async unfinish(): Promise<void> {
+    await rm(join(this.path, "result.json"), { force: true });
   }
 
   /** Writes result.json, the figures the run ended with, and closes the log. */
@@ -58,11 +64,30 @@ export async function createRun(
     environment,
   }: { folder?: string; root?: string; config: object; environment?: object },
 ): Promise<RunFolder> {
-  const path = folder === undefined ? await freshFolder(root, name) : await emptyFolder(folder);
-  await syncFolder(dirname(path));
-  await writeJson(join(path, "environment.json"), { ...describeMachine(), ...environment });
-  await writeJson(join(path, "config.json"), config);
-  return new RunFolder(path, new MetricsLog(join(path, "metrics.jsonl")));
+  const { path, made } = folder === undefined ? await freshFolder(root, name) : await emptyFolder(folder);
+  const files = ["environment.json", "config.json", "metrics.jsonl"].map((file) => join(path, file));
+  try {
+    await syncFolder(dirname(path));
+    await writeJson(files[0], { ...describeMachine(), ...environment });
+    await writeJson(files[1], config);
+    return new RunFolder(path, new MetricsLog(files[2]));
+  } catch (error) {
+    for (const file of files) await rm(file, { force: true }).catch(() => {}); // the first error is the one to tell
+    await unmake(made);
+    throw error;
+  }
+}
+
+/** Throws where createRun could not make the folder, by default one in runs/, or not write in it; leaves nothing behind. */
+export async function checkRunFolder(folder: string = temporaryBeside(join("runs", "run"))): Promise<void> {
+  const { path, made } = await emptyFolder(folder);
+  try {
+    await unmake(await makeFolder(temporaryBeside(join(path, "probe"))));
+  } catch (error) {
+    throw new Error(`cannot write in ${path} (${(error as NodeJS.ErrnoException).code}); choose another out folder`);
+  } finally {
+    await unmake(made);
+  }
 }
 
 /**
@@ -81,10 +106,16 @@ export async function resumeRun(path: string): Promise<ResumedRun> {
   return { run: new RunFolder(path, log), config, checkpoint, skipped };
 }
 
-/** A run's config.json. Throws where the folder is no run. */
+/** A folder that is no run. */
+export class NoRunError extends Error {
+  override readonly name = "NoRunError";
+}
+
+/** A run's config.json. Throws a NoRunError where the folder is no run. */
 export async function readConfig(path: string): Promise<Record<string, unknown>> {
-  const text = await readFile(join(path, "config.json"), "utf8").catch(() => {
-    throw new Error(`${path} is not a run (it has no config.json); give the folder that a training run made`);
+  const text = await readFile(join(path, "config.json"), "utf8").catch(async () => {
+    const why = (await isFolder(path)) ? "it has no config.json" : "there is no such folder";
+    throw new NoRunError(`${path} is not a run (${why}); give the folder that a training run made`);
   });
   try {
     return JSON.parse(text);
@@ -113,42 +144,49 @@ export function describeMachine(): Record<string, unknown> {
   };
 }
 
-async function freshFolder(root: string, name: string): Promise<string> {
+/** A folder for a run, and those of the folders on the way to it that were made, outermost first. */
+interface Made {
+  readonly path: string;
+  readonly made: readonly string[];
+}
+
+async function freshFolder(root: string, name: string): Promise<Made> {
   if (!/^[\w][\w.-]*$/.test(name))
     throw new Error(`a run cannot be called "${name}": use letters, digits, ".", "-" and "_"`);
-  await makeFolder(root);
+  const made = await tryFolder(root);
   const stamp = new Date().toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
   for (let copy = 1; ; copy++) {
     const path = join(root, `${name}-${stamp}${copy > 1 ? `-${copy}` : ""}`);
     try {
       await mkdir(path);
-      return path;
+      return { path, made: [...made, path] };
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw cannotMake(path, error);
     }
   }
 }
 
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new Error(`cannot make the folder ${path} (${code}); choose another place with --out`);
-  }
-}
+const tryFolder = (path: string): Promise<string[]> =>
+  makeFolder(path).catch((error) => {
+    throw cannotMake(path, error);
+  });
 
-async function emptyFolder(path: string): Promise<string> {
-  await makeFolder(path);
-  if ((await readdir(path)).length === 0) return path;
+const cannotMake = (path: string, cause: unknown): Error =>
+  new Error(`cannot make the folder ${path} (${(cause as NodeJS.ErrnoException).code}); choose another out folder`, {
+    cause,
+  });
+
+async function emptyFolder(path: string): Promise<Made> {
+  const made = await tryFolder(path);
+  if ((await readdir(path)).length === 0) return { path, made };
   const isRun = await access(join(path, "config.json")).then(
     () => true,
     () => false,
   );
   throw new Error(
     isRun
-      ? `${path} already holds a run; add --resume ${path} to continue it, or choose another --out`
-      : `${path} is not empty; choose another --out`,
+      ? `${path} already holds a run; resume it, or choose another out folder`
+      : `${path} is not empty; choose another out folder`,
   );
 }
 

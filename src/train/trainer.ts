@@ -79,11 +79,27 @@ export interface FitResult {
   readonly samplesPerSecond: number;
   /** The run folder. */
   readonly run?: string;
+  /** The step that a resumed run went on from. */
+  readonly resumedAt?: number;
 }
 
-/** A training that cannot go on: a loss or a parameter that is no longer finite. The run folder keeps its last good checkpoint. */
+/**
+ * A training that cannot go on: a loss or a parameter that is no longer finite, a full disk. The run folder, `run`, keeps
+ * its last good checkpoint; `resumable` says whether going on from it can end otherwise.
+ */
 export class TrainingError extends Error {
   override readonly name = "TrainingError";
+  readonly run: string | undefined;
+  readonly resumable: boolean;
+
+  constructor(
+    message: string,
+    { run, resumable = false, cause }: { run?: string; resumable?: boolean; cause?: unknown } = {},
+  ) {
+    super(message, { cause });
+    this.run = run;
+    this.resumable = resumable;
+  }
 }
 
 /**
@@ -119,8 +135,8 @@ export class Trainer {
   }
 
   /**
-   * Trains on the data. Throws a TrainingError naming the step and the module where a loss stops being finite, and one
-   * line for options that do not fit, a run folder that exists, a checkpoint of another model, a full disk.
+   * Trains on the data. Throws a TrainingError naming the step and the module where a loss stops being finite, or the file
+   * that cannot be written, and one line for options that do not fit, a run folder that exists, a checkpoint of another model.
    */
   async fit(data: BatchSource, options: FitOptions = {}): Promise<FitResult> {
     for (const name of ["epochs", "maxSteps", "patience", "checkpointEvery", "logEvery"] as const) {

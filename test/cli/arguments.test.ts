@@ -16,7 +16,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const trainFlags =
-  "--data, --samples, --batch, --optimizer, --lr, --decay, --shift, --seed, --epochs, --max-steps, --device, --threads, --data-dir, --out, --resume, --config, --json, --help";
+  "--data, --samples, --batch, --optimizer, --lr, --decay, --shift, --seed, --epochs, --max-steps, --device, --threads, --data-dir, --download, --out, --resume, --config, --json, --help";
 
 test.each<[string, string]>([
   ["", "a command is missing; one of train, eval, predict, info, devices (hebb --help tells more)"],
@@ -25,7 +25,7 @@ test.each<[string, string]>([
   ["train lenet5 mlp", "train takes one model, got lenet5 mlp"],
   ["train lenet", 'there is no model "lenet"; did you mean lenet5? (there are lenet5, lenet5-1998, mlp)'],
   ["info lenet-5", 'there is no model "lenet-5"; did you mean lenet5? (there are lenet5, lenet5-1998, mlp)'],
-  ["info constructor", 'there is no model "constructor"; did you mean lenet5? (there are lenet5, lenet5-1998, mlp)'],
+  ["info constructor", 'there is no model "constructor"; there are lenet5, lenet5-1998, mlp'],
   [
     "train mlp --data mnits",
     'there is no data set "mnits"; did you mean mnist? (there are mnist, fashion-mnist, cifar10, glyphs)',
@@ -34,17 +34,17 @@ test.each<[string, string]>([
     "train mlp --data glyphs --optimizer adma",
     'there is no optimizer "adma"; did you mean adam? (there are sgd, adam, adamw)',
   ],
-  ["train mlp --data glyphs --device cuda", 'there is no device "cuda"; did you mean auto? (there are auto, wasm, js)'],
+  ["train mlp --data glyphs --device cuda", 'there is no device "cuda"; there are auto, wasm, js'],
   ["train mlp --epocs 3", `there is no flag "--epocs"; did you mean --epochs? (there are ${trainFlags})`],
   [
     "eval run --epochs 3",
-    'there is no flag "--epochs"; did you mean --batch? (there are --data, --samples, --batch, --device, --threads, --data-dir, --best, --json, --help)',
+    'there is no flag "--epochs"; there are --data, --samples, --batch, --device, --threads, --data-dir, --download, --best, --json, --help',
   ],
-  ["train mlp --epochs 0", '--epochs takes a whole number of at least 1, not "0"'],
-  ["train mlp --epochs 1.5", '--epochs takes a whole number of at least 1, not "1.5"'],
-  ["train mlp --epochs", "--epochs takes a whole number of at least 1"],
+  ["train mlp --epochs 0", '--epochs takes a whole number from 1 to 1000000, not "0"'],
+  ["train mlp --epochs 1.5", '--epochs takes a whole number from 1 to 1000000, not "1.5"'],
+  ["train mlp --epochs", "--epochs takes a whole number from 1 to 1000000"],
   ["train mlp --lr -1", '--lr takes a number above 0, not "-1"'],
-  ["train mlp --lr --json", '--lr takes a number above 0, not "--json"'],
+  ["train mlp --lr --seed", '--lr takes a number above 0, not "--seed"'],
   ["train mlp --seed=x", '--seed takes a whole number from 0 to 2147483647, not "x"'],
   ["train mlp --json=yes", '--json takes no value, not "yes"'],
   ["train mlp --out a --resume b", "--out makes a new run and --resume continues one; give one of them"],
@@ -55,11 +55,11 @@ test.each<[string, string]>([
   ["train --config FOLDER/list.json", '--config FOLDER/list.json holds no JSON object; write { "epochs": 5, … }'],
   [
     "train --config FOLDER/typo.json",
-    '--config FOLDER/typo.json: there is no flag "epoch"; did you mean epochs? (there are model, data, samples, batch, optimizer, lr, decay, shift, seed, epochs, maxSteps, device, threads, dataDir, out, resume, config, json)',
+    '--config FOLDER/typo.json: there is no flag "epoch"; did you mean epochs? (there are model, data, samples, batch, optimizer, lr, decay, shift, seed, epochs, maxSteps, device, threads, dataDir, download, out, resume, config, json)',
   ],
   [
     "train --config FOLDER/text.json",
-    '--config FOLDER/text.json: "epochs" takes a whole number of at least 1, not "many"',
+    '--config FOLDER/text.json: "epochs" takes a whole number from 1 to 1000000, not "many"',
   ],
   ["eval", "eval needs one run folder, e.g. hebb eval runs/lenet5-mnist-20260101-120000"],
   [
@@ -68,6 +68,22 @@ test.each<[string, string]>([
   ],
   ["info", "info needs one model, e.g. hebb info lenet5"],
   ["devices all", "devices takes no arguments, got all"],
+  ["train mlp --batch 1e9", '--batch takes a whole number from 1 to 65536, not "1e9"'],
+  ["train mlp --samples 1e9", '--samples takes a whole number from 1 to 1000000, not "1e9"'],
+  ["train mlp --threads 1000", '--threads takes a whole number from 1 to 256, not "1000"'],
+  ["train mlp --decay 3", '--decay takes a number above 0, at most 1, not "3"'],
+  [
+    "train mlp --data glyphs --shift 40",
+    "--shift takes a whole number from 0 to 14 for glyphs, whose images are 28 × 28, not 40",
+  ],
+  ["train --resume FOLDER", "FOLDER is not a run (it has no config.json); give the folder that a training run made"],
+  ["eval FOLDER/none", "FOLDER/none is not a run (there is no such folder); give the folder that a training run made"],
+  ["predict FOLDER x.png", "FOLDER is not a run (it has no config.json); give the folder that a training run made"],
+  ["train mlp --data mnist --out FOLDER", "--out: FOLDER is not empty; choose another out folder"],
+  [
+    "train mlp --data mnist --out FOLDER/list.json/run",
+    "--out: cannot make the folder FOLDER/list.json/run (ENOTDIR); choose another out folder",
+  ],
 ])("hebb %s", async (args, message) => {
   const place = (text: string): string => text.replaceAll("FOLDER", folder);
   const { status, stdout, stderr } = await hebb(args === "" ? [] : place(args).split(" "));
@@ -86,16 +102,55 @@ test.each([
   expect(status).toBe(2);
 });
 
-test("what is missing where it should be fails the run", async () => {
-  const empty = await hebb(["eval", folder]);
-  expect(empty).toEqual({
+test.runIf(process.platform === "linux")(
+  "a folder in /proc, where none can be made, is refused before data are looked for",
+  async () => {
+    for (const out of ["/proc/hebb", "/proc/hebb/a/run"]) {
+      const { status, stderr } = await hebb(["train", "mlp", "--data", "mnist", "--data-dir", folder, "--out", out]);
+      expect(stderr).toBe(`hebb: --out: cannot make the folder ${out} (ENOENT); choose another out folder\n`);
+      expect(status).toBe(2);
+    }
+  },
+);
+
+test("with --json a failure is one object too", async () => {
+  for (const args of [
+    ["info", "gpt", "--json"],
+    ["info", "--json", "gpt", "--what"],
+    ["eval", folder, "--json"],
+  ]) {
+    const outcome = await hebb(args);
+    expect(outcome.stdout.trim().split("\n")).toHaveLength(1);
+    expect(lastJson(outcome)).toEqual({ error: outcome.stderr.slice("hebb: ".length).trim(), status: 2 });
+    expect(outcome.status).toBe(2);
+  }
+  writeFileSync(join(folder, "json.json"), '{"model": "gpt", "json": true}');
+  expect(lastJson(await hebb(["train", "--config", join(folder, "json.json")])).status).toBe(2);
+});
+
+test("missing data are told with the folder, who named it, and fixes that work", async () => {
+  vi.stubEnv("HEBB_DATA", join(folder, "nowhere"));
+  vi.stubEnv("XDG_CACHE_HOME", join(folder, "cache"));
+  const place = `${folder}/nowhere (from HEBB_DATA, no such folder)`;
+  const named = await hebb(["train", "mlp", "--data", "mnist"]);
+  expect(named).toEqual({
     status: 1,
     stdout: "",
-    stderr: `hebb: ${folder} is not a run (it has no config.json); give the folder that a training run made\n`,
+    stderr: `hebb: train-images-idx3-ubyte.gz is not in ${folder}/nowhere/mnist or ${place}; put it there, or fetch it there with --download (in code, download: true), or unset HEBB_DATA to have it fetched into ${folder}/cache/hebb\n`,
   });
+  const out = ["--samples", "16", "--max-steps", "1", "--out", join(folder, "told")];
+  expect((await hebb(["train", "mlp", ...out])).stderr).toContain(
+    `data: glyphs (drawn digits, since mnist is not in ${place}; --data mnist --download fetches it)\n`,
+  );
+  vi.unstubAllEnvs();
+});
+
+test("what is missing where it should be fails the run", async () => {
   const data = await hebb(["train", "lenet5", "--data", "mnist", "--data-dir", folder, "--out", join(folder, "out")]);
   expect(data.status).toBe(1);
-  expect(data.stderr).toMatch(/hebb: train-images-idx3-ubyte.gz is not in .*; put it there/);
+  expect(data.stderr).toMatch(
+    /hebb: train-images-idx3-ubyte.gz is not in .*; put it there, or fetch it there with --download/,
+  );
   expect(existsSync(join(folder, "out"))).toBe(false);
 });
 
@@ -128,6 +183,15 @@ test("help and version", async () => {
     "config",
   ])
     expect(stdout).toContain(`--${flag} `);
+  for (const words of [
+    "data set: mnist, fashion-mnist, cifar10, glyphs (default: mnist where it is found, else glyphs)",
+    "optimizer: sgd, adam, adamw (default: the model's, below)",
+    "where to compute: auto, wasm, js (default: HEBB_DEVICE, else auto)",
+    "  lenet5       --epochs 10 --batch 64 --optimizer adam --lr 0.003 --decay 0.7 --shift 1\n",
+  ])
+    expect(stdout).toContain(words);
+  expect((await hebb(["eval", "--help"])).stdout).toContain("samples in a batch (default: 250)");
+  expect((await hebb(["info", "--help"])).stdout).toContain("\n  mlp          --epochs 5 ");
   expect((await hebb(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
 

@@ -15,6 +15,7 @@ export async function hebb(
   let stdout = "";
   let stderr = "";
   const status = await main(args, {
+    program: "hebb",
     stdout: { write: (text) => void (stdout += text) },
     stderr: { write: (text) => void (stderr += text) },
     interruption: () => signal,

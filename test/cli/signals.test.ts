@@ -75,7 +75,7 @@ test.skipIf(!built)(
     const { code, stderr } = await ended;
     expect(code).toBe(130);
     const step = Number(
-      /stopped after step (\d+), all saved; continue with: hebb train --resume (.*)\n$/.exec(stderr)?.[1],
+      /stopped after step (\d+), all saved; continue with: node .*main\.js train --resume .*\n$/.exec(stderr)?.[1],
     );
     expect(step).toBeGreaterThanOrEqual(12);
     expect(step).toBeLessThan(48);

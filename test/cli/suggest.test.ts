@@ -15,9 +15,22 @@ test.each([
   expect(editDistance(b, a)).toBe(distance);
 });
 
-test("the nearest name is offered, with all there are", () => {
-  expect(nearest("cifar", ["mnist", "cifar10"])).toBe("cifar10");
+test.each([
+  ["cifar", ["mnist", "cifar10"], "cifar10"],
+  ["sdg", ["adam", "sgd"], "sgd"],
+  ["--epocs", ["--data", "--epochs"], "--epochs"],
+  ["cuda", ["auto", "wasm", "js"], undefined],
+  ["--epochs", ["--data", "--batch", "--device"], undefined],
+  ["", ["js"], undefined],
+])("%j among %j is %j", (word, names, meant) => {
+  expect(nearest(word, names)).toBe(meant);
+});
+
+test("all names are listed, after the one that was probably meant", () => {
+  expect(noSuch("device", "wsam", ["auto", "wasm", "js"])).toBe(
+    'there is no device "wsam"; did you mean wasm? (there are auto, wasm, js)',
+  );
   expect(noSuch("device", "webgpu", ["auto", "wasm", "js"])).toBe(
-    'there is no device "webgpu"; did you mean wasm? (there are auto, wasm, js)',
+    'there is no device "webgpu"; there are auto, wasm, js',
   );
 });

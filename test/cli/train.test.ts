@@ -1,5 +1,15 @@
 // train, eval and predict in one process: run folders, the JSON line, resuming, images, and checkpoints that do not fit.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encode } from "fast-png";
@@ -79,9 +89,9 @@ test("the same arguments give the same bits, also through the run's own config.j
 test("an existing run is left alone", async () => {
   const before = readFileSync(join(run, "metrics.jsonl"), "utf8");
   const { status, stderr } = await hebb([...small, "--out", run]);
-  expect(status).toBe(1);
-  expect(stderr.trim().split("\n").at(-1)).toBe(
-    `hebb: ${run} already holds a run; add --resume ${run} to continue it, or choose another --out`,
+  expect(status).toBe(2);
+  expect(stderr).toBe(
+    `hebb: ${run} already holds a run; continue it with: hebb train --resume ${run}, or choose another --out\n`,
   );
   expect(readFileSync(join(run, "metrics.jsonl"), "utf8")).toBe(before);
 });
@@ -94,18 +104,9 @@ test("interrupted and resumed equals uninterrupted; a resumed run may have more 
   expect(outcome.status).toBe(130);
   expect(lastJson(outcome)).toMatchObject({ reason: "interrupted", steps: 0, run: stopped });
   expect(outcome.stderr).toContain(`stopped after step 0, all saved; continue with: hebb train --resume ${stopped}\n`);
-  expect((await hebb(["train", "--resume", stopped, "--max-steps", "5"])).status).toBe(0);
-  const { status, stderr } = await hebb([
-    "train",
-    "lenet5",
-    "--resume",
-    stopped,
-    "--epochs",
-    "2",
-    "--max-steps",
-    "8",
-    "--json",
-  ]);
+  expect((await hebb(["train", "--resume", stopped, "--epochs", "1", "--max-steps", "5"])).status).toBe(0);
+  expect((await hebb(["train", "--resume", stopped, "--epochs", "2", "--max-steps", "5"])).status).toBe(0);
+  const { status, stderr } = await hebb(["train", "lenet5", "--resume", stopped, "--json"]); // --max-steps was for once
   expect(status).toBe(0);
   expect(stderr).toContain("continuing at step 5\n");
   for (const file of [
@@ -116,12 +117,65 @@ test("interrupted and resumed equals uninterrupted; a resumed run may have more 
     expect(readFileSync(join(stopped, file)).equals(readFileSync(join(run, file))), file).toBe(true);
 });
 
+test("a finished run says so, with the command that takes it further", async () => {
+  const before = readFileSync(join(run, "result.json"), "utf8");
+  const { status, stdout, stderr } = await hebb(["train", "--resume", run]);
+  expect(status).toBe(0);
+  expect(stderr).toContain("finished before, after 2 epochs and 8 steps; it goes on when given more epochs\n");
+  expect(stdout.trim().split("\n").at(-1)).toBe(
+    `${run} was finished before, after 2 epochs and 8 steps; to go further: hebb train --resume ${run} --epochs 4`,
+  );
+  expect(JSON.parse(readFileSync(join(run, "result.json"), "utf8"))).toMatchObject({
+    ...JSON.parse(before),
+    seconds: expect.any(Number),
+    samplesPerSecond: 0,
+  });
+});
+
+test("where no checkpoint is sound, the advice is a command that works", async () => {
+  const torn = join(folder, "torn-run");
+  cpSync(run, torn, { recursive: true });
+  for (const name of readdirSync(join(torn, "checkpoints")))
+    writeFileSync(join(torn, "checkpoints", name, "model.safetensors"), "torn");
+  const advice = `start again with: hebb train --config ${torn}/config.json`;
+  for (const args of [
+    ["eval", torn],
+    ["train", "--resume", torn],
+  ]) {
+    const { status, stderr } = await hebb(args);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^hebb: none of the checkpoints of .* is sound \(.*SHA-256 differs\)\); start again/);
+    expect(stderr.trim().endsWith(advice)).toBe(true);
+  }
+  const again = await hebb([...advice.split(" ").slice(4), "--max-steps", "1", "--out", join(folder, "torn-again")]);
+  expect(again.status).toBe(0);
+});
+
+test.runIf(existsSync("/dev/full"))("a full disk names the file and how to go on, and that works", async () => {
+  const full = join(folder, "full");
+  await hebb([...small, "--max-steps", "5", "--out", full]);
+  const log = join(full, "metrics.jsonl");
+  const kept = readFileSync(log);
+  rmSync(log);
+  symlinkSync("/dev/full", log);
+  const { status, stderr } = await hebb(["train", "--resume", full]);
+  expect(status).toBe(1);
+  expect(stderr.trim().split("\n").at(-1)).toBe(
+    `hebb: disk is full while writing ${log}, nothing that was there is lost; free some space, then resume the run: hebb train --resume ${full}`,
+  );
+  rmSync(log);
+  writeFileSync(log, kept);
+  expect((await hebb(["train", "--resume", full])).status).toBe(0);
+  for (const file of ["metrics.jsonl", "checkpoints/step-000008/model.safetensors"])
+    expect(readFileSync(join(full, file)).equals(readFileSync(join(run, file))), file).toBe(true);
+});
+
 test("what would make another run cannot change when resuming", async () => {
   const lr = await hebb(["train", "--resume", run, "--lr", "0.5"]);
   expect(lr).toEqual({
     status: 2,
     stdout: "",
-    stderr: `hebb: --lr cannot change when a run is resumed; ${run} has 0.003, not 0.5\n`,
+    stderr: `hebb: --lr cannot change when a run is resumed; ${run} has 0.003, not 0.5; a new run with it: hebb train --config ${run}/config.json --lr 0.5\n`,
   });
   const model = await hebb(["train", "mlp", "--resume", run]);
   expect(model).toEqual({ status: 2, stdout: "", stderr: `hebb: ${run} is a run of lenet5, not of mlp\n` });
@@ -142,6 +196,12 @@ test("eval measures what train measured", async () => {
   });
   expect(figures.loss).toBeCloseTo(validation.loss, 6);
   expect(figures.confusion.flat().reduce((sum: number, n: number) => sum + n, 0)).toBe(64);
+  const other = await hebb(["eval", run, "--data", "cifar10", "--data-dir", folder]);
+  expect(other).toEqual({
+    status: 2,
+    stdout: "",
+    stderr: `hebb: ${run} does not fit cifar10: its model takes samples [1, 28, 28] in 10 classes, cifar10 has samples [3, 32, 32] in 10 classes\n`,
+  });
   const best = await hebb(["eval", run, "--best", "--samples", "20"]);
   expect(best.stdout).toMatch(/over 20 test samples of glyphs, step \d+\n$/);
 });
@@ -157,7 +217,9 @@ test("a checkpoint of another model is refused, by eval and by resuming", async 
   ]) {
     const { status, stderr } = await hebb(args);
     expect(status).toBe(1);
-    expect(stderr.trim().split("\n").at(-1)).toMatch(/^hebb: .*its checkpoint of step 1 is not .*"1\.weight/);
+    expect(stderr.trim().split("\n").at(-1)).toMatch(
+      /^hebb: .*its checkpoint of step 1 is not .*\("1\.weight" .*; .*; .*; and 11 more\)/,
+    );
   }
 });
 
@@ -213,6 +275,14 @@ test("predict says what is wrong with a file", async () => {
     expect(stderr.trim()).toMatch(message);
     expect([status, stdout]).toEqual([1, ""]);
   }
+  const good = join(folder, "whole.png");
+  const { status, stdout, stderr } = await hebb(["predict", run, text, good, torn]);
+  expect(status).toBe(1);
+  expect(stdout).toMatch(/^.*whole\.png: \d .*\n$/);
+  expect(stderr).toMatch(/^hebb: .*text\.jpg is not an image.*\nhebb: .*torn\.png is a damaged PNG.*\n$/);
+  const figures = lastJson(await hebb(["predict", run, good, torn, "--json"]));
+  expect(figures).toMatchObject({ predictions: [{ file: good }], status: 1, failures: [{ file: torn }] });
+  expect(figures.error).toContain("is a damaged PNG");
 });
 
 test("predict reads JPEG through sharp", async (context) => {
@@ -247,7 +317,7 @@ test("a loss that is not finite fails the run, with the step, and keeps the chec
   ]);
   expect(status).toBe(1);
   expect(stderr.trim().split("\n").at(-1)).toMatch(
-    /^hebb: the loss became (NaN|Infinity) at step \d: .* not finite.*; try a lower learning rate$/,
+    /^hebb: the loss became (NaN|Infinity) at step \d: .* not finite.*; start again with a lower learning rate: hebb train --config .*wild\/config\.json --lr 1e\+29$/,
   );
   expect(existsSync(join(wild, "result.json"))).toBe(false);
 });
@@ -256,8 +326,8 @@ test("a folder that cannot be written to fails in one line, with nothing lost", 
   const file = join(folder, "a-file");
   writeFileSync(file, "kept");
   const { status, stderr } = await hebb([...small, "--out", join(file, "run")]);
-  expect(status).toBe(1);
-  expect(stderr.trim().split("\n").at(-1)).toMatch(/^hebb: .*(ENOTDIR|EEXIST)/);
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/^hebb: --out: cannot make the folder .*(ENOTDIR|EEXIST)/);
   expect(readFileSync(file, "utf8")).toBe("kept");
 });
 
@@ -277,7 +347,9 @@ test("the default data set is mnist where its files are, else glyphs, and that i
     join(folder, "default"),
   ]);
   expect(status).toBe(0);
-  expect(stderr).toContain("data: glyphs (drawn digits, since MNIST is not here; --data mnist fetches it)\n");
+  expect(stderr).toContain(
+    `data: glyphs (drawn digits, since mnist is not in ${empty}; --data mnist --download fetches it)\n`,
+  );
 });
 
 test("weights are saved under PyTorch's names", async () => {

@@ -79,7 +79,9 @@ describe("download", () => {
         (caught) => caught,
       );
       expect(error.message).toMatch(says);
-      expect(error.message).toMatch(/^cannot download thing\.gz \(http.*\); check the network or fetch it by hand$/);
+      expect(error.message).toMatch(
+        /^cannot download thing\.gz \(http.*\); check the network or fetch it by hand and save it as .*thing\.gz$/,
+      );
       expect(readdirSync(dir)).toEqual([]);
     });
 
@@ -127,14 +129,14 @@ describe("download", () => {
 describe("data folder", () => {
   test("is dir, else HEBB_DATA, else the cache folder", async () => {
     vi.stubEnv("HEBB_DATA", "/from/environment");
-    expect(await dataFolder("/mine")).toEqual({ path: "/mine", named: true });
-    expect(await dataFolder()).toEqual({ path: "/from/environment", named: true });
+    expect(await dataFolder("/mine")).toEqual({ path: "/mine", from: "dir" });
+    expect(await dataFolder()).toEqual({ path: "/from/environment", from: "HEBB_DATA" });
     vi.stubEnv("HEBB_DATA", "");
     vi.stubEnv("XDG_CACHE_HOME", "/caches");
-    expect(await dataFolder()).toEqual({ path: "/caches/hebb", named: false });
+    expect(await dataFolder()).toEqual({ path: "/caches/hebb", from: "cache" });
     vi.stubEnv("XDG_CACHE_HOME", "");
     vi.stubEnv("HOME", "/home/someone");
-    expect(await dataFolder()).toEqual({ path: "/home/someone/.cache/hebb", named: false });
+    expect(await dataFolder()).toEqual({ path: "/home/someone/.cache/hebb", from: "cache" });
     vi.unstubAllEnvs();
   });
 

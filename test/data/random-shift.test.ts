@@ -37,4 +37,7 @@ test("all moves of up to a pixel come up, no others, the same for the same seed"
 test("samples that are no images are refused", () => {
   const sample = { x: image, y: image, shape: [24], index: 0, random: () => 0 };
   expect(() => randomShift(1)(sample)).toThrow("randomShift: takes images [channels, height, width], got samples [24]");
+  expect(() => randomShift(2)({ ...sample, shape })).toThrow(
+    "randomShift: images of 3 × 4 take a limit from 0 to 1, not 2",
+  );
 });

@@ -103,7 +103,7 @@ test("misuse is named", () => {
   expect(() => hvp(loss, [w], [tensor([1, 1])])).toThrow("jvp: vector 0 has the shape [2], its x [3]");
   expect(() => hvp(loss, [w], [])).toThrow("jvp: needs one vector for each x, got 0 for 1");
   expect(() => tensor("abc" as never)).toThrow(
-    "tensor: takes a typed array, a number or nested arrays of numbers, got string",
+    "tensor: takes a typed array, a number or nested arrays of numbers, got a string",
   );
   expect(() => device("wasm", { threads: 0 })).toThrow("threads must be a whole number from 1 to 256, got 0");
 });

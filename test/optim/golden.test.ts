@@ -34,7 +34,8 @@ for (const name of testDevices) {
 
     for (const [dtype, tolerance] of [
       ["f64", 1e-12],
-      ["f32", 1e-5],
+      // relative to the largest parameter; Adam divides a gradient that cancels by its own small size, up to 1.1e-6
+      ["f32", 2e-6],
     ] as const) {
       for (const c of cases) {
         test(`${dtype} ${c.optimizer} ${JSON.stringify(c.options)}, lr ${c.lr ?? "0.1 / (t + 1)"}`, async () => {

@@ -199,7 +199,9 @@ describe("a disk that fails", () => {
       await writeFile(path, "old");
       const { failed, error } = await withFailing(n, "ENOSPC", () => writeAtomic(path, "brand new"));
       if (!failed) break;
-      expect(error!.message).toBe(`disk is full while writing ${path}; nothing that was there is lost`);
+      expect(error!.message).toBe(
+        `disk is full while writing ${path}, nothing that was there is lost; free some space`,
+      );
       expect(["old", "brand new"]).toContain(readFileSync(path, "utf8"));
       expect(await readdir(run)).toEqual(["file"]);
     }
@@ -222,7 +224,7 @@ describe("a disk that fails", () => {
       if (!failed) break;
       if (error)
         expect(error.message).toMatch(
-          /^(disk is full while writing|cannot write) [^\n]+ nothing that was there is lost$|planted/,
+          /^(disk is full while writing|cannot write) [^\n]+, nothing that was there is lost; [^\n]+$|planted/,
         );
       const { checkpoint } = await newestValid(run);
       expect([at(2), again]).toContainEqual(checkpoint);
@@ -302,7 +304,7 @@ describe("a run folder", () => {
     });
     expect(await readMetrics(join(folder, "metrics.jsonl"))).toEqual([{ kind: "step", step: 1, loss: "NaN" }]);
     await expect(createRun("lenet5", { folder, config: {} })).rejects.toThrow(
-      `${folder} already holds a run; add --resume ${folder} to continue it, or choose another --out`,
+      `${folder} already holds a run; resume it, or choose another out folder`,
     );
     await expect(createRun("lenet5", { folder: join(folder, "checkpoints"), config: {} })).rejects.toThrow(
       "is not empty",
@@ -416,7 +418,7 @@ describe("the metrics log", () => {
     symlinkSync("/dev/full", join(run, "m.jsonl"));
     const log = new MetricsLog(join(run, "m.jsonl"));
     expect(() => log.append({ kind: "a", step: 1 })).toThrow(
-      /^disk is full while writing \S+m\.jsonl; nothing that was there is lost$/,
+      /^disk is full while writing \S+m\.jsonl, nothing that was there is lost; free some space$/,
     );
     log.close();
   });

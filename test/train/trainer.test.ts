@@ -1,5 +1,5 @@
 // The Trainer: what it reports, exact resuming, early stopping, and what happens when a loss stops being finite.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -221,7 +221,7 @@ test("a loss that becomes NaN stops the run with the step and the layer, and the
   const run = freshRun();
   const fit = trainer.fit(blobs(), { ...quiet, epochs: 5, out: run });
   await expect(fit).rejects.toThrow(
-    `the loss became NaN at step 5: output of Linear "last" has 24 of 24 elements that are not finite; the last good checkpoint is of step 3 in ${run}; try a lower learning rate`,
+    `the loss became NaN at step 5: output of Linear "last" has 24 of 24 elements that are not finite; the last good checkpoint is of step 3 in ${run}; start again with a lower learning rate`,
   );
   expect(readdirSync(join(run, "checkpoints"))).toEqual(["step-000003"]);
   expect((await readMetrics(join(run, "metrics.jsonl"))).at(-1)).toMatchObject({ kind: "failure", step: 5 });
@@ -230,11 +230,19 @@ test("a loss that becomes NaN stops the run with the step and the layer, and the
 test("a run is never written over, nor continued with another model", async () => {
   const run = freshRun();
   await trainerOf().fit(blobs(), { ...quiet, maxSteps: 1, out: run });
-  await expect(trainerOf().fit(blobs(), { ...quiet, out: run })).rejects.toThrow(/already holds a run; add --resume/);
+  await expect(trainerOf().fit(blobs(), { ...quiet, out: run })).rejects.toThrow(
+    /already holds a run; resume it, or choose another out folder/,
+  );
   const other = trainerOf(withAdam, 5).fit(blobs(), { ...quiet, resume: run });
   await expect(other).rejects.toThrow(
-    /its checkpoint of step 1 is not of this model and optimizer \(load: "0\.weight\.m" has shape \[6, 4\], the model needs \[5, 4\]/,
+    `${run}: its checkpoint of step 1 is not of this model and optimizer ("0.weight" has shape [6, 4], the model needs [5, 4]; "0.bias" has shape [6], the model needs [5]; "3.weight" has shape [3, 6], the model needs [3, 5]); make them as they were for that run`,
   );
+  const sgdOfSame = trainerOf(withSgd);
+  const before = await bits(sgdOfSame);
+  await expect(sgdOfSame.fit(blobs(), { ...quiet, resume: run })).rejects.toThrow(
+    /"0\.weight\.momentum" \[6, 4\] is missing; .*; .*; and 9 more\)/,
+  );
+  expect(await bits(sgdOfSame)).toBe(before); // neither the model, which fits, nor the slots
   await expect(trainerOf().fit(blobs(), { ...quiet, resume: folder })).rejects.toThrow(
     /is not a run \(it has no config.json\)/,
   );
@@ -251,6 +259,33 @@ test("a damaged checkpoint is passed over for the one before, and that is said",
   await again.fit(blobs(), { ...quiet, epochs: 2, resume: run, progress });
   expect(lines[0]).toMatch(/^skipped step-000006: .*SHA-256/);
   expect(await bits(again)).toBe(await bits(reference));
+});
+
+test("a batch of 200 000 is evaluated, classes and all", async () => {
+  const count = 200_000;
+  const samples = { x: new Float32Array(count), y: Uint8Array.from({ length: count }, (_, i) => i % 2) };
+  const model = new Linear(1, 2);
+  const loss = ({ x, y }: Batch): Tensor => crossEntropy(model.forward(x), y);
+  const { classes } = (await new Trainer(model, sgd(model, loss)).evaluate(
+    new Dataset(samples, { shape: [1] }).batch(count),
+  ))!;
+  expect(classes!.actual).toEqual(Int32Array.from(samples.y));
+  expect(new Set(classes!.predicted).size).toBe(1);
+});
+
+test("a finished run that is asked for more loses its result.json until it has another", async () => {
+  const run = freshRun();
+  await trainerOf().fit(blobs(), { ...quiet, epochs: 1, out: run });
+  const result = join(run, "result.json");
+  const lines: string[] = [];
+  const progress = { update() {}, epoch() {}, stop() {}, print: (line: string) => void lines.push(line) };
+  const same = await trainerOf().fit(blobs(), { ...quiet, epochs: 1, resume: run, progress });
+  expect([same.resumedAt, same.steps, existsSync(result)]).toEqual([3, 3, true]);
+  expect(lines).toEqual(["finished before, after 1 epochs and 3 steps; it goes on when given more epochs"]);
+  const controller = new AbortController();
+  const onEvent = (): void => controller.abort();
+  await trainerOf().fit(blobs(), { ...quiet, epochs: 2, resume: run, signal: controller.signal, onEvent });
+  expect(existsSync(result)).toBe(false);
 });
 
 test("what cannot be fitted is refused in one line", async () => {

@@ -65,9 +65,8 @@ export class WasmBackend implements Backend {
   prepare(trace: Trace): Executable {
     const program = compileTrace(trace, this.#without);
     const { bytes, parallel } = emitProgram(program, this.machine.imports);
+    const bindings = this.machine.alloc(4 * (program.leafCount + program.outputCount) + 4);
     const installed = this.machine.install(bytes, { parallel });
-    const count = program.leafCount + program.outputCount;
-    const bindings = this.machine.alloc(4 * count + 4);
     const executable: Executable = {
       run: (leaves, outputs) => {
         const arena = this.#arenaFor(program.arenaBytes);
@@ -85,6 +84,7 @@ export class WasmBackend implements Backend {
   #arenaFor(bytes: number): number {
     if (bytes > this.#arenaBytes || this.#arena === 0) {
       if (this.#arena !== 0) this.machine.free(this.#arena);
+      this.#arena = this.#arenaBytes = 0; // should there be no room for the larger one
       this.#arena = this.machine.alloc(bytes + slack);
       this.#arenaBytes = bytes;
     }

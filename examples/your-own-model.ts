@@ -1,0 +1,114 @@
+import { compile, normal, seed, type Tensor, tensor, within } from "hebb";
+import { Dataset } from "hebb/data";
+import { crossEntropy, Linear, nameModules, relu, softmax } from "hebb/nn";
+
+seed(1);
+
+class Residual {
+  inner: Linear;
+  constructor(width: number) {
+    this.inner = new Linear(width, width);
+  }
+  forward(x: Tensor): Tensor {
+    return within(this, () => x.add(relu(this.inner.forward(x)))); // [B, width] → [B, width]
+  }
+}
+
+class Net {
+  first = new Linear(2, 16);
+  blocks = [new Residual(16), new Residual(16)];
+  last = new Linear(16, 2);
+  forward(x: Tensor): Tensor {
+    const hidden = this.blocks.reduce((h, block) => block.forward(h), relu(this.first.forward(x))); // [B, 16]
+    return this.last.forward(hidden); // [B, 2], one number a class
+  }
+}
+
+const net = new Net();
+nameModules(net); // errors then say: in Linear "blocks.1.inner"
+
+async function ring(count: number): Promise<Dataset> {
+  const x = (await normal([count, 2]).data()) as Float32Array;
+  const y = Uint8Array.from({ length: count }, (_, i) => Number(Math.hypot(x[2 * i], x[2 * i + 1]) > 1.2));
+  return new Dataset({ x, y }, { name: "ring", shape: [2], classes: ["inside", "outside"] }).batch(50);
+}
+
+const train = await ring(1000);
+const test = await ring(500);
+
+import { adam } from "hebb/optim";
+import { accuracy, Trainer } from "hebb/train";
+
+type Batch = { x: Tensor; y: Tensor };
+const loss = ({ x, y }: Batch): Tensor => crossEntropy(net.forward(x), y);
+
+const trainer = new Trainer(net, adam(net, loss, { lr: 0.01 }), { metrics: { accuracy } });
+const { validation } = await trainer.fit(train, { epochs: 10, validation: test });
+console.log(validation!.metrics.accuracy); // above 0.95
+
+const probabilities = compile((x: Tensor) => softmax(net.forward(x)));
+const answer = await probabilities(
+  tensor([
+    [0, 0],
+    [2, 2],
+  ]),
+);
+console.log(answer.shape, await answer.data()); // [2, 2], a row a point
+console.log(await answer.at(0).argmax().item()); // 0: inside
+
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readSafetensors, writeSafetensors } from "hebb/io";
+import { load, stateDict } from "hebb/nn";
+
+const file = join(tmpdir(), "ring.safetensors");
+await writeSafetensors(file, await stateDict(net)); // "first.weight", "blocks.0.inner.weight", …
+
+const copy = new Net();
+const { tensors } = await readSafetensors(file);
+await load(copy, tensors);
+console.log(await copy.forward(tensor([[0, 0]])).data());
+
+import { isTraining, state, zeros } from "hebb";
+
+class Centre {
+  mean: Tensor;
+  constructor(features: number) {
+    this.mean = state(zeros([features]));
+  }
+  forward(x: Tensor): Tensor {
+    return within(this, () => {
+      if (!isTraining()) return x.sub(this.mean);
+      const mean = x.mean(0); // [B, features] → [features]
+      this.mean.assign(this.mean.mul(0.9).add(mean.mul(0.1))); // lands when the step ends
+      return x.sub(mean);
+    });
+  }
+}
+
+import { evaluating, training } from "hebb";
+
+const centre = new Centre(2);
+const points = tensor([
+  [1, 10],
+  [3, 30],
+]);
+console.log(await training(() => centre.forward(points)).data()); // [-1, -10, 1, 10]
+console.log(await centre.mean.data()); // [0.2, 2]
+console.log(await evaluating(() => centre.forward(points)).data()); // [0.8, 8, 2.8, 28]
+
+import { firstOrder, type Rule } from "hebb/optim";
+
+const lion: Rule<"m", "rate"> = {
+  slots: { m: 0 },
+  scalars: { rate: (_step, lr) => lr },
+  update: (p, g, { m }, { rate }) => ({
+    p: p.sub(m.mul(0.9).add(g.mul(0.1)).sign().mul(rate)),
+    slots: { m: m.mul(0.99).add(g.mul(0.01)) },
+  }),
+};
+
+const optimizer = firstOrder(net, loss, lion, { lr: 1e-4 });
+for await (const batch of train.shuffle()) {
+  console.log(await optimizer.step(batch));
+}

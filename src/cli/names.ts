@@ -1,0 +1,78 @@
+// What the command line calls by name: models, data sets, optimizers.
+import { type Batch, cifar10, type Dataset, fashionMnist, glyphs, mnist, type Split } from "../data/index.ts";
+import type { Tensor } from "../graph/index.ts";
+import { adam, adamw, type Optimizer, type Schedule, sgd } from "../optim/index.ts";
+import { type ZooEntry, zoo } from "../zoo/index.ts";
+import { UsageError } from "./command.ts";
+import { noSuch } from "./suggest.ts";
+
+export type Loss = (batch: Batch) => Tensor;
+
+interface OptimizerEntry {
+  /** The learning rate where neither the user nor the model's recipe names one. */
+  readonly lr: number;
+  make(model: object, loss: Loss, lr: number | Schedule): Optimizer<Batch>;
+}
+
+const optimizers: Readonly<Record<string, OptimizerEntry>> = {
+  sgd: { lr: 0.05, make: (model, loss, lr) => sgd(model, loss, { lr, momentum: 0.9 }) },
+  adam: { lr: 1e-3, make: (model, loss, lr) => adam(model, loss, { lr }) },
+  adamw: { lr: 1e-3, make: (model, loss, lr) => adamw(model, loss, { lr }) },
+};
+
+export interface DataPlace {
+  readonly dataDir?: string;
+  /** Only the first so many of the split. */
+  readonly samples?: number;
+  /** Fetch what is missing, also into a folder that the user named. */
+  readonly download?: boolean;
+}
+
+const taken =
+  (set: typeof mnist): ((split: Split, place: DataPlace) => Dataset) =>
+  (split, { dataDir: dir, samples, download }) => {
+    const data = set(split, { dir, download });
+    return samples === undefined ? data : data.take(samples);
+  };
+
+const dataSets: Readonly<Record<string, (split: Split, place: DataPlace) => Dataset>> = {
+  mnist: taken(mnist),
+  "fashion-mnist": taken(fashionMnist),
+  cifar10: taken(cifar10),
+  glyphs: (split, { samples }) => glyphs(split, { count: samples }),
+};
+
+const models = Object.fromEntries(zoo.map((entry) => [entry.name, entry]));
+
+export const dataNames: readonly string[] = Object.keys(dataSets);
+export const optimizerNames: readonly string[] = Object.keys(optimizers);
+
+const find = <T>(kind: string, name: string, table: Readonly<Record<string, T>>): T => {
+  if (!Object.hasOwn(table, name)) throw new UsageError(noSuch(kind, `${name}`, Object.keys(table)));
+  return table[name];
+};
+
+export const findModel = (name: string): ZooEntry => find("model", name, models);
+
+export const findOptimizer = (name: string): OptimizerEntry => find("optimizer", name, optimizers);
+
+/** A split of a data set, normalised where the model wants it so; nothing is read yet. */
+export function findData(
+  name: string,
+  split: Split,
+  { normalize = false, ...place }: DataPlace & { normalize?: boolean } = {},
+): Dataset {
+  const data = find("data set", name, dataSets)(split, place);
+  return normalize ? data.normalize() : data;
+}
+
+/** The models for a command's help, a line each, with the flags of the recipe that trains them. */
+export function describeModels(): string {
+  const width = Math.max(...zoo.map(({ name }) => name.length));
+  const lines = zoo.map(({ name, recipe }) => {
+    const { epochs, batch, optimizer, lr, decay, shift } = recipe;
+    const flags = Object.entries({ epochs, batch, optimizer, lr, decay, shift });
+    return `  ${name.padEnd(width)}  ${flags.map(([flag, value]) => `--${flag} ${value}`).join(" ")}`;
+  });
+  return ["models and their defaults:", ...lines].join("\n");
+}

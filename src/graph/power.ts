@@ -1,0 +1,52 @@
+// Powers: products, a root, or exp(y·log |x|) around the places where that has no value or no derivative.
+import { isFloat } from "./dtype.ts";
+import { type Operand, type Tensor, where } from "./tensor.ts";
+
+/** The largest whole exponent that is multiplied out. */
+const mostFactors = 16;
+
+/** xʸ, see Tensor.pow. */
+export function power(x: Tensor, exponent: Operand): Tensor {
+  if (typeof exponent !== "number") return general(x.float(), exponent);
+  if (exponent === 0.5) return x.sqrt();
+  if (!Number.isFinite(exponent)) return general(x.float(), x.float().full(exponent));
+  if (!Number.isInteger(exponent)) return root(x.float(), exponent);
+  if (exponent < 0) return power(x.float(), -exponent).recip();
+  return exponent <= mostFactors || !isFloat(x.dtype) ? product(x, exponent) : whole(x, exponent);
+}
+
+function product(x: Tensor, n: number): Tensor {
+  if (n === 0) return x.full(1);
+  const half = product(x, Math.floor(n / 2));
+  return n === 1 ? x : n % 2 === 0 ? half.mul(half) : half.mul(half).mul(x);
+}
+
+/** |x|, and 1 for 0, so that its logarithm and the derivative of that are finite. */
+const positive = (x: Tensor): Tensor => where(x.lt(0), x.neg(), where(x.eq(0), 1, x));
+
+/** xⁿ of a float for a large whole n. */
+function whole(x: Tensor, n: number): Tensor {
+  const size = positive(x).log().mul(n).exp();
+  return where(x.eq(0), 0, n % 2 === 0 ? size : where(x.lt(0), size.neg(), size));
+}
+
+/** xʸ for a y that is not whole. */
+function root(x: Tensor, y: number): Tensor {
+  if (y < 0) return x.log().mul(y).exp();
+  const zero = x.eq(0);
+  const atZero = y < 1 ? where(zero, x, 1).sqrt() : 0; // √x stands in for what starts at 0 with an infinite slope
+  return where(zero, atZero, where(zero, 1, x).log().mul(y).exp());
+}
+
+/** xʸ for any y. */
+function general(x: Tensor, y: Tensor): Tensor {
+  const size = positive(x);
+  const exponent = size.log().mul(y);
+  const one = y.eq(0).or(size.eq(1)).and(exponent.ne(exponent)); // ∞⁰, NaN⁰, 1^±∞
+  const value = where(one, 0, exponent).exp();
+  const signed = where(y.mod(2).eq(1), value.neg(), value);
+  const negative = where(y.floor().eq(y), signed, Number.NaN);
+  // 0ʸ is 0, 1 or ∞; x stands for it at y = 1, where its slope is 1
+  const atZero = where(y.gt(0), where(y.eq(1), x, 0), where(y.eq(0), 1, y.detach().mul(Number.NEGATIVE_INFINITY)));
+  return where(x.eq(0), atZero, where(x.lt(0), negative, value));
+}

@@ -1,0 +1,29 @@
+// Folders made step by step and taken away again.
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { makeFolder, unmake } from "../../src/io/folder.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "hebb-folder-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test("what was missing is made, told and can be unmade, as far as it is empty", async () => {
+  const path = join(folder, "a", "b", "c");
+  const made = await makeFolder(path);
+  expect(made).toEqual([join(folder, "a"), join(folder, "a", "b"), path]);
+  expect(await makeFolder(path)).toEqual([]);
+  writeFileSync(join(folder, "a", "kept"), "");
+  await unmake(made);
+  expect(readdirSync(join(folder, "a"))).toEqual(["kept"]);
+});
+
+test("a parent that is a file fails and leaves nothing", async () => {
+  writeFileSync(join(folder, "file"), "");
+  await expect(makeFolder(join(folder, "file", "x"))).rejects.toThrow("ENOTDIR");
+  await expect(makeFolder(join(folder, "file"))).rejects.toThrow("EEXIST");
+});
+
+test.runIf(existsSync("/proc/self"))("/proc takes no folders, and that is known at once", async () => {
+  await expect(makeFolder("/proc/hebb/run")).rejects.toThrow("ENOENT");
+});

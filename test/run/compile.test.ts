@@ -1,0 +1,109 @@
+// What compiled functions take, give and refuse.
+import { afterEach, beforeAll, expect, test, vi } from "vitest";
+import {
+  compile,
+  device,
+  evaluating,
+  isTraining,
+  param,
+  type Tensor,
+  tensor,
+  training,
+  within,
+} from "../../src/index.ts";
+
+beforeAll(() => {
+  device("js");
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+class Holder {
+  x: Tensor;
+  constructor(x: Tensor) {
+    this.x = x;
+  }
+}
+
+test("plain trees come and go: null prototypes, odd keys, empty ones, typed arrays", async () => {
+  let traced = 0;
+  const f = compile((tree: Record<string, Tensor>, weights: Float32Array, nothing: null) => {
+    traced++;
+    return { sum: tree["a.b"].mul(weights[0]), none: nothing, list: [] as Tensor[] };
+  });
+  const tree = Object.assign(Object.create(null), { "a.b": tensor([2]) });
+  const { sum, none, list } = await f(tree, Float32Array.of(3), null);
+  expect([await sum.item(), none, list]).toEqual([6, null, []]);
+  await f(Object.assign(Object.create(null), { "a.b": tensor([7]) }), Float32Array.of(3), null);
+  expect(traced).toBe(1);
+  expect(await (await f(tree, Float32Array.of(4), null)).sum.item()).toBe(8);
+  expect(traced).toBe(2);
+  await expect(f(tree, new Float32Array(2000), null)).rejects.toThrow(
+    "compile: argument 1 is a Float32Array of 2000 elements",
+  );
+});
+
+test("trees that only look alike are told apart", async () => {
+  const f = compile((tree: unknown) => tensor([JSON.stringify(tree).length]));
+  const length = async (tree: unknown): Promise<number> => (await f(tree)).item();
+  for (const tree of [{ a: { b: 1 } }, { "a.b": 1 }, [[1], 2], [[1, 2]], { a: "1\n0.b 2" }, {}, [], "[]", 1, "1", true])
+    expect(await length(tree)).toBe(JSON.stringify(tree).length);
+});
+
+test("tensors where they would not be seen are refused, parameters are not", async () => {
+  const f = compile((holder: unknown) => (holder as Holder).x?.add(1));
+  await expect(f(new Holder(tensor([1])))).rejects.toThrow(
+    "compile: a tensor at 0.x of the arguments lies in a Holder; put it in plain objects and arrays",
+  );
+  await expect(f({ batch: new Map([["x", tensor([1])]]) })).rejects.toThrow(
+    "a tensor at 0.batch.x of the arguments lies in a Map",
+  );
+  await expect(f(new Holder(tensor([1]).add(1)))).rejects.toThrow("lies in a Holder");
+  expect(await (await f(new Holder(param([1]))))!.array()).toEqual([2]);
+  const g = compile((x: Tensor) => new Holder(x.add(1)));
+  await expect(g(tensor([1]))).rejects.toThrow("a tensor at x of the results lies in a Holder");
+  await expect(compile((x: unknown) => x)(Promise.resolve(1))).rejects.toThrow(
+    "argument 0 is a Promise (await it first)",
+  );
+});
+
+test("tracing again and again is said once, with what changed", async () => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  const scale = compile(function scaled(x: Tensor, { rate }: { rate: number }) {
+    return x.mul(rate);
+  });
+  for (let i = 0; i < 32; i++) await scale(tensor([1]), { rate: i });
+  expect(warn).not.toHaveBeenCalled();
+  for (let i = 32; i < 40; i++) await scale(tensor([1]), { rate: i });
+  expect(warn).toHaveBeenCalledTimes(1);
+  expect(warn.mock.calls[0][0]).toContain(
+    'hebb: the compiled function "scaled" was traced 33 times, last because argument 1.rate number "31" became 1.rate number "32"',
+  );
+  const apply = compile((f: (x: Tensor) => Tensor, x: Tensor) => f(x));
+  for (let i = 0; i < 33; i++) await apply((x) => x, tensor([1]));
+  expect(warn.mock.calls[1][0]).toMatch(/argument 0 a function \(number \d+\) became 0 a function/);
+});
+
+test("a compiled function inside of another is refused", async () => {
+  const inner = compile(function double(x: Tensor) {
+    return x.mul(2);
+  });
+  const outer = compile((x: Tensor) => within(new Holder(x), () => inner(x)));
+  await expect(outer(tensor([1]))).rejects.toThrow(
+    'compile: the compiled function "double" is called while another compiled function is traced, in Holder; call the plain function there',
+  );
+  expect(await (await inner(tensor([1]))).item()).toBe(2);
+});
+
+test("async functions are refused where a scope ends with them", async () => {
+  expect(() => training(async () => 1)).toThrow("training: the function is async; make tensors in a plain one");
+  expect(() =>
+    evaluating(async () => {
+      throw new Error("later");
+    }),
+  ).toThrow("evaluating: the function is async");
+  expect(isTraining()).toBe(false);
+  await expect(compile(async () => tensor([1]))()).rejects.toThrow("compile: the function is async");
+});
