@@ -15,7 +15,7 @@ export const devices: Command = {
   flags: ["json"],
   run: async (positionals, options, io) => {
     if (positionals.length > 0) throw new UsageError(`devices takes no arguments, got ${positionals.join(" ")}`);
-    const chosen = chooseDevice({});
+    const { chosen, problem } = inUse();
     const threads = availableParallelism();
     const list = deviceNames
       .filter((name) => name !== "auto")
@@ -29,10 +29,18 @@ export const devices: Command = {
       ({ name, threads, chosen, description }) =>
         `${chosen ? "*" : " "} ${name.padEnd(6)} ${`${threads}`.padStart(3)} threads  ${description}`,
     );
-    report(io, options, `${lines.join("\n")}\n* is used unless --device or HEBB_DEVICE says otherwise`, {
-      command: "devices",
-      devices: list,
-    });
+    const note = problem ?? "* is used unless --device or HEBB_DEVICE says otherwise";
+    report(io, options, `${lines.join("\n")}\n${note}`, { command: "devices", devices: list, problem });
     return 0;
   },
 };
+
+/** The device that commands would take, or why there is none: HEBB_DEVICE may name one that does not exist. */
+function inUse(): { chosen?: string; problem?: string } {
+  try {
+    return { chosen: chooseDevice({}) };
+  } catch (error) {
+    if (error instanceof UsageError) return { problem: error.message };
+    throw error;
+  }
+}

@@ -4,7 +4,7 @@ import { accuracy, confusionMatrix, evaluator, renderConfusion } from "../train/
 import { type Command, report, UsageError } from "./command.ts";
 import { findData, findModel } from "./names.ts";
 import { commandLine } from "./program.ts";
-import { chooseDevice, lossOf, openRun, readRun } from "./setup.ts";
+import { chooseDevice, lossOf, openRun, readRun, startLower } from "./setup.ts";
 
 const usualBatch = 250;
 
@@ -16,7 +16,7 @@ export const evaluate: Command = {
     data: "the run's",
     samples: "the run's",
     batch: `${usualBatch}`,
-    dataDir: "the run's, else HEBB_DATA, else hebb in the user's cache folder",
+    dataDir: "where the run found it, else HEBB_DATA, else hebb in the user's cache folder",
   },
   run: async (positionals, options, io) => {
     if (positionals.length !== 1)
@@ -33,6 +33,10 @@ export const evaluate: Command = {
     checkFit(run, findData(config.data, "test"), test);
     const measured = await evaluator({ model, loss: lossOf(model), metrics: { accuracy } })(test);
     const { samples, loss, metrics, classes } = measured!;
+    if (!Number.isFinite(loss))
+      throw new Error(
+        `the loss of ${run} over ${samples} test samples of ${data} is ${loss}, so its checkpoint of step ${checkpoint.step} is of no use; start again with: ${startLower(io, run, config.lr)}`,
+      );
     const names = test.info.classes!;
     const confusion = confusionMatrix(classes!.predicted, classes!.actual, names.length);
     const summary = `accuracy ${(100 * metrics.accuracy).toFixed(2)} %, loss ${loss.toFixed(4)} over ${samples} test samples of ${data}, step ${checkpoint.step}`;

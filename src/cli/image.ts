@@ -1,5 +1,6 @@
 // Image files as a model's input: decoded, turned grey where the model is, bright strokes on dark, resized.
 import { readFile } from "node:fs/promises";
+import { readFailure } from "../io/read-failure.ts";
 
 /** Planes of values in [0, 1]: [channels, height, width], channels 1 (grey) or 3 (red, green, blue). */
 export interface Image {
@@ -13,8 +14,8 @@ export interface Image {
  * where what is visible is bright. Throws one line naming a file that cannot be read or decoded.
  */
 export async function readImage(path: string): Promise<Image> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new Error(error.code === "ENOENT" ? `there is no file ${path}` : `${path} cannot be read (${error.message})`);
+  const bytes = await readFile(path).catch((error) => {
+    throw readFailure(path, error);
   });
   const isPng = [137, 80, 78, 71, 13, 10, 26, 10].every((byte, i) => bytes[i] === byte);
   return isPng ? decodePng(bytes, path) : decodeOther(bytes, path);
@@ -39,8 +40,20 @@ async function decodePng(bytes: Uint8Array, path: string): Promise<Image> {
       return [red / 255, green / 255, blue / 255, alpha / 255];
     });
   } catch (error) {
-    throw new Error(`${path} is a damaged PNG (${(error as Error).message})`, { cause: error });
+    const why = isWhole(bytes) ? (error as Error).message.replace(/:\s*$/, "") : "it is cut short";
+    throw new Error(`${path} is a damaged PNG (${why})`, { cause: error });
   }
+}
+
+/** Whether a PNG's chunks (length, name, content, checksum) reach the last one, IEND. */
+function isWhole(bytes: Uint8Array): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let at = 8;
+  while (at + 12 <= bytes.length) {
+    if (view.getUint32(at + 4) === 0x49454e44) return true;
+    at += 12 + view.getUint32(at);
+  }
+  return false;
 }
 
 /** The value of a pixel of fewer than 8 bits; rows begin at bytes. */

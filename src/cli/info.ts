@@ -19,7 +19,7 @@ export const info: Command = {
   summary: "shows a model's layers",
   positionals: "MODEL",
   flags: ["json"],
-  notes: describeModels,
+  notes: () => ["models:", ...describeModels()].join("\n"),
   run: async (positionals, options, io) => {
     if (positionals.length !== 1)
       throw new UsageError(`info needs one model, e.g. ${commandLine(io, "info", "lenet5")}`);

@@ -16,4 +16,9 @@ function interruption(): AbortSignal {
 
 const [, script, ...args] = process.argv;
 const { stdout, stderr } = process;
+stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+  if (code !== "EPIPE") stderr.write(`hebb: cannot write to standard output (${message})\n`); // EPIPE: whoever read it has enough
+  process.exit(1);
+});
+stderr.on("error", () => {}); // nobody is left to tell, and a training goes on without being watched
 process.exitCode = await main(args, { program: programName(script), stdout, stderr, interruption });

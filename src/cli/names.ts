@@ -66,13 +66,17 @@ export function findData(
   return normalize ? data.normalize() : data;
 }
 
-/** The models for a command's help, a line each, with the flags of the recipe that trains them. */
-export function describeModels(): string {
+/** The models for a command's help, a line each. */
+export const describeModels = (more: (entry: ZooEntry) => string = ({ paper }) => paper): string[] => {
   const width = Math.max(...zoo.map(({ name }) => name.length));
-  const lines = zoo.map(({ name, recipe }) => {
-    const { epochs, batch, optimizer, lr, decay, shift } = recipe;
+  return zoo.map((entry) => `  ${entry.name.padEnd(width)}  ${more(entry)}`);
+};
+
+/** The models with the flags of the recipes that train them. */
+export function describeRecipes(): string {
+  const lines = describeModels(({ recipe: { epochs, batch, optimizer, lr, decay, shift } }) => {
     const flags = Object.entries({ epochs, batch, optimizer, lr, decay, shift });
-    return `  ${name.padEnd(width)}  ${flags.map(([flag, value]) => `--${flag} ${value}`).join(" ")}`;
+    return flags.map(([flag, value]) => `--${flag} ${value}`).join(" ");
   });
   return ["models and their defaults:", ...lines].join("\n");
 }

@@ -77,7 +77,10 @@ const kinds: Readonly<Record<Flag, Kind>> = {
   data: text("SET", `data set: ${dataNames.join(", ")}`),
   samples: whole(1, 1_000_000)("use only the first so many samples of each part", "all"),
   epochs: whole(1, 1_000_000)("passes over the training set"),
-  maxSteps: whole(1, 1_000_000_000)("stop after so many steps", "at the end of the epochs"),
+  maxSteps: whole(1, 1_000_000_000)(
+    "stop after so many steps in all; not kept, so say it again with --resume",
+    "at the end of the epochs",
+  ),
   batch: whole(1, 65_536)("samples in a batch"),
   optimizer: text("NAME", `optimizer: ${optimizerNames.join(", ")}`),
   lr: rate("learning rate of the first epoch"),

@@ -1,14 +1,15 @@
 // What several commands begin with: the device, the data set, a model made to fit it, the model of a run.
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { dataFolder, describeFolder, findFile } from "../data/data-folder.ts";
 import type { Dataset } from "../data/index.ts";
 import { evaluating, ShapeError, seed, zeros } from "../graph/index.ts";
+import { isFolder } from "../io/folder.ts";
 import { crossEntropy, type Layer, nameModules } from "../nn/index.ts";
 import { type DeviceName, device, deviceNames } from "../run/index.ts";
 import { type Checkpoint, loadCheckpoint, newestValid, pointedCheckpoint, type Skipped } from "../train/checkpoint.ts";
 import { restore } from "../train/restore.ts";
 import { NoRunError, readConfig } from "../train/run-folder.ts";
-import type { ZooEntry } from "../zoo/index.ts";
+import { type ZooEntry, zoo } from "../zoo/index.ts";
 import { type Io, UsageError } from "./command.ts";
 import { findData, findModel, type Loss } from "./names.ts";
 import type { Options } from "./options.ts";
@@ -30,7 +31,22 @@ export interface TrainConfig {
   readonly seed: number;
   readonly device: string;
   readonly threads?: number;
+  /** Whole path. */
   readonly dataDir?: string;
+}
+
+const needed = ["model", "data", "epochs", "batch", "optimizer", "lr", "decay", "shift", "seed"] as const;
+
+/**
+ * The data folder that a run is to remember, whether a flag or HEBB_DATA names it; none where the cache serves, or for
+ * glyphs, which need none.
+ */
+export async function folderToKeep({
+  data,
+  dataDir,
+}: Pick<TrainConfig, "data" | "dataDir">): Promise<string | undefined> {
+  const { path, from } = await dataFolder(dataDir);
+  return from === "cache" || data === "glyphs" ? undefined : resolve(path);
 }
 
 /** mnist where all its files lie in the data folder or may be fetched, else glyphs, which need none; with the reason. */
@@ -50,7 +66,8 @@ export async function defaultData({ dataDir, download }: Options): Promise<{ dat
 /** Computes on the device from now on and gives its name. Throws a UsageError for one that does not exist. */
 export function chooseDevice({ device: flag, threads }: { device?: string; threads?: number }): string {
   const name = flag ?? (process.env.HEBB_DEVICE || "auto");
-  if (!(deviceNames as readonly string[]).includes(name)) throw new UsageError(noSuch("device", name, deviceNames));
+  if (!(deviceNames as readonly string[]).includes(name))
+    throw new UsageError(`${flag === undefined ? "HEBB_DEVICE: " : ""}${noSuch("device", name, deviceNames)}`);
   return device(name as DeviceName | "auto", { threads });
 }
 
@@ -59,22 +76,32 @@ export const lossOf =
   ({ x, y }) =>
     crossEntropy(model.forward(x), y);
 
-/** The model, with parameters drawn from the seed, made to fit the data. Throws a UsageError where they do not go together. */
+/**
+ * The model, with parameters drawn from the seed, made to fit the data. Throws a UsageError with the models that do where
+ * they do not go together.
+ */
 export function buildModel(entry: ZooEntry, data: Dataset, seedOf: number): Layer {
-  const { name = "the data", shape, classes = [] } = data.info;
+  const { name = "the data", shape } = data.info;
   seed(seedOf);
+  const model = fitted(entry, data);
+  if (!(model instanceof Error)) return model;
+  const others = zoo.filter((other) => !(fitted(other, data) instanceof Error)).map((other) => other.name);
+  throw new UsageError(
+    `${entry.name} does not fit ${name}, whose samples are [${shape.join(", ")}] (${model.message}); ${others.length > 0 ? `models that fit: ${others.join(", ")}` : "no model does"}`,
+  );
+}
+
+/** A model made for the data, or why there is none. */
+function fitted(entry: ZooEntry, { info: { shape, classes = [] } }: Dataset): Layer | Error {
   try {
     const model = entry.build({ input: shape, classes: classes.length });
     nameModules(model);
     const logits = evaluating(() => model.forward(zeros([1, ...shape])));
-    if (`${logits.shape}` !== `1,${classes.length}`)
-      throw new ShapeError(`it gives [${logits.shape}], ${classes.length} classes take [1, ${classes.length}]`);
-    return model;
+    if (`${logits.shape}` === `1,${classes.length}`) return model;
+    return new ShapeError(`it gives [${logits.shape}], ${classes.length} classes take [1, ${classes.length}]`);
   } catch (error) {
-    if (!(error instanceof ShapeError || error instanceof RangeError)) throw error;
-    throw new UsageError(
-      `${entry.name} does not fit ${name}, whose samples are [${shape.join(", ")}]: ${error.message}`,
-    );
+    if (error instanceof ShapeError || error instanceof RangeError) return error;
+    throw error;
   }
 }
 
@@ -85,18 +112,30 @@ export interface TrainedModel {
   readonly checkpoint: Checkpoint;
 }
 
-/** A run's configuration. Throws a UsageError where the folder is no run. */
+/**
+ * A run's configuration, its data folder left out where that is no longer there. Throws a UsageError where the folder is no
+ * run, or one made in code, whose model the command line does not know.
+ */
 export async function readRun(run: string): Promise<TrainConfig> {
-  try {
-    return (await readConfig(run)) as unknown as TrainConfig;
-  } catch (error) {
+  const config = await readConfig(run).catch((error) => {
     throw error instanceof NoRunError ? new UsageError(error.message) : error;
-  }
+  });
+  const missing = needed.find((key) => config?.[key] === undefined);
+  if (missing !== undefined)
+    throw new UsageError(
+      `${run} was made in code, not by hebb train (its config.json has no "${missing}"); there, trainer.fit(data, { resume: ${JSON.stringify(run)} }) continues it and trainer.evaluate(data) measures it`,
+    );
+  const { dataDir, ...rest } = config as unknown as TrainConfig;
+  return dataDir !== undefined && (await isFolder(dataDir)) ? { ...rest, dataDir } : rest;
 }
 
 /** The command that trains anew what a run trained, in a folder of its own. */
 export const startAgain = (io: Io, run: string, ...flags: readonly string[]): string =>
   commandLine(io, "train", "--config", join(run, "config.json"), ...flags);
+
+/** The same with a tenth of the learning rate, where numbers grew beyond all bounds. */
+export const startLower = (io: Io, run: string, lr: number): string =>
+  startAgain(io, run, "--lr", `${Number((lr / 10).toPrecision(3))}`);
 
 /** The newest sound checkpoint of a run, if it has saved any, and those passed over. Throws where it has, but none is sound. */
 export async function newestSound(run: string, io: Io): Promise<{ checkpoint?: Checkpoint; skipped: Skipped[] }> {

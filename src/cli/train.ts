@@ -14,19 +14,21 @@ import {
   Trainer,
   TrainingError,
 } from "../train/index.ts";
-import { checkRunFolder, writeConfig } from "../train/run-folder.ts";
+import { checkRunFolder } from "../train/run-folder.ts";
 import { type Command, type Io, report, UsageError } from "./command.ts";
-import { describeModels, findData, findModel, findOptimizer } from "./names.ts";
+import { describeRecipes, findData, findModel, findOptimizer } from "./names.ts";
 import { type Flag, flagName, type Options } from "./options.ts";
 import { commandLine } from "./program.ts";
 import {
   buildModel,
   chooseDevice,
   defaultData,
+  folderToKeep,
   lossOf,
   newestSound,
   readRun,
   startAgain,
+  startLower,
   type TrainConfig,
 } from "./setup.ts";
 
@@ -52,7 +54,7 @@ export const train: Command = {
   positionals: "MODEL",
   flags: [...fixed, ...changeable, "download", "out", "resume", "config", "json"],
   defaults: { data: "mnist where it is found, else glyphs", ...ofModel },
-  notes: describeModels,
+  notes: describeRecipes,
   run: async (positionals, options, io) => {
     if (positionals.length > 1) throw new UsageError(`train takes one model, got ${positionals.join(" ")}`);
     const [model] = positionals;
@@ -136,7 +138,7 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
   const trainer = new Trainer(model, findOptimizer(config.optimizer).make(model, lossOf(model), lr), {
     metrics: { accuracy },
   });
-  if (resume !== undefined) await writeConfig(resume, config);
+  const kept = { ...config, dataDir: await folderToKeep(config) };
   io.stderr.write(
     `${config.model} on ${config.data}: ${training.length} training and ${test.length} test samples, device ${config.device}\n`,
   );
@@ -150,22 +152,20 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
     checkpointEvery: 500,
     signal,
     progress: new Progress({ output: io.stderr }),
-    config,
+    config: kept,
     environment,
     ...(resume === undefined ? { out, name: `${config.model}-${config.data}` } : { resume }),
   });
   const result = await fitted.catch((error) => {
     throw withCommand(error, config, io);
   });
-  return conclude(config, result, { json }, io);
+  return conclude(kept, result, { json }, io);
 }
 
 /** The error of a run that cannot go on, with the command to type once its advice is followed. */
 function withCommand(error: unknown, { lr }: TrainConfig, io: Io): unknown {
   if (!(error instanceof TrainingError) || error.run === undefined) return error;
-  const command = error.resumable
-    ? commandLine(io, "train", "--resume", error.run)
-    : startAgain(io, error.run, "--lr", `${Number((lr / 10).toPrecision(3))}`);
+  const command = error.resumable ? commandLine(io, "train", "--resume", error.run) : startLower(io, error.run, lr);
   return new Error(`${error.message}: ${command}`, { cause: error });
 }
 
@@ -185,7 +185,7 @@ function conclude(config: TrainConfig, result: FitResult, options: Options, io: 
   const { model, data, device } = config;
   const test = validation && { samples: validation.samples, loss: validation.loss, ...validation.metrics };
   const { accuracy: right } = validation?.metrics ?? {};
-  const pace = { epochs, steps, samples, seconds, samplesPerSecond };
+  const pace = { epochs, steps, resumedAt, samples, seconds, samplesPerSecond };
   const figures = {
     command: "train",
     model,
@@ -195,7 +195,7 @@ function conclude(config: TrainConfig, result: FitResult, options: Options, io: 
     run,
     accuracy: right,
     ...pace,
-    training,
+    training: { loss: training.loss, ...training.metrics },
     test,
     config,
   };

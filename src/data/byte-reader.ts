@@ -103,7 +103,7 @@ async function* inflate(bytes: Uint8Array, file: string): AsyncGenerator<Uint8Ar
   const size = trailerSize(bytes, file);
   if (inflated % 2 ** 32 !== size)
     throw new FormatError(
-      `the gzip stream inflates to ${inflated} bytes but its last four bytes say ${size}; remove what follows the stream`,
+      `the gzip stream inflates to ${inflated} bytes but ends with another size; remove what follows the stream`,
       { file, offset: bytes.length - 4 },
     );
 }

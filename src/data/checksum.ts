@@ -7,12 +7,20 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Throws a FormatError naming file, expected and found when the bytes are not those of the checksum. */
-export async function verifyChecksum(bytes: Uint8Array, expected: string, file: string): Promise<void> {
-  const found = await sha256(bytes);
-  if (found !== expected)
-    throw new FormatError(
-      `SHA-256 differs, expected ${expected}, found ${found}; it is damaged or another version: delete it and download it again, or, in code, pass { verify: false } to use it as it is`,
-      { file },
-    );
+/** The FormatError naming file, expected, found and the `remedy` where the bytes are not those of the checksum. */
+export async function checksumError(
+  bytes: Uint8Array,
+  expected: string,
+  { file, remedy }: { file: string; remedy: string },
+): Promise<FormatError | undefined> {
+  const differs = difference(expected, await sha256(bytes));
+  return differs === undefined
+    ? undefined
+    : new FormatError(`${differs}: it is damaged or another version; ${remedy}`, { file });
+}
+
+/** How two SHA-256 differ, by their first digits as people compare them; undefined where they are equal. */
+export function difference(expected: string, found: string): string | undefined {
+  if (found === expected) return undefined;
+  return `SHA-256 differs (expected ${expected.slice(0, 8)}…, found ${found.slice(0, 8)}…)`;
 }

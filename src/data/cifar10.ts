@@ -1,8 +1,16 @@
 // CIFAR-10: 32×32 colour images in 10 classes, in the binary version's files of 10,000 records.
 
 import { FormatError } from "../graph/format-error.ts";
-import { verifyChecksum } from "./checksum.ts";
-import { type DataOptions, dataFolder, findFile, mayDownload, missing, openDataFile } from "./data-folder.ts";
+import { checksumError } from "./checksum.ts";
+import {
+  type DataOptions,
+  dataFolder,
+  findFile,
+  mayDownload,
+  missing,
+  nameAnother,
+  openDataFile,
+} from "./data-folder.ts";
 import { Dataset } from "./dataset.ts";
 import { fetchBytes, type Remote, writeWhole } from "./download.ts";
 import type { Split } from "./mnist.ts";
@@ -87,24 +95,24 @@ async function load(split: Split, options: CifarOptions): Promise<Samples> {
       ? ["test_batch.bin"]
       : (options.batches ?? [1, 2, 3, 4, 5]).map((batch) => `data_batch_${batch}.bin`);
   const parts: { x: Uint8Array; y: Uint8Array }[] = [];
+  let members: Promise<Map<string, Uint8Array>> | undefined; // one download for all files that are wanted
   for (const name of await available(names, options)) {
     const file = { name, bytes: fileBytes, sha256: checksums[name], urls: [] };
-    const { bytes, path } = await openDataFile(file, folders, options);
+    const { bytes, path } = await openDataFile(file, folders, options, async () => {
+      members ??= fetchArchive(options);
+      return (await members).get(name)!;
+    });
     parts.push(decodeCifar(bytes, path));
   }
   return { x: concatenate(parts.map((part) => part.x)), y: concatenate(parts.map((part) => part.y)) };
 }
 
-/** The files to read: all that were asked for, after a download if need be, or of the default five those that are there. */
+/** The files to read: all that were asked for where they are there or may be fetched, or of the default five those that are there. */
 async function available(names: string[], options: CifarOptions): Promise<string[]> {
   const folder = await dataFolder(options.dir);
   const present: string[] = [];
   for (const name of names) if (await findFile(folder.path, folders, name)) present.push(name);
-  if (present.length === names.length) return names;
-  if (mayDownload(folder, options)) {
-    await fetchArchive(folder.path, options);
-    return names;
-  }
+  if (present.length === names.length || mayDownload(folder, options)) return names;
   const absent = names.filter((name) => !present.includes(name));
   if (present.length === 0 || options.batches) throw new Error(await missing(absent[0], folder, folders));
   process.stderr.write(
@@ -113,17 +121,27 @@ async function available(names: string[], options: CifarOptions): Promise<string
   return present;
 }
 
-async function fetchArchive(folder: string, options: CifarOptions): Promise<void> {
+/** All files of the archive by name; those that the data folder lacks are put there. */
+async function fetchArchive(options: CifarOptions): Promise<Map<string, Uint8Array>> {
   const { join } = await import("node:path");
-  const bytes = await fetchBytes(archive, options, `unpack it into ${join(folder, "cifar10")}`);
+  const { path: folder } = await dataFolder(options.dir);
+  const bytes = await fetchBytes(archive, options, `unpack it into ${join(folder, "cifar10")}, or ${nameAnother}`);
   const base = (name: string) => name.slice(name.lastIndexOf("/") + 1);
+  const members = new Map<string, Uint8Array>();
   for await (const member of tarMembers(bytes, (name) => base(name) in checksums, {
     file: archive.name,
     limit: fileBytes,
   })) {
-    await verifyChecksum(member.bytes, checksums[base(member.name)], `${archive.name}: ${member.name}`);
-    await writeWhole(join(folder, folders[0], base(member.name)), member.bytes);
+    const name = base(member.name);
+    const wrong = await checksumError(member.bytes, checksums[name], {
+      file: `${archive.name}: ${member.name}`,
+      remedy: "try again later",
+    });
+    if (wrong) throw wrong;
+    members.set(name, member.bytes);
+    if (!(await findFile(folder, folders, name))) await writeWhole(join(folder, folders[0], name), member.bytes);
   }
+  return members;
 }
 
 function concatenate(parts: Uint8Array[]): Uint8Array {

@@ -1,8 +1,8 @@
 // Finds a data set's files: in the folder the user named, in HEBB_DATA, or in the cache, where they are downloaded to.
 
 import { FormatError } from "../graph/format-error.ts";
-import { verifyChecksum } from "./checksum.ts";
-import { type DownloadOptions, download, fetchBytes, type Remote } from "./download.ts";
+import { checksumError } from "./checksum.ts";
+import { type DownloadOptions, fetchBytes, type Remote, writeWhole } from "./download.ts";
 
 /** Where a set's files are taken from. */
 export interface DataOptions extends DownloadOptions {
@@ -10,7 +10,10 @@ export interface DataOptions extends DownloadOptions {
   dir?: string;
   /** Refuse files whose SHA-256 is not the published one. Default true. */
   verify?: boolean;
-  /** Fetch missing files into the folder. Default: only into the cache folder, never into one the user named. */
+  /**
+   * Fetch files that are missing into the folder, and those whose SHA-256 differs, which stay beside as NAME.damaged.
+   * Default: only in the cache folder, never in one the user named.
+   */
   download?: boolean;
 }
 
@@ -71,24 +74,42 @@ export async function findFile(
 }
 
 /**
- * Reads a set's file and checks its SHA-256. `subfolders` are where it may lie; it is downloaded into the first.
- * Throws an Error when it is not there and may not be downloaded, FormatError when the checksum differs.
- * In the browser the file is always fetched.
+ * Reads a set's file and checks its SHA-256. `subfolders` are where it may lie; it is downloaded into the first, or by
+ * `fetch` where that is no file of its own. Throws an Error when it is not there and may not be downloaded, FormatError when
+ * the checksum differs and that may not be either. In the browser the file is always fetched.
  */
 export async function openDataFile(
   file: DataFile,
   subfolders: readonly string[],
   options: DataOptions = {},
+  fetch: (target: string) => Promise<Uint8Array> = (target) =>
+    fetchBytes(file, options, `save it as ${target}, or ${nameAnother}`),
 ): Promise<OpenedFile> {
   if (!inNode()) return { bytes: await fetchBytes(file, options), path: file.name };
   const { join } = await import("node:path");
+  const { rename } = await import("node:fs/promises");
   const folder = await dataFolder(options.dir);
   const path = await findFile(folder.path, subfolders, file.name);
-  if (path !== undefined) return { bytes: await readVerified(path, file, options), path };
-  if (!mayDownload(folder, options)) throw new Error(await missing(file.name, folder, subfolders));
+  const fetchable = mayDownload(folder, options);
+  if (path === undefined && !fetchable) throw new Error(await missing(file.name, folder, subfolders));
+  if (path !== undefined) {
+    const bytes = await readWhole(path);
+    const wrong = await mismatch(bytes, path, file, options);
+    if (wrong === undefined) return { bytes, path };
+    if (!fetchable) throw wrong;
+    process.stderr.write(
+      `${path} is damaged or another version: fetching it, and keeping this one as ${path}.damaged\n`,
+    );
+  }
   const target = join(folder.path, subfolders[0], file.name);
-  return { bytes: await download(file, target, options), path: target };
+  const bytes = await fetch(target);
+  if (path !== undefined) await rename(path, `${path}.damaged`);
+  await writeWhole(target, bytes);
+  return { bytes, path: target };
 }
+
+/** The advice for a file that lies elsewhere. */
+export const nameAnother = "name the folder that has it with --data-dir or HEBB_DATA (in code, dir)";
 
 export const mayDownload = ({ from }: DataFolder, { download = from === "cache" }: DataOptions): boolean => download;
 
@@ -104,20 +125,24 @@ export async function describeFolder({ path, from }: DataFolder): Promise<string
 export async function missing(name: string, folder: DataFolder, subfolders: readonly string[]): Promise<string> {
   const places = subfolders.filter((subfolder) => subfolder !== "").map((subfolder) => `${folder.path}/${subfolder}`);
   const where = [...places, await describeFolder(folder)].join(" or ");
-  const named = [
-    folder.from === "dir" ? "leave out --data-dir (in code, dir)" : "",
-    process.env.HEBB_DATA ? "unset HEBB_DATA" : "",
-  ].filter((text) => text !== "");
-  const cache = named.length === 0 ? "" : `, or ${named.join(" and ")} to have it fetched into ${await cacheFolder()}`;
-  return `${name} is not in ${where}; put it there, or fetch it there with --download (in code, download: true)${cache}`;
+  return `${name} is not in ${where}; put it there, fetch it there with --download (in code, download: true), or ${nameAnother}`;
 }
 
-async function readVerified(path: string, file: DataFile, { verify = true }: DataOptions): Promise<Uint8Array> {
+async function readWhole(path: string): Promise<Uint8Array> {
   const { readFile } = await import("node:fs/promises");
-  const bytes = await readFile(path).catch((error: Error) => {
+  return readFile(path).catch((error: Error) => {
     throw new FormatError(`cannot be read (${error.message}); check its permissions`, { file: path });
   });
-  const expected = path.endsWith(".gz") ? file.sha256 : (file.plainSha256 ?? file.sha256);
-  if (verify) await verifyChecksum(bytes, expected, path);
-  return bytes;
+}
+
+/** The error of a file that is not the published one, unless that does not matter. */
+async function mismatch(
+  bytes: Uint8Array,
+  path: string,
+  { sha256, plainSha256 = sha256 }: DataFile,
+  { verify = true }: DataOptions,
+): Promise<FormatError | undefined> {
+  if (!verify) return undefined;
+  const remedy = `--download replaces it and keeps this one as ${path}.damaged; in code, so does download: true, and verify: false takes it as it is`;
+  return checksumError(bytes, path.endsWith(".gz") ? sha256 : plainSha256, { file: path, remedy });
 }

@@ -1,5 +1,5 @@
 // Fetches public data files: mirrors in turn, a checksum, and a file that appears whole or not at all.
-import { sha256 } from "./checksum.ts";
+import { difference, sha256 } from "./checksum.ts";
 
 /** Told how far a download is: bytes so far, bytes in all, the file's name. */
 export type Progress = (done: number, total: number, name: string) => void;
@@ -106,8 +106,8 @@ async function fetchFrom(url: string, remote: Remote, options: DownloadOptions):
       if (done < bytes.length) onProgress(done, bytes.length, remote.name);
     }
     if (done < bytes.length) throw new Error(`ended after ${done} of ${bytes.length} bytes`);
-    const found = await sha256(bytes);
-    if (found !== remote.sha256) throw new Error(`SHA-256 differs, expected ${remote.sha256}, found ${found}`);
+    const differs = difference(remote.sha256, await sha256(bytes));
+    if (differs !== undefined) throw new Error(differs);
     onProgress(done, bytes.length, remote.name);
     return bytes;
   } catch (error) {

@@ -1,6 +1,7 @@
 // IDX files (the format of MNIST), plain or gzip: a big-endian header of type, rank and sizes, then the values.
 
 import { FormatError } from "../graph/format-error.ts";
+import { readFailure } from "../io/read-failure.ts";
 import { ByteReader } from "./byte-reader.ts";
 
 /** Values of an IDX file, in the host's byte order. */
@@ -41,8 +42,7 @@ export async function decodeIdx(bytes: Uint8Array, options: IdxOptions = {}): Pr
     const expected = reader.offset + count * width;
     if (expected !== reader.size)
       throw new FormatError(
-        `sizes [${shape}] of ${width}-byte values need ${expected} bytes in all, ${reader.compressed ? "the gzip trailer states" : "the file has"} ` +
-          `${reader.size}; the file is cut short or not IDX: download it again`,
+        `sizes [${shape}] of ${width}-byte values need ${expected} bytes in all, ${reader.compressed ? "the gzip stream ends with another size" : `the file has ${reader.size}`}; it is cut short, followed by more, or not IDX: download it again`,
         { file, offset: 4 },
       );
     if (expected > limit)
@@ -67,10 +67,13 @@ export async function decodeIdx(bytes: Uint8Array, options: IdxOptions = {}): Pr
   }
 }
 
-/** Reads the IDX file at the path (Node only); errors as decodeIdx. */
+/** Reads the IDX file at the path (Node only). Throws as decodeIdx does, and one line for a file that cannot be read. */
 export async function readIdx(path: string, options: IdxOptions = {}): Promise<Idx> {
   const { readFile } = await import("node:fs/promises");
-  return decodeIdx(await readFile(path), { file: path, ...options });
+  const bytes = await readFile(path).catch((error) => {
+    throw readFailure(path, error);
+  });
+  return decodeIdx(bytes, { file: path, ...options });
 }
 
 /** The bytes of a plain IDX file. Throws RangeError when the shape does not hold the data. */

@@ -38,3 +38,11 @@ export function represent(op: string, value: number, dtype: DType): number {
   const place = currentModule() === "" ? "" : `, in ${currentModule()}`;
   throw new RangeError(`${op}: ${value} is no i32, a whole number from −2³¹ to 2³¹ − 1 (take f32 or f64)${place}`);
 }
+
+/** The elements as a host array of the dtype. Throws a RangeError that names the operation where i32 lacks one. */
+export function copyOf(op: string, values: Data | readonly number[], dtype: DType): Data {
+  const copy = allocate(dtype, values.length);
+  if (isFloat(dtype) || (dtype === "i32" && values instanceof Int32Array)) copy.set(values);
+  else for (let i = 0; i < copy.length; i++) copy[i] = represent(op, values[i], dtype);
+  return copy;
+}

@@ -1,5 +1,5 @@
 // Making leaves: tensors whose values come from the host.
-import { allocate, type Data, type DType, dtypeOf, isFloat, represent } from "./dtype.ts";
+import { allocate, copyOf, type Data, type DType, dtypeOf } from "./dtype.ts";
 import type { Args, Leaf } from "./primitives.ts";
 import { checkShape, fail, type Shape, show, sizeOf } from "./shape.ts";
 import { Storage } from "./storage.ts";
@@ -14,7 +14,7 @@ export function tensor(data: Data | Nested, shape?: Shape, { dtype }: { dtype?: 
   return leafOf("data", data, shape, dtype);
 }
 
-/** A trainable leaf with a copy of the value's elements. */
+/** A trainable leaf with a copy of the value's elements, in the given shape or its own. */
 export const param = (value: Tensor | Data | Nested, shape?: Shape): Tensor => moduleLeaf("param", value, shape);
 
 /** A leaf that steps may update but training does not (running statistics, counters), with a copy of the value's elements. */
@@ -23,15 +23,22 @@ export const state = (value: Tensor | Data | Nested, shape?: Shape): Tensor => m
 function moduleLeaf(role: "param" | "state", value: Tensor | Data | Nested, shape?: Shape): Tensor {
   if (!(value instanceof Tensor)) return leafOf(role, value, shape, undefined);
   const host = value.op === "buffer" ? value.leaf(role).storage.host : undefined;
-  if (host !== undefined) return leafOf(role, host, value.shape, value.dtype);
-  if (value.op !== "const") fail(role, "needs host data or a constant (await the value's data() first)");
+  if (host !== undefined) return leafOf(role, host, shape ?? value.shape, value.dtype);
+  if (value.op !== "const") fail(role, "needs host data or a constant (give it await value.data() and the shape)");
   const data = allocate(value.dtype, value.size).fill((value.args as Args["const"]).value);
-  return leafOf(role, data, value.shape, value.dtype);
+  return leafOf(role, data, shape ?? value.shape, value.dtype);
 }
 
-/** A leaf whose values the host supplies anew for each run: learning rates, step numbers, random keys. */
+/** A leaf whose values the host supplies anew for each run, as many as the shape takes: learning rates, step numbers, random keys. */
 export function live(read: () => number | readonly number[], shape: Shape = [], dtype: DType = "f32"): Tensor {
-  return new Tensor("buffer", [], { role: "live", storage: new Storage(dtype, sizeOf(shape)), read }, shape, dtype);
+  checkShape("live", shape);
+  return new Tensor(
+    "buffer",
+    [],
+    { role: "live", storage: new Storage(dtype, sizeOf(shape)), read },
+    [...shape],
+    dtype,
+  );
 }
 
 function leafOf(role: Leaf["role"], data: Data | Nested, shape: Shape | undefined, dtype: DType | undefined): Tensor {
@@ -45,7 +52,7 @@ function leafOf(role: Leaf["role"], data: Data | Nested, shape: Shape | undefine
   if (given.flat.length !== sizeOf(sizes))
     fail("tensor", `${given.flat.length} elements do not fill ${show(sizes)} (${sizeOf(sizes)})`);
   const type = dtype ?? (typed ? dtypeOf(data) : "f32");
-  const storage = new Storage(type, given.flat.length, copyOf(given.flat, type));
+  const storage = new Storage(type, given.flat.length, copyOf("tensor", given.flat, type));
   return new Tensor("buffer", [], { role, storage }, [...sizes], type);
 }
 
@@ -57,20 +64,17 @@ function isTyped(data: unknown): data is Data {
   return true;
 }
 
-/** The elements as a host array of the dtype. */
-function copyOf(flat: Data | readonly number[], dtype: DType): Data {
-  const copy = allocate(dtype, flat.length);
-  if (isFloat(dtype) || flat.constructor === copy.constructor) copy.set(flat);
-  else for (let i = 0; i < flat.length; i++) copy[i] = represent("tensor", flat[i], dtype);
-  return copy;
-}
+/** Arrays that nest deeper contain themselves. */
+const mostAxes = 32;
 
 /** The elements of nested arrays in row-major order, and their shape, which the first row of each level tells. */
 function unnest(data: unknown): { flat: number[]; shape: number[] } {
   if (typeof data !== "number" && !Array.isArray(data))
     fail("tensor", `takes a typed array, a number or nested arrays of numbers, got ${kindOf(data)}`);
   const shape: number[] = [];
-  for (let row: unknown = data; Array.isArray(row); row = row[0]) shape.push(row.length);
+  for (let row: unknown = data; Array.isArray(row); row = row[0]) {
+    if (shape.push(row.length) > mostAxes) fail("tensor", `takes arrays nested at most ${mostAxes} deep`);
+  }
   const flat: number[] = [];
   const path: number[] = [];
   const visit = (value: unknown): void => {

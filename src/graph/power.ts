@@ -27,7 +27,7 @@ const positive = (x: Tensor): Tensor => where(x.lt(0), x.neg(), where(x.eq(0), 1
 /** xⁿ of a float for a large whole n. */
 function whole(x: Tensor, n: number): Tensor {
   const size = positive(x).log().mul(n).exp();
-  return where(x.eq(0), 0, n % 2 === 0 ? size : where(x.lt(0), size.neg(), size));
+  return n % 2 === 0 ? where(x.eq(0), 0, size) : where(x.eq(0), x.detach(), where(x.lt(0), size.neg(), size));
 }
 
 /** xʸ for a y that is not whole. */
@@ -44,9 +44,11 @@ function general(x: Tensor, y: Tensor): Tensor {
   const exponent = size.log().mul(y);
   const one = y.eq(0).or(size.eq(1)).and(exponent.ne(exponent)); // ∞⁰, NaN⁰, 1^±∞
   const value = where(one, 0, exponent).exp();
-  const signed = where(y.mod(2).eq(1), value.neg(), value);
-  const negative = where(y.floor().eq(y), signed, Number.NaN);
-  // 0ʸ is 0, 1 or ∞; x stands for it at y = 1, where its slope is 1
-  const atZero = where(y.gt(0), where(y.eq(1), x, 0), where(y.eq(0), 1, y.detach().mul(Number.NEGATIVE_INFINITY)));
-  return where(x.eq(0), atZero, where(x.lt(0), negative, value));
+  const odd = y.mod(2).eq(1);
+  const sign = where(x.lt(0), where(odd, -1, where(y.floor().eq(y), 1, Number.NaN)), 1); // a factor: NaN to derivatives too
+  // ±0ʸ is ±0 or ±∞ where y is odd, else 0 or ∞; at y = 1 x stands for it, as its slope is 1
+  const zero = x.detach();
+  const signed = where(y.gt(0), zero, where(y.lt(0), zero.recip(), Number.NaN));
+  const atZero = where(y.eq(1), x, where(y.eq(0), 1, where(odd, signed, signed.square())));
+  return where(x.eq(0), atZero, value.mul(sign));
 }

@@ -195,8 +195,9 @@ export class Tensor {
   }
   /**
    * xʸ as IEEE 754 has it (x⁰ = 1 also for 0 and NaN, NaN for x < 0, −∞ too, where y is not whole): products for whole y from −16 to 16,
-   * the root for ½, else exp(y·log |x|), whose relative error grows with |y·log |x||. As a number, y keeps i32 where it is whole and
-   * ≥ 0. The derivative y·xʸ⁻¹ is right at x = 0 too for y ≥ 0; where y is a tensor, also 0 for 0 < y < 1, where it is infinite.
+   * the root for ½, else exp(y·log |x|), whose relative error grows with |y·log |x||; a root of −0 is −0. As a number, y keeps i32
+   * where it is whole and ≥ 0. The derivative y·xʸ⁻¹ holds where x and xʸ are finite and xʸ does not underflow, and at x = 0 for
+   * y ≥ 0, except that where y is a tensor it is 0, not infinite, for 0 < y < 1.
    */
   pow(exponent: Operand): Tensor {
     return power(this, typeof exponent === "number" ? exponent : lift("pow", exponent, this));

@@ -1,23 +1,47 @@
 // Files that are there whole or not at all: written beside the target, synced, renamed over it, the folder synced.
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { type FileHandle, open, readlink, realpath, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 
 export type FileContent = string | Uint8Array | readonly Uint8Array[];
 
 /**
- * Replaces `path` by `content` so that, whatever happens on the way, it holds the old file or the whole new one.
- * On a failure the temporary file is removed and one line says what happened.
+ * Replaces `path`, or the file it links to, by `content` so that, whatever happens on the way, it holds the old file or the
+ * whole new one. On a failure the temporary file is removed and one line says what happened; whatever is there and is no
+ * file, such as a folder, device or pipe, is refused and left as it is.
  */
 export async function writeAtomic(path: string, content: FileContent): Promise<void> {
-  const temporary = temporaryBeside(path);
+  const file = await linkedFile(path).catch((error) => {
+    throw error instanceof WriteError ? error : writeFailure(path, error);
+  });
+  const temporary = temporaryBeside(file);
   try {
     await writeSynced(temporary, content);
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
+    await rename(temporary, file);
+    await syncFolder(dirname(file));
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {}); // the first error is the one to tell
     throw writeFailure(path, error);
   }
+}
+
+/** The path of the file behind all symbolic links, which may have to be made yet. Throws where something else is there. */
+async function linkedFile(path: string): Promise<string> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+  });
+  if (found?.isFile()) return realpath(path);
+  if (found !== undefined) {
+    const kind = found.isDirectory()
+      ? "a folder"
+      : found.isFIFO()
+        ? "a pipe"
+        : found.isSocket()
+          ? "a socket"
+          : "a device";
+    throw new WriteError(`cannot write ${path}, which is ${kind}; name a file`);
+  }
+  const link = await readlink(path).catch(() => undefined);
+  return link === undefined ? path : linkedFile(resolve(await realpath(dirname(path)), link));
 }
 
 /** A name in the folder of `path` that no listing takes for a file of its own: ".model.safetensors-1f3a9c02.tmp". */

@@ -1,6 +1,7 @@
 // NumPy's .npy files: one array, a header in Python's literal syntax, the elements. Arrays of Python objects are refused, never run.
 import { FormatError } from "../graph/format-error.ts";
 import { byteSize, bytesOfTensor, type RawDType, type RawTensor, viewTensor } from "./raw-tensor.ts";
+import { readFailure } from "./read-failure.ts";
 
 /** NumPy's kind and bytes an element, for the dtypes that NumPy has. */
 const codes: Partial<Record<RawDType, string>> = {
@@ -82,10 +83,13 @@ export function serializeNpy(tensor: RawTensor): Uint8Array {
   return file;
 }
 
-/** Reads a .npy file. Throws a FormatError as parseNpy does. */
+/** Reads a .npy file. Throws as parseNpy does, and one line for a file that cannot be read. */
 export async function readNpy(path: string): Promise<RawTensor> {
   const { readFile } = await import("node:fs/promises");
-  return parseNpy(await readFile(path), { file: path });
+  const bytes = await readFile(path).catch((error) => {
+    throw readFailure(path, error);
+  });
+  return parseNpy(bytes, { file: path });
 }
 
 /** Writes a .npy file atomically. */

@@ -1,6 +1,7 @@
 // Safetensors files: named tensors and nothing that runs. u64 header length, JSON header, the tensors' bytes; as the reference writes them.
 import { FormatError } from "../graph/format-error.ts";
 import { bytesOfTensor, type RawDType, type RawTensor, rawDTypes, viewTensor } from "./raw-tensor.ts";
+import { readFailure } from "./read-failure.ts";
 import { headerLength, parseHeader } from "./safetensors-header.ts";
 
 export interface Safetensors {
@@ -28,10 +29,12 @@ export function parseSafetensors(bytes: Uint8Array, { file = "safetensors" }: { 
   return { tensors, metadata };
 }
 
-/** Reads a safetensors file, each tensor into memory of its own. Throws a FormatError as parseSafetensors does. */
+/** Reads a safetensors file, each tensor into memory of its own. Throws as parseSafetensors does, and one line for a file that cannot be read. */
 export async function readSafetensors(path: string): Promise<Safetensors> {
   const { open } = await import("node:fs/promises");
-  const handle = await open(path, "r");
+  const handle = await open(path, "r").catch((error) => {
+    throw readFailure(path, error);
+  });
   const read = async (position: number, length: number): Promise<Uint8Array> => {
     const bytes = new Uint8Array(length);
     for (let done = 0; done < length; ) {
@@ -50,6 +53,8 @@ export async function readSafetensors(path: string): Promise<Safetensors> {
     for (const [name, { dtype, shape, begin, end }] of entries)
       tensors.set(name, viewTensor(dtype, shape, await read(start + begin, end - begin)));
     return { tensors, metadata };
+  } catch (error) {
+    throw error instanceof FormatError ? error : readFailure(path, error);
   } finally {
     await handle.close();
   }

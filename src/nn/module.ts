@@ -118,7 +118,7 @@ function convert({ dtype, data }: LoadableTensor, t: Tensor): Data | string {
   }
   if (data.length !== t.size) return `has ${data.length} elements, its shape ${show(t.shape)} takes ${t.size}`;
   const copy = allocate(t.dtype, t.size);
-  for (let i = 0; i < copy.length; i++) copy[i] = Number(data[i]);
+  for (let i = 0; i < copy.length; i++) copy[i] = t.dtype === "bool" ? Number(Number(data[i]) !== 0) : Number(data[i]);
   return copy;
 }
 

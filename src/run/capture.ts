@@ -5,7 +5,6 @@ import {
   captureStep,
   capturing,
   currentModule,
-  type Data,
   type Leaf,
   Storage,
   sizeOf,
@@ -14,7 +13,7 @@ import {
   trace,
 } from "../graph/internal.ts";
 import { currentBackend } from "./device.ts";
-import { executableFor, nextValues } from "./execute.ts";
+import { executableFor, type LiveValues, nextValues } from "./execute.ts";
 import { addressOn, allocateAll, hostData, pauseIfMany, settle, withMemory } from "./memory.ts";
 import { realize } from "./realize.ts";
 import { flatten, refuseHidden, replace, type Tree } from "./tree.ts";
@@ -52,7 +51,7 @@ export function compile<A extends readonly Tree[], R>(fn: (...inputs: A) => R): 
     const lines = flatten(inputs, given);
     await realize(...given); // and carries out what was assigned outside of steps
     const capture = captureFor(lines, inputs, given);
-    const live = capture.liveValues();
+    const live: LiveValues = new Map();
     const result = await withMemory(() => capture.run(given, live));
     await pauseIfMany(capture.outputBytes);
     return result;
@@ -112,9 +111,9 @@ class Capture<R> {
     });
     let next = 0;
     const { result, step } = captureStep(() => fn(...(replace(inputs, () => placeholders[next++]) as readonly Tree[])));
+    flatten(result, this.#outputs, "result");
     refuseHidden(result, "result");
     this.#result = result;
-    flatten(result, this.#outputs);
     this.#trace = trace(this.#outputs, [...step.updates.values()]);
     const { leaves, outputs, updates } = this.#trace;
     for (const { slot } of updates) this.#updated.add((leaves[slot].args as Leaf).storage);
@@ -122,20 +121,16 @@ class Capture<R> {
     this.#inputAt = leaves.map((t) => placeholders.indexOf(t));
   }
 
-  /** The values of live leaves for the next run, by leaf. */
-  liveValues(): (Data | undefined)[] {
-    return this.#trace.leaves.map((t) => (roleOf(t) === "live" ? nextValues(t) : undefined));
-  }
-
   /** Runs the step once; where it throws for want of memory, nothing has changed, and it may be called again. */
-  run(given: readonly Tensor[], live: readonly (Data | undefined)[]): R {
+  run(given: readonly Tensor[], live: LiveValues): R {
     const { backend } = this;
     const { leaves, outputs } = this.#trace;
     const { executable, own } = (this.#prepared ??= this.#prepare());
     const addresses = leaves.map((t, i) => {
-      if (live[i] !== undefined) backend.write(own[i], live[i]);
-      else if (this.#inputAt[i] >= 0) return this.#bind(given[this.#inputAt[i]], own[i]);
-      else return addressOn(backend, (t.args as Leaf).storage);
+      const bound = this.#inputAt[i] >= 0 ? given[this.#inputAt[i]] : t;
+      const { role, storage } = bound.args as Leaf;
+      if (role === "live") backend.write(own[i], nextValues(bound, live));
+      else return bound === t ? addressOn(backend, storage) : this.#bind(storage, own[i]);
       return own[i];
     });
     const places = allocateAll(backend, outputs, (fresh) => executable.run(addresses, fresh));
@@ -158,8 +153,7 @@ class Capture<R> {
   }
 
   /** Host data is copied to the step's own memory; values already on the device are used where they lie. */
-  #bind(input: Tensor, own: number): number {
-    const { storage } = input.args as Leaf;
+  #bind(storage: Storage, own: number): number {
     if (this.#updated.has(storage)) {
       this.backend.write(own, hostData(storage)); // the step writes this very leaf: its input is the value of before
       return own;

@@ -1,6 +1,16 @@
 // Running a trace: finds or prepares its executable, binds leaves and outputs, runs.
 import type { Backend, Executable } from "../backend/backend.ts";
-import { allocate, type Data, type Leaf, type Storage, type Tensor, type Trace } from "../graph/internal.ts";
+import {
+  allocate,
+  copyOf,
+  type Data,
+  fail,
+  type Leaf,
+  type Storage,
+  show,
+  type Tensor,
+  type Trace,
+} from "../graph/internal.ts";
 import { debugLevel, reportProgram } from "./debug.ts";
 import { currentBackend } from "./device.ts";
 import { addressOn, allocateAll, hostData } from "./memory.ts";
@@ -24,17 +34,23 @@ export function executableFor(backend: Backend, trace: Trace): Executable {
   return found;
 }
 
-/** The next values of a live leaf. */
-export function nextValues(leaf: Tensor): Data {
-  const values = leaf.leaf("live").read!();
-  const data = allocate(leaf.dtype, leaf.size);
-  if (typeof values === "number") data[0] = values;
-  else data.set(values);
+/** Values of live leaves, read once for a run however often it is tried. */
+export type LiveValues = Map<Tensor, Data>;
+
+/** The values of a live leaf for a run. Throws where they are not as many as its shape takes. */
+export function nextValues(leaf: Tensor, live: LiveValues = new Map()): Data {
+  let data = live.get(leaf);
+  if (data !== undefined) return data;
+  const read = leaf.leaf("live").read!();
+  const values = typeof read === "number" ? [read] : read;
+  if (values.length !== leaf.size)
+    fail("live", `its function gives ${values.length} numbers, ${show(leaf.shape)} takes ${leaf.size}`);
+  live.set(leaf, (data = copyOf("live", values, leaf.dtype)));
   return data;
 }
 
 /** Runs a trace once and returns the addresses of its outputs, which the caller owns. */
-export function runTrace(trace: Trace): { backend: Backend; outputs: number[] } {
+export function runTrace(trace: Trace, live: LiveValues): { backend: Backend; outputs: number[] } {
   const backend = currentBackend();
   const executable = executableFor(backend, trace);
   const addresses = trace.leaves.map((leaf) => {
@@ -42,7 +58,7 @@ export function runTrace(trace: Trace): { backend: Backend; outputs: number[] } 
     if (role !== "live") return addressOn(backend, storage);
     storage.host ??= allocate(leaf.dtype, leaf.size);
     const address = addressOn(backend, storage);
-    backend.write(address, nextValues(leaf));
+    backend.write(address, nextValues(leaf, live));
     return address;
   });
   const outputs = allocateAll(backend, trace.outputs, (places) => executable.run(addresses, places));

@@ -8,12 +8,13 @@ import {
   type Leaf,
   pendingUpdates,
   Storage,
+  show,
   type Tensor,
   topological,
   trace,
   type Update,
 } from "../graph/internal.ts";
-import { elementsOf, runTrace } from "./execute.ts";
+import { elementsOf, type LiveValues, nextValues, runTrace } from "./execute.ts";
 import { pauseIfMany, settle, withMemory } from "./memory.ts";
 
 /** A loop that reads its state in every round would otherwise remember the inputs of all rounds. */
@@ -21,32 +22,43 @@ const mostOrigins = 256;
 
 /** Computes the tensors together, after all updates assigned outside a step, and keeps their values on the device. */
 export async function realize(...tensors: readonly Tensor[]): Promise<void> {
+  const live: LiveValues = new Map();
   const bytes = await withMemory(() => {
-    carryOut();
-    return compute([...new Set(tensors)].filter((t) => t.op !== "buffer"));
+    carryOut(live);
+    return compute(
+      [...new Set(tensors)].filter((t) => t.op !== "buffer"),
+      live,
+    );
   });
   await pauseIfMany(bytes);
 }
 
 /**
  * Carries out what was assigned outside of steps, in program order. Short of memory, all that is not done yet stays pending; an
- * assignment that fails otherwise would do so at every read, so it is dropped, and the error says so.
+ * assignment that fails otherwise would do so at every read, so it alone is dropped, and the error says so.
  */
-function carryOut(): void {
+function carryOut(live: LiveValues): void {
+  let most = pendingUpdates.length;
   while (pendingUpdates.length > 0) {
-    const updates = landingTogether(pendingUpdates);
+    const updates = landingTogether(pendingUpdates.slice(0, most));
     try {
-      runTrace(trace([], updates));
+      runTrace(trace([], updates), live);
     } catch (error) {
       if (error instanceof OutOfMemory) throw error;
-      pendingUpdates.splice(0, updates.length);
-      const problem = error instanceof Error ? error.message : String(error);
-      throw new Error(`assign: a value assigned outside of a step is dropped, as it cannot be computed: ${problem}`, {
-        cause: error,
-      });
+      if (updates.length === 1) throw dropped(pendingUpdates.shift()!, error);
+      most = 1; // which of them it is
+      continue;
     }
     pendingUpdates.splice(0, updates.length);
+    live.clear(); // the next run reads its own
   }
+}
+
+function dropped({ leaf, value }: Update, cause: unknown): Error {
+  const module = value.module || leaf.module;
+  const target = `a ${leaf.leaf("assign").role} ${show(leaf.shape)}${module === "" ? "" : ` in ${module}`}`;
+  const problem = cause instanceof Error ? cause.message : String(cause);
+  return new Error(`assign: a value for ${target} is dropped, as it cannot be computed: ${problem}`, { cause });
 }
 
 /** The first updates that one step can carry out: none of them reads or writes what another before it writes. */
@@ -61,10 +73,10 @@ function landingTogether(updates: readonly Update[]): Update[] {
 }
 
 /** Turns lazy tensors into leaves and returns the bytes that they take. */
-function compute(wanted: readonly Tensor[]): number {
+function compute(wanted: readonly Tensor[], live: LiveValues): number {
   if (wanted.length === 0) return 0;
   const origins = wanted.map(originsOf);
-  const { backend, outputs } = runTrace(trace(wanted));
+  const { backend, outputs } = runTrace(trace(wanted), live);
   wanted.forEach((t, i) => {
     const storage = new Storage(t.dtype, t.size);
     settle(storage, backend, outputs[i]);
@@ -93,8 +105,9 @@ function originsOf(tensor: Tensor): WeakRef<Tensor>[] {
   return [...origins].slice(-mostOrigins).map((t) => new WeakRef(t));
 }
 
-/** The tensor's elements on the host, as a copy. */
+/** The tensor's elements on the host, as a copy; a live leaf's are read anew. */
 export async function read(tensor: Tensor): Promise<Data> {
   await realize(tensor);
-  return elementsOf(tensor.leaf("read").storage);
+  const { role, storage } = tensor.leaf("read");
+  return role === "live" ? nextValues(tensor) : elementsOf(storage);
 }

@@ -127,12 +127,19 @@ async function damage(folder: string): Promise<FormatError | undefined> {
   return undefined;
 }
 
-/** The newest checkpoint of a run that verifies, if any, its folder, and the newer ones that do not, with the reason. */
+/**
+ * The newest checkpoint of a run that verifies, if any, its folder, and the newer ones that do not, with the reason: also
+ * the one that `last` names where that is gone.
+ */
 export async function newestValid(
   run: string,
 ): Promise<{ checkpoint?: Checkpoint; folder?: string; skipped: Skipped[] }> {
   const skipped: Skipped[] = [];
-  for (const { name, step } of await listCheckpoints(run)) {
+  const listed = await listCheckpoints(run);
+  const last = await pointedStep(run, "last");
+  if (last !== undefined && !listed.some(({ step }) => step >= last))
+    skipped.push({ name: nameOf(last), reason: `${join(checkpointsOf(run), nameOf(last))} is gone` });
+  for (const { name, step } of listed) {
     const folder = join(checkpointsOf(run), name);
     try {
       const checkpoint = await loadCheckpoint(folder);

@@ -4,6 +4,7 @@ import { type RandomState, randomState, restoreRandom } from "../graph/index.ts"
 import { stateDict } from "../nn/index.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type BatchSource, batchSize, breather, type Evaluation } from "./evaluate.ts";
+import { wrongLabel } from "./labels.ts";
 import type { MetricsEvent } from "./log.ts";
 import { Progress, type ProgressUpdate } from "./progress.ts";
 import { restore } from "./restore.ts";
@@ -66,24 +67,33 @@ export class Fit {
 
   /** Makes or continues the run folder, if there is to be one; the only part that needs Node. */
   static async open(trainer: Trainer, data: BatchSource, options: FitOptions): Promise<Fit> {
-    const { out, name, resume, config = {}, environment } = options;
+    const { out, name, resume, config, environment } = options;
     if (resume === undefined && out === undefined && name === undefined)
       return new Fit(trainer, data, options, undefined);
-    const { createRun, resumeRun } = await import("./run-folder.ts");
+    const { createRun, resumeRun, writeConfig } = await import("./run-folder.ts");
     if (resume === undefined)
-      return new Fit(trainer, data, options, await createRun(name ?? "run", { folder: out, config, environment }));
+      return new Fit(
+        trainer,
+        data,
+        options,
+        await createRun(name ?? "run", { folder: out, config: config ?? {}, environment }),
+      );
     const { run, checkpoint, skipped } = await resumeRun(resume);
     const fit = new Fit(trainer, data, options, run);
     for (const { name, reason } of skipped) fit.#reporter.print(`skipped ${name}: ${reason}`);
-    if (checkpoint === undefined) return fit;
     try {
-      await fit.#restore(checkpoint);
+      if (checkpoint === undefined) fit.#reporter.print(`${resume} has no checkpoint yet: starts from step 0`);
+      else
+        await fit.#restore(checkpoint).catch((error: Error) => {
+          throw new Error(
+            `${resume}: its checkpoint of step ${checkpoint.step} is not of this model and optimizer (${error.message}); make them as they were for that run`,
+            { cause: error },
+          );
+        });
+      if (config !== undefined) await writeConfig(resume, config);
     } catch (error) {
       run.close();
-      throw new Error(
-        `${resume}: its checkpoint of step ${checkpoint.step} is not of this model and optimizer (${(error as Error).message}); make them as they were for that run`,
-        { cause: error },
-      );
+      throw error;
     }
     return fit;
   }
@@ -117,15 +127,11 @@ export class Fit {
       let reason = this.#finished();
       if (reason === undefined) await folder?.unfinish();
       while (reason === undefined) reason = (await this.#epoch()) ?? this.#finished();
+      const { validation } = this.#options;
+      if (reason !== "interrupted" && validation && !(await this.#validate())) reason = "interrupted";
       if (this.#savedAt !== this.#moment()) await this.#save();
-      if (reason !== "interrupted") await this.#validate();
       const result = this.#result(reason);
-      const { validation, ...figures } = result;
-      if (reason !== "interrupted")
-        await folder?.finish({
-          ...figures,
-          validation: validation && { loss: validation.loss, ...validation.metrics, samples: validation.samples },
-        });
+      if (reason !== "interrupted" && !folder?.finished) await folder?.finish(flat(result));
       return result;
     } catch (error) {
       // By name: the class is of a file that only Node can load.
@@ -176,7 +182,15 @@ export class Fit {
     const lr = typeof optimizer.lr === "number" ? optimizer.lr : optimizer.lr(optimizer.steps);
     const loss = await optimizer.step(batch);
     const at = this.#at;
-    if (!Number.isFinite(loss)) await this.#diverge(`the loss became ${loss} at step ${at.step + 1}`, batch);
+    if (!Number.isFinite(loss)) {
+      const problem = `the loss became ${loss} at step ${at.step + 1}`;
+      const cause = await wrongLabel(this.#trainer, [batch]);
+      await this.#diverge(problem, {
+        step: at.step + 1,
+        cause,
+        place: cause ? undefined : await optimizer.diagnose(batch),
+      });
+    }
     const size = batchSize(batch);
     const sums: Record<string, number> = { loss: loss * size };
     for (const name of Object.keys(this.#trainer.metrics)) sums[name] = await optimizer.probes[name].item();
@@ -197,7 +211,7 @@ export class Fit {
     if (this.#options.signal?.aborted) return "interrupted"; // the epoch's end comes again when the run is resumed
     const validation = evaluation && { loss: evaluation.loss, ...evaluation.metrics };
     const loss = validation?.loss ?? training.loss;
-    const best = !(loss >= (at.best?.loss ?? Number.POSITIVE_INFINITY)) && Number.isFinite(loss);
+    const best = loss < (at.best?.loss ?? Number.POSITIVE_INFINITY);
     this.#reporter.epoch(this.#progress({ ...training, ...prefixed(validation) }));
     at.epoch++;
     if (best) at.best = { epoch: at.epoch, loss };
@@ -211,7 +225,10 @@ export class Fit {
     return undefined;
   }
 
-  /** Evaluates the validation set unless that has been done at this step; whatever random numbers that takes, training sees none of it. */
+  /**
+   * Evaluates the validation set unless that has been done at this step; whatever random numbers that takes, training sees
+   * none of it. A loss that is not finite ends the run like that of a step.
+   */
   async #validate(): Promise<Evaluation | undefined> {
     const { validation, signal } = this.#options;
     if (validation === undefined) return undefined;
@@ -221,7 +238,12 @@ export class Fit {
       const evaluation = await this.#trainer.evaluate(validation, { signal });
       restoreRandom(random);
       this.#validating += (performance.now() - started) / 1000;
-      this.#validated = evaluation && { step: this.#at.step, evaluation };
+      const { step } = this.#at;
+      if (evaluation && !Number.isFinite(evaluation.loss))
+        await this.#diverge(`the validation loss became ${evaluation.loss} after step ${step}`, {
+          cause: await wrongLabel(this.#trainer, validation.iterate({ epoch: 0 })),
+        });
+      this.#validated = evaluation && { step, evaluation };
     }
     return this.#validated?.evaluation;
   }
@@ -254,15 +276,19 @@ export class Fit {
     return `${this.#at.step} ${this.#at.epoch}`;
   }
 
-  /** Stops the run: says what is not finite, where that began if it can be found, and what is left. */
-  async #diverge(problem: string, batch?: Batch): Promise<never> {
-    const place = batch && (await this.#trainer.optimizer.diagnose(batch));
+  /** Stops the run: says what is not finite, the `cause` in the data or the `place` where it began, and what is left. */
+  async #diverge(
+    problem: string,
+    { step = this.#at.step, cause, place }: { step?: number; cause?: string; place?: string } = {},
+  ): Promise<never> {
     const saved = this.#folder && this.#savedAt !== undefined;
     const kept = saved
       ? `; the last good checkpoint is of step ${this.#savedAt!.split(" ")[0]} in ${this.#folder!.path}`
       : "";
-    const message = `${problem}${place ? `: ${place}` : ""}${kept}; start again with a lower learning rate`;
-    await this.#emit({ kind: "failure", step: this.#at.step + 1, message }, true);
+    const why = cause ?? place;
+    const advice = cause ? "mend the labels and start again" : "start again with a lower learning rate";
+    const message = `${problem}${why ? `: ${why}` : ""}${kept}; ${advice}`;
+    await this.#emit({ kind: "failure", step, message }, true);
     throw new TrainingError(message, { run: this.#folder?.path });
   }
 
@@ -293,21 +319,32 @@ export class Fit {
 
   #result(reason: Reason): FitResult {
     const seconds = (performance.now() - this.#started) / 1000;
-    const { epoch, step, samples, seen, best, figures } = this.#at;
+    const { epoch, step, seen, best, figures } = this.#at;
+    const samples = this.#at.samples - this.#startSamples;
+    const { loss = Number.NaN, ...metrics } = seen > 0 ? this.#means() : figures;
     return {
       reason,
       epochs: epoch,
       steps: step,
       samples,
-      training: seen > 0 ? this.#means() : figures,
+      training: { loss, metrics },
       validation: this.#validated?.step === step ? this.#validated.evaluation : undefined,
       best,
       seconds,
-      samplesPerSecond: (samples - this.#startSamples) / (seconds - this.#validating),
+      samplesPerSecond: samples / (seconds - this.#validating),
       run: this.#folder?.path,
       resumedAt: this.#resumedAt,
     };
   }
+}
+
+/** The result for result.json: without each sample's class, the metrics beside the loss. */
+function flat({ training, validation, ...rest }: FitResult): object {
+  return {
+    ...rest,
+    training: { loss: training.loss, ...training.metrics },
+    validation: validation && { samples: validation.samples, loss: validation.loss, ...validation.metrics },
+  };
 }
 
 const prefixed = (figures: Readonly<Record<string, number>> | undefined): Record<string, number> =>

@@ -1,20 +1,29 @@
 // The folder of a run, through which the commands meet: configuration, environment, metrics, checkpoints, result.
+import { existsSync } from "node:fs";
 import { access, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { syncFolder, temporaryBeside, writeAtomic } from "../io/atomic.ts";
 import { isFolder, makeFolder, unmake } from "../io/folder.ts";
 import { type Checkpoint, newestValid, type Skipped, saveCheckpoint, settleCheckpoints } from "./checkpoint.ts";
+import { lockRun } from "./lock.ts";
 import { figuresToJson, MetricsLog } from "./log.ts";
 
-/** A run that is being written. */
+/** A run that is being written, by this process alone until it is closed. */
 export class RunFolder {
   readonly path: string;
   readonly log: MetricsLog;
+  readonly #unlock: () => void;
 
-  constructor(path: string, log: MetricsLog) {
+  constructor(path: string, log: MetricsLog, unlock: () => void) {
     this.path = path;
     this.log = log;
+    this.#unlock = unlock;
+  }
+
+  /** Whether the run has come to an end, with a result.json. */
+  get finished(): boolean {
+    return existsSync(join(this.path, "result.json"));
   }
 
   /**
@@ -40,6 +49,7 @@ export class RunFolder {
 
   close(): void {
     this.log.close();
+    this.#unlock();
   }
 }
 
@@ -65,14 +75,25 @@ export async function createRun(
   }: { folder?: string; root?: string; config: object; environment?: object },
 ): Promise<RunFolder> {
   const { path, made } = folder === undefined ? await freshFolder(root, name) : await emptyFolder(folder);
+  const unlock = await lockOrUnmake(path, made);
   const files = ["environment.json", "config.json", "metrics.jsonl"].map((file) => join(path, file));
   try {
     await syncFolder(dirname(path));
     await writeJson(files[0], { ...describeMachine(), ...environment });
     await writeJson(files[1], config);
-    return new RunFolder(path, new MetricsLog(files[2]));
+    return new RunFolder(path, new MetricsLog(files[2]), unlock);
   } catch (error) {
     for (const file of files) await rm(file, { force: true }).catch(() => {}); // the first error is the one to tell
+    unlock();
+    await unmake(made);
+    throw error;
+  }
+}
+
+async function lockOrUnmake(path: string, made: readonly string[]): Promise<() => void> {
+  try {
+    return lockRun(path);
+  } catch (error) {
     await unmake(made);
     throw error;
   }
@@ -92,18 +113,25 @@ export async function checkRunFolder(folder: string = temporaryBeside(join("runs
 
 /**
  * Opens a run to continue it from its newest checkpoint that verifies, the log cut to that moment. Throws where the folder
- * is no run, or where it has checkpoints but none verifies; nothing is changed then.
+ * is no run, where another process is training it, or where it has saved checkpoints but none verifies; nothing is changed
+ * then.
  */
 export async function resumeRun(path: string): Promise<ResumedRun> {
   const config = await readConfig(path);
-  const { checkpoint, folder, skipped } = await newestValid(path);
-  if (!checkpoint && skipped.length > 0)
-    throw new Error(
-      `${path} cannot be resumed: none of its checkpoints verifies (${skipped[0].reason}); start a new run`,
-    );
-  await settleCheckpoints(path, folder);
-  const log = new MetricsLog(join(path, "metrics.jsonl"), { until: checkpoint ? checkpoint.logged : 0 });
-  return { run: new RunFolder(path, log), config, checkpoint, skipped };
+  const unlock = lockRun(path);
+  try {
+    const { checkpoint, folder, skipped } = await newestValid(path);
+    if (!checkpoint && skipped.length > 0)
+      throw new Error(
+        `${path} cannot be resumed: none of its checkpoints verifies (${skipped[0].reason}); start a new run`,
+      );
+    await settleCheckpoints(path, folder);
+    const log = new MetricsLog(join(path, "metrics.jsonl"), { until: checkpoint ? checkpoint.logged : 0 });
+    return { run: new RunFolder(path, log, unlock), config, checkpoint, skipped };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
 }
 
 /** A folder that is no run. */

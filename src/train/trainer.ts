@@ -47,7 +47,7 @@ export interface FitOptions {
   name?: string;
   /** Run folder to continue from its newest sound checkpoint; the outcome is bit for bit that of a run never interrupted. */
   resume?: string;
-  /** Saved in the run folder as config.json and, with the machine's description, environment.json. */
+  /** Saved in the run folder as config.json, anew when resuming, and, with the machine's description, environment.json. */
   config?: object;
   environment?: object;
   /** Steps between checkpoints; one is saved at each epoch's end in any case. */
@@ -65,16 +65,16 @@ export type Reason = "epochs" | "maxSteps" | "patience" | "interrupted";
 
 export interface FitResult {
   readonly reason: Reason;
-  /** Whole epochs, steps and samples since the run began, resumed parts included. */
+  /** Whole epochs and steps since the run began, resumed parts included. */
   readonly epochs: number;
   readonly steps: number;
-  readonly samples: number;
   /** Means over the last epoch's steps, or over those of the begun one. */
-  readonly training: Readonly<Record<string, number>>;
+  readonly training: Pick<Evaluation, "loss" | "metrics">;
   readonly validation?: Evaluation;
   /** The epoch (from 1) with the lowest validation loss, or training loss, and that loss. */
   readonly best?: { readonly epoch: number; readonly loss: number };
   /** Of this call alone; the pace is that of training, without validation. */
+  readonly samples: number;
   readonly seconds: number;
   readonly samplesPerSecond: number;
   /** The run folder. */
@@ -135,8 +135,8 @@ export class Trainer {
   }
 
   /**
-   * Trains on the data. Throws a TrainingError naming the step and the module where a loss stops being finite, or the file
-   * that cannot be written, and one line for options that do not fit, a run folder that exists, a checkpoint of another model.
+   * Trains on the data. Throws a TrainingError naming the step and the module, or the label, where a loss stops being finite, or
+   * the file that cannot be written, and one line for options that do not fit, a run folder that exists, a checkpoint of another model.
    */
   async fit(data: BatchSource, options: FitOptions = {}): Promise<FitResult> {
     for (const name of ["epochs", "maxSteps", "patience", "checkpointEvery", "logEvery"] as const) {

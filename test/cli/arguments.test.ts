@@ -50,7 +50,7 @@ test.each<[string, string]>([
   ["train mlp --out a --resume b", "--out makes a new run and --resume continues one; give one of them"],
   [
     "train lenet5 --data cifar10",
-    'lenet5 does not fit cifar10, whose samples are [3, 32, 32]: conv: channels differ, input [1, 3, 32, 32] has 3, weights [6, 1, 5, 5] in 1 group(s) take 1, in Conv2d "0"',
+    'lenet5 does not fit cifar10, whose samples are [3, 32, 32] (conv: channels differ, input [1, 3, 32, 32] has 3, weights [6, 1, 5, 5] in 1 group(s) take 1, in Conv2d "0"); models that fit: mlp',
   ],
   ["train --config FOLDER/list.json", '--config FOLDER/list.json holds no JSON object; write { "epochs": 5, … }'],
   [
@@ -136,7 +136,7 @@ test("missing data are told with the folder, who named it, and fixes that work",
   expect(named).toEqual({
     status: 1,
     stdout: "",
-    stderr: `hebb: train-images-idx3-ubyte.gz is not in ${folder}/nowhere/mnist or ${place}; put it there, or fetch it there with --download (in code, download: true), or unset HEBB_DATA to have it fetched into ${folder}/cache/hebb\n`,
+    stderr: `hebb: train-images-idx3-ubyte.gz is not in ${folder}/nowhere/mnist or ${place}; put it there, fetch it there with --download (in code, download: true), or name the folder that has it with --data-dir or HEBB_DATA (in code, dir)\n`,
   });
   const out = ["--samples", "16", "--max-steps", "1", "--out", join(folder, "told")];
   expect((await hebb(["train", "mlp", ...out])).stderr).toContain(
@@ -149,7 +149,7 @@ test("what is missing where it should be fails the run", async () => {
   const data = await hebb(["train", "lenet5", "--data", "mnist", "--data-dir", folder, "--out", join(folder, "out")]);
   expect(data.status).toBe(1);
   expect(data.stderr).toMatch(
-    /hebb: train-images-idx3-ubyte.gz is not in .*; put it there, or fetch it there with --download/,
+    /hebb: train-images-idx3-ubyte.gz is not in .*; put it there, fetch it there with --download/,
   );
   expect(existsSync(join(folder, "out"))).toBe(false);
 });
@@ -159,7 +159,12 @@ test("HEBB_DEBUG adds the stack, HEBB_DEVICE is checked like the flag", async ()
   expect((await hebb(["info", "nothing"])).stderr).toMatch(/^hebb: there is no model.*\nUsageError: .*\n\s+at /);
   vi.unstubAllEnvs();
   vi.stubEnv("HEBB_DEVICE", "gpu");
-  expect((await hebb(["devices"])).stderr).toMatch(/^hebb: there is no device "gpu"/);
+  const problem = 'HEBB_DEVICE: there is no device "gpu"; there are auto, wasm, js';
+  expect((await hebb(["train", "mlp", "--data", "glyphs"])).stderr).toBe(`hebb: ${problem}\n`);
+  const { status, stdout } = await hebb(["devices"]);
+  expect([status, stdout.trim().split("\n").at(-1)]).toEqual([0, problem]);
+  expect(stdout).toMatch(/^ {2}wasm .*\n {2}js /);
+  expect(lastJson(await hebb(["devices", "--json"])).problem).toBe(problem);
   vi.unstubAllEnvs();
 });
 
@@ -191,7 +196,10 @@ test("help and version", async () => {
   ])
     expect(stdout).toContain(words);
   expect((await hebb(["eval", "--help"])).stdout).toContain("samples in a batch (default: 250)");
-  expect((await hebb(["info", "--help"])).stdout).toContain("\n  mlp          --epochs 5 ");
+  expect(stdout).toContain("not kept, so say it again with --resume");
+  const info = (await hebb(["info", "--help"])).stdout;
+  expect(info).toContain("\n  mlp          Rumelhart, ");
+  expect(info).not.toContain("--epochs");
   expect((await hebb(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
 

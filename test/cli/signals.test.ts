@@ -1,5 +1,5 @@
 // Ctrl-C and kill -9 against a training in a process of its own: it always goes on from where it was, bit for bit.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -82,6 +82,37 @@ test.skipIf(!built)(
     expect(readFileSync(join(run, "last"), "utf8")).toBe(`step-${String(step).padStart(6, "0")}\n`);
     expect(await start(["train", "--resume", run]).ended).toMatchObject({ code: 0 });
     expectWhole(run);
+  },
+  60_000,
+);
+
+test.skipIf(!built)(
+  "standard output that takes nothing ends in one line, a closed pipe in none, and two trainings of one run in one",
+  async () => {
+    const shell = (command: string) =>
+      spawnSync("bash", ["-c", command, process.execPath, program], { encoding: "utf8", timeout: 20_000 });
+    if (existsSync("/dev/full")) {
+      const { status, stderr } = shell('"$0" "$1" info mlp > /dev/full');
+      expect([status, stderr]).toEqual([
+        1,
+        expect.stringMatching(/^hebb: cannot write to standard output \(ENOSPC.*\)\n$/),
+      ]);
+    }
+    const closed = shell('"$0" "$1" info mlp | true; echo "$PIPESTATUS"');
+    expect([closed.stdout, closed.stderr]).toEqual(["1\n", ""]);
+    const run = join(folder, "shared");
+    const { child, ended, saw } = start([...training, "--epochs", "100000", "--out", run]);
+    await saw("epoch 1/");
+    const { code, stderr } = await start(["train", "--resume", run]).ended;
+    expect(code).toBe(1);
+    expect(stderr.trim().split("\n").at(-1)).toBe(
+      `hebb: ${run} is being trained by process ${child.pid}; wait for it or stop it`,
+    );
+    child.kill("SIGKILL");
+    await ended;
+    expect(existsSync(join(run, "lock"))).toBe(true);
+    expect((await start(["train", "--resume", run, "--epochs", "1"]).ended).code).toBe(0);
+    expect(existsSync(join(run, "lock"))).toBe(false);
   },
   60_000,
 );

@@ -70,7 +70,7 @@ describe("download", () => {
     ["/stalled", /no data for 0.2 s/],
     ["/short", /ended after 150000 of 300000 bytes/],
     ["/long", /more than the expected 300000 bytes/],
-    ["/changed", /SHA-256 differs, expected [0-9a-f]{64}, found [0-9a-f]{64}/],
+    ["/changed", /SHA-256 differs \(expected [0-9a-f]{8}…, found [0-9a-f]{8}…\)/],
     ["/absent", /HTTP 404/],
   ];
   for (const [path, says] of failures)
@@ -158,10 +158,23 @@ describe("data folder", () => {
     vi.unstubAllEnvs();
   });
 
-  test("a damaged cached file is refused, not overwritten", async () => {
-    writeFileSync(join(dir, "thing.gz"), content.subarray(1));
-    await expect(openDataFile(remote("/good"), [""], { ...quiet, dir, download: true })).rejects.toThrow(FormatError);
-    expect(readFileSync(join(dir, "thing.gz")).length).toBe(content.length - 1);
+  test("a damaged file is refused, or replaced where that is asked for, and kept either way", async () => {
+    const path = join(dir, "thing.gz");
+    const options = { ...quiet, dir };
+    writeFileSync(path, content.subarray(1));
+    const refused = openDataFile(remote("/good"), [""], options);
+    await expect(refused).rejects.toThrow(FormatError);
+    await expect(refused).rejects.toThrow(/--download replaces it and keeps this one as .*thing\.gz\.damaged/);
+    const said = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    const failed = openDataFile(remote("/absent"), [""], { ...options, download: true });
+    await expect(failed).rejects.toThrow(/HTTP 404.*--data-dir or HEBB_DATA/);
+    expect(readFileSync(path).length).toBe(content.length - 1);
+    const opened = await openDataFile(remote("/good"), [""], { ...options, download: true });
+    expect(said.mock.lastCall![0]).toContain(`fetching it, and keeping this one as ${path}.damaged`);
+    said.mockRestore();
+    expect(Buffer.compare(opened.bytes, content)).toBe(0);
+    expect([readFileSync(path).length, readFileSync(`${path}.damaged`).length]).toEqual([300_000, 299_999]);
+    expect((await openDataFile(remote("/absent"), [""], options)).path).toBe(path);
   });
 });
 

@@ -93,7 +93,7 @@ describe.skipIf(!hasData("mnist/train-images-idx3-ubyte.gz"))("MNIST", () => {
     const error = await failure(mnist("test", { dir }));
     expect(error).toBeInstanceOf(FormatError);
     expect(error.message).toMatch(
-      /labels-idx1-ubyte\.gz: SHA-256 differs, expected f7ae60f92e.{54}, found [0-9a-f]{64}; .*verify: false/,
+      /labels-idx1-ubyte\.gz: SHA-256 differs \(expected f7ae60f9…, found [0-9a-f]{8}…\).*; --download replaces it .*labels-idx1-ubyte\.gz\.damaged; .*verify: false/,
     );
     expect((await mnist("test", { dir, verify: false }).load()).length).toBe(10_000);
   });
@@ -140,7 +140,7 @@ describe("a folder that is wrong", () => {
     const dir = folder();
     vi.stubEnv("HEBB_DATA", "");
     expect((await failure(mnist("train", { dir }))).message).toContain(
-      `train-images-idx3-ubyte.gz is not in ${dir}/mnist or ${dir}; put it there, or fetch it there with --download (in code, download: true), or leave out --data-dir (in code, dir) to have it fetched into `,
+      `train-images-idx3-ubyte.gz is not in ${dir}/mnist or ${dir}; put it there, fetch it there with --download (in code, download: true), or name the folder that has it with --data-dir or HEBB_DATA (in code, dir)`,
     );
     vi.stubEnv("HEBB_DATA", dir);
     expect((await failure(fashionMnist("test"))).message).toContain(

@@ -1,7 +1,7 @@
 // Assignments outside of steps: in program order, none lost, each carried out once.
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
 import { OutOfMemory } from "../../src/backend/wasm/heap.ts";
-import { compile, device, param, state, tensor, zeros } from "../../src/index.ts";
+import { compile, device, live, param, state, tensor, within, zeros } from "../../src/index.ts";
 import { currentBackend } from "../../src/run/device.ts";
 
 beforeAll(() => {
@@ -66,7 +66,31 @@ test("an assignment that cannot be computed is named and dropped, the others are
   p.assign(p.add(gone));
   p.assign(p.add(10));
   q.assign(zeros([1]));
-  await expect(q.data()).rejects.toThrow("assign: a value assigned outside of a step is dropped");
+  await expect(q.data()).rejects.toThrow(
+    "assign: a value for a param [1] is dropped, as it cannot be computed: tensor: ",
+  );
   expect(await p.array()).toEqual([11]);
   expect(await q.array()).toEqual([0]);
+});
+
+test("an assignment that fails takes no other with it that could land together with it", async () => {
+  const [a, b, c, d] = [param([1]), param([2, 2]), state([3]), param([4])];
+  let reads = 0;
+  const rate = live(() => ++reads, [1]);
+  a.assign(rate);
+  within({ constructor: { name: "Norm" } }, () =>
+    b.assign(
+      live(() => {
+        throw new Error("boom");
+      }, [2]),
+    ),
+  );
+  c.assign(rate.add(a));
+  d.assign(live(() => [1, 2], [1]));
+  await expect(a.data()).rejects.toThrow(
+    "assign: a value for a param [2] in Norm is dropped, as it cannot be computed: boom",
+  );
+  await expect(a.data()).rejects.toThrow("a value for a param [1] is dropped, as it cannot be computed: live: ");
+  expect(await Promise.all([a, b, c, d].map((t) => t.array()))).toEqual([[1], [2, 2], [3], [4]]);
+  expect(reads).toBe(2); // once for each of the two that landed
 });

@@ -1,6 +1,18 @@
 // Numbers and host data at the edges: integers that i32 lacks, extremes, arrays that their maker changes, arguments of the wrong kind.
 import { beforeAll, describe, expect, test } from "vitest";
-import { concat, device, full, param, ShapeError, stack, state, type Tensor, tensor, where } from "../../src/index.ts";
+import {
+  concat,
+  device,
+  full,
+  live,
+  param,
+  ShapeError,
+  stack,
+  state,
+  type Tensor,
+  tensor,
+  where,
+} from "../../src/index.ts";
 import { testDevices } from "../devices.ts";
 
 const least = -(2 ** 31);
@@ -83,6 +95,49 @@ test("a tensor keeps the values it was made with", async () => {
   expect(await p.array()).toEqual([1, 2]);
 });
 
+test("a bool is 0 or 1, whatever byte it is made of", async () => {
+  const b = tensor(Uint8Array.of(2, 0, 3), [3], { dtype: "bool" });
+  expect(await b.array()).toEqual([1, 0, 1]);
+  expect(await b.cast("f32").array()).toEqual([1, 0, 1]);
+  expect(
+    await live(() => [5, 0], [2], "bool")
+      .and(1)
+      .array(),
+  ).toEqual([1, 0]);
+});
+
+test("param and state give a tensor's elements another shape, or refuse it", () => {
+  for (const make of [param, state]) {
+    expect(make(tensor([1, 2, 3, 4]), [2, 2]).shape).toEqual([2, 2]);
+    expect(make(full([4], 2), [2, 2]).shape).toEqual([2, 2]);
+    expect(() => make(tensor([1, 2, 3, 4]), [7])).toThrow("4 elements do not fill [7] (7)");
+    expect(() => make(full([4], 2), [7])).toThrow("4 elements do not fill [7] (7)");
+  }
+});
+
+test("live leaves are read themselves, and give as many numbers as their shape takes", async () => {
+  let n = 0;
+  const count = live(() => ++n);
+  expect(await count.mul(1).item()).toBe(1);
+  expect(await count.item()).toBe(2);
+  expect(await count.add(0.5).item()).toBe(3.5);
+  expect(await count.data()).toEqual(Float32Array.of(4));
+  expect(await live(() => [7], [1, 1]).array()).toEqual([[7]]);
+  await expect(
+    live(() => [1], [3])
+      .add(1)
+      .data(),
+  ).rejects.toThrow("live: its function gives 1 numbers, [3] takes 3");
+  await expect(
+    live(() => 5, [3])
+      .add(1)
+      .data(),
+  ).rejects.toThrow("live: its function gives 1 numbers, [3] takes 3");
+  await expect(live(() => [1, 2, 3], [2]).data()).rejects.toThrow("live: its function gives 3 numbers, [2] takes 2");
+  await expect(live(() => 0.5, [], "i32").data()).rejects.toThrow("live: 0.5 is no i32");
+  expect(() => live(() => 1, [-1])).toThrow("live: sizes must be whole numbers");
+});
+
 test("data of the wrong form is named with its place", () => {
   const wrong = (data: unknown): unknown => {
     try {
@@ -109,6 +164,10 @@ test("data of the wrong form is named with its place", () => {
   expect(wrong(null)).toBe("tensor: takes a typed array, a number or nested arrays of numbers, got null");
   expect(wrong(BigInt64Array.of(1n))).toContain("takes arrays of numbers, got a BigInt64Array");
   expect(wrong(new DataView(new ArrayBuffer(8)))).toContain("got a DataView");
+  const cycle: unknown[] = [];
+  cycle[0] = cycle;
+  expect(wrong(cycle)).toBe("tensor: takes arrays nested at most 32 deep");
+  expect(wrong([[1], cycle])).toBe("tensor: rows differ: an array of 1 at [1][0], where the rows before have a number");
   expect((wrong([[], []]) as Tensor).shape).toEqual([2, 0]);
   expect((wrong([[[1], [2]]]) as Tensor).shape).toEqual([1, 2, 1]);
 });

@@ -5,6 +5,7 @@ import {
   device,
   evaluating,
   isTraining,
+  live,
   param,
   type Tensor,
   tensor,
@@ -67,6 +68,82 @@ test("tensors where they would not be seen are refused, parameters are not", asy
   await expect(compile((x: unknown) => x)(Promise.resolve(1))).rejects.toThrow(
     "argument 0 is a Promise (await it first)",
   );
+});
+
+test("a tensor in plain view is refused where it also lies hidden", async () => {
+  const shared = { x: tensor([1]).add(1) };
+  const hidden = new Holder(shared as never);
+  const f = compile((inputs: { shared: typeof shared; hidden: Holder }) => inputs.shared.x.add(1));
+  for (const inputs of [
+    { shared, hidden },
+    { hidden, shared },
+  ])
+    await expect(f(inputs)).rejects.toThrow("compile: a tensor at 0.hidden.x.x of the arguments lies in a Holder");
+  const g = compile((x: Tensor) => {
+    const y = x.add(1);
+    return [y, new Set([Object.create(null), y])];
+  });
+  await expect(g(tensor([1]))).rejects.toThrow("a tensor at 1.1 of the results lies in a Set");
+});
+
+test("what is looked through for tensors runs no code, and may be long or round", async () => {
+  let calls = 0;
+  const round = { x: undefined as unknown, next: null as unknown };
+  for (let i = 0; i < 20_000; i++) round.next = new Holder({ ...round } as never);
+  round.x = new Holder(round as never);
+  class Lazy {
+    readonly round = round.x;
+    constructor() {
+      Object.defineProperty(this, "value", { enumerable: true, get: () => ++calls });
+    }
+  }
+  expect(await (await compile((x: Tensor, _: Lazy) => x.add(1))(tensor([1]), new Lazy())).item()).toBe(2);
+  expect(calls).toBe(0);
+});
+
+test("trees that contain themselves or nest without end are named", async () => {
+  const round = { list: [1, 2, {}] };
+  round.list[2] = round;
+  const f = compile((tree: unknown) => [tree, tensor([1])]);
+  await expect(f({ round })).rejects.toThrow("compile: argument 0.round.list.2 contains itself");
+  await expect(compile(() => round)()).rejects.toThrow("compile: result list.2 contains itself");
+  let deep: unknown = 1;
+  for (let i = 0; i < 20_000; i++) deep = [deep];
+  await expect(f(deep)).rejects.toThrow("compile: argument 0 nests deeper than 500 levels");
+  const twice = { a: 1 };
+  expect((await f([twice, twice]))[0]).toEqual([twice, twice]);
+});
+
+test("constants that are told apart: views, zeros, symbols, what an array has besides its elements", async () => {
+  const view = (value: number): DataView => new DataView(Uint8Array.of(value).buffer);
+  const scaled = compile((x: Tensor, v: DataView) => x.mul(v.getInt8(0)));
+  expect(await (await scaled(tensor([1]), view(2))).item()).toBe(2);
+  expect(await (await scaled(tensor([1]), view(7))).item()).toBe(7);
+  const divided = compile((x: Tensor, v: Float64Array) => x.div(v[0]));
+  expect(await (await divided(tensor([1]), Float64Array.of(0))).item()).toBe(Infinity);
+  expect(await (await divided(tensor([1]), Float64Array.of(-0))).item()).toBe(-Infinity);
+  const size = compile((bytes: Buffer) => tensor([bytes[0]]));
+  expect(await (await size(Buffer.of(200))).item()).toBe(200);
+  expect(await (await size(Buffer.of(201))).item()).toBe(201); // neither is a character of UTF-8
+  await expect(compile((s: unknown) => tensor([Number(s !== null)]))(Symbol("k"))).rejects.toThrow(
+    "compile: argument 0 is a symbol (pass a string)",
+  );
+  const first = compile((list: Tensor[], x: Tensor) => [x.mul(1), list.length]);
+  const list = Object.assign([tensor([1])], { extra: tensor([5]) });
+  await expect(first(list, tensor([100]))).rejects.toThrow("a tensor at 0.extra of the arguments lies in an array");
+  const named = Object.assign([tensor([1])], { title: "ones" });
+  expect(await ((await first(named, tensor([100])))[0] as Tensor).item()).toBe(100);
+  const sparse: Tensor[] = [];
+  sparse[1] = tensor([1]);
+  expect(await (await compile((t: Tensor[]) => t[1].add(1))(sparse)).item()).toBe(2);
+});
+
+test("a live leaf may be an argument, and is read once a call", async () => {
+  let n = 0;
+  const count = live(() => ++n);
+  const f = compile((x: Tensor, y: Tensor) => x.add(y).add(count));
+  expect(await (await f(count, count)).item()).toBe(3);
+  expect(await (await f(count, tensor([[2]]).sum())).item()).toBe(6);
 });
 
 test("tracing again and again is said once, with what changed", async () => {

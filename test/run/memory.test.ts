@@ -2,7 +2,18 @@
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
 import { OutOfMemory } from "../../src/backend/wasm/heap.ts";
 import { WasmBackend } from "../../src/backend/wasm/index.ts";
-import { compile, device, param, randomState, realize, seed, type Tensor, tensor, uniform } from "../../src/index.ts";
+import {
+  compile,
+  device,
+  live,
+  param,
+  randomState,
+  realize,
+  seed,
+  type Tensor,
+  tensor,
+  uniform,
+} from "../../src/index.ts";
 import { currentBackend } from "../../src/run/device.ts";
 
 let backend: WasmBackend;
@@ -103,4 +114,19 @@ test("a first call that fails for want of memory can be made again, and traces o
   starve(1, 5);
   expect(await (await step(tensor([1, 2, 3, 4, 5]))).array()).toEqual([8, 9, 10, 11, 12]);
   expect(traced).toBe(1);
+});
+
+test("live leaves are read once for a run, however often it is tried", async () => {
+  let reads = 0;
+  const l = live(() => ++reads);
+  const [t, p] = [l.expand(5).add(1), param([0])];
+  starve(1, 5);
+  expect(await t.array()).toEqual([2, 2, 2, 2, 2]);
+  const step = compile((x: Tensor) => l.expand(5).add(x));
+  starve(1, 5);
+  expect(await (await step(tensor([1]))).array()).toEqual([3, 3, 3, 3, 3]);
+  for (let i = 0; i < 2; i++) p.assign(p.add(l));
+  starve(1, 5);
+  expect(await l.expand(5).array()).toEqual([5, 5, 5, 5, 5]); // the assignments are runs of their own
+  expect(await p.array()).toEqual([7]);
 });

@@ -1,4 +1,5 @@
 // The Trainer: what it reports, exact resuming, early stopping, and what happens when a loss stops being finite.
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -80,7 +81,7 @@ test("an epoch reports means over its samples, and validation as evaluate does",
     epochs: 2,
     steps: 6,
     samples: 44,
-    training: { loss: events[7].loss },
+    training: { loss: events[7].loss, metrics: { accuracy: events[7].accuracy } },
   });
   const { predicted, actual } = measured!.classes!;
   expect(predicted.filter((label, i) => label === actual[i]).length / 9).toBeCloseTo(measured!.metrics.accuracy, 12);
@@ -105,7 +106,7 @@ test("a model that is no built-in layer is measured all the same", async () => {
   );
   const { training, validation } = await trainer.fit(blobs(21), { ...quiet, epochs: 20, validation: blobs(21) });
   expect(validation!.metrics.accuracy).toBeGreaterThan(0.9);
-  expect(training.accuracy).toBeGreaterThan(0.9);
+  expect(training.metrics.accuracy).toBeGreaterThan(0.9);
   expect(Object.keys(await stateDict(model))).toEqual([]);
 });
 
@@ -134,10 +135,11 @@ test.each([
   const log = readFileSync(join(whole, "metrics.jsonl"), "utf8");
   expect(log.trim().split("\n")).toHaveLength(12);
 
+  const samplesBefore = (step: number): number => 22 * Math.floor(step / 3) + 8 * (step % 3); // of this call alone
   const resume = async (run: string): Promise<void> => {
     const again = trainerOf(make, 6);
     const result = await again.fit(blobs(), { ...options, validation: blobs(9), resume: run });
-    expect(result).toMatchObject({ reason: "epochs", steps: 9, samples: 66 });
+    expect(result).toMatchObject({ reason: "epochs", steps: 9, samples: 66 - samplesBefore(result.resumedAt!) });
     expect(readFileSync(join(run, "metrics.jsonl"), "utf8")).toBe(log);
     expect(await bits(again)).toBe(await bits(reference));
   };
@@ -286,6 +288,85 @@ test("a finished run that is asked for more loses its result.json until it has a
   const onEvent = (): void => controller.abort();
   await trainerOf().fit(blobs(), { ...quiet, epochs: 2, resume: run, signal: controller.signal, onEvent });
   expect(existsSync(result)).toBe(false);
+});
+
+test("one process at a time trains a run, and one that is gone keeps nobody out", async () => {
+  const run = freshRun();
+  const lock = join(run, "lock");
+  let held = "";
+  const onEvent = async (): Promise<void> => {
+    if (held !== "") return;
+    held = readFileSync(lock, "utf8");
+    const second = trainerOf().fit(blobs(), { ...quiet, resume: run });
+    await expect(second).rejects.toThrow(`${run} is being trained by process ${process.pid}; wait for it or stop it`);
+  };
+  await trainerOf().fit(blobs(), { ...quiet, epochs: 1, out: run, onEvent });
+  expect(existsSync(lock)).toBe(false);
+  const holder = JSON.parse(held);
+  const { pid: gone } = spawnSync(process.execPath, ["--version"]);
+  for (const stale of [{ pid: gone }, ...(holder.start === "" ? [] : [{ start: "1" }])]) {
+    writeFileSync(lock, JSON.stringify({ ...holder, ...stale }));
+    await trainerOf().fit(blobs(), { ...quiet, epochs: 1, resume: run });
+    expect(existsSync(lock)).toBe(false);
+  }
+  for (const [text, message] of [
+    [JSON.stringify({ ...holder, host: "elsewhere" }), `process ${process.pid} on elsewhere; .* or delete .*lock if`],
+    ["", "lock cannot be read; delete it if no process is training"],
+  ]) {
+    writeFileSync(lock, text);
+    await expect(trainerOf().fit(blobs(), { ...quiet, resume: run })).rejects.toThrow(new RegExp(message));
+    expect(readFileSync(lock, "utf8")).toBe(text);
+  }
+});
+
+test("checkpoints that are gone are told: none left refuses, and none yet starts over", async () => {
+  const run = freshRun();
+  const reference = trainerOf();
+  await reference.fit(blobs(), { ...quiet, epochs: 2, out: run });
+  const log = readFileSync(join(run, "metrics.jsonl"), "utf8");
+  const lines: string[] = [];
+  const progress = { update() {}, epoch() {}, stop() {}, print: (line: string) => void lines.push(line) };
+  const again = { ...quiet, epochs: 2, resume: run, progress };
+  rmSync(join(run, "checkpoints", "step-000006"), { recursive: true });
+  await trainerOf().fit(blobs(), again);
+  expect(lines[0]).toMatch(/^skipped step-000006: .*step-000006 is gone$/);
+  expect(readFileSync(join(run, "metrics.jsonl"), "utf8")).toBe(log);
+  rmSync(join(run, "checkpoints"), { recursive: true });
+  await expect(trainerOf().fit(blobs(), again)).rejects.toThrow(/cannot be resumed: .*step-000006 is gone\)/);
+  expect(readFileSync(join(run, "metrics.jsonl"), "utf8")).toBe(log);
+  for (const name of ["last", "best", "result.json"]) rmSync(join(run, name)); // as if killed before the first one
+  const afresh = trainerOf();
+  await afresh.fit(blobs(), again);
+  expect(lines.at(-1)).toBe(`${run} has no checkpoint yet: starts from step 0`);
+  expect(await bits(afresh)).toBe(await bits(reference));
+});
+
+test("a validation loss that is not finite stops the run, and its epoch has no checkpoint", async () => {
+  const run = freshRun();
+  const bad = new Dataset({ x: new Float32Array(8), y: Uint8Array.of(0, 3) }, { shape: [4] });
+  const fit = trainerOf().fit(blobs(), { ...quiet, epochs: 2, validation: bad, out: run });
+  await expect(fit).rejects.toThrow(
+    "the validation loss became NaN after step 3: label 3 is none of the classes 0 … 2 that the model tells apart; mend the labels and start again",
+  );
+  expect(existsSync(join(run, "checkpoints"))).toBe(false);
+  const short = trainerOf().fit(blobs(), { ...quiet, maxSteps: 2, validation: bad });
+  await expect(short).rejects.toThrow("the validation loss became NaN after step 2");
+  const y = Float32Array.of(Number.NaN, 0, 0);
+  const loss = ({ x, y }: Batch): Tensor => linear.forward(x).sub(y).square().mean();
+  const linear = new Linear(1, 3);
+  const wild = new Trainer(linear, sgd(linear, loss, { lr: 0.1 })).fit(
+    new Dataset({ x: Float32Array.of(1), y: new Float32Array(3) }, { shape: [1], targetShape: [3] }),
+    { ...quiet, validation: new Dataset({ x: Float32Array.of(1), y }, { shape: [1], targetShape: [3] }) },
+  );
+  await expect(wild).rejects.toThrow("the validation loss became NaN after step 1; start again with a lower");
+});
+
+test("Ctrl-C while a run of so many steps is validated leaves it interrupted", async () => {
+  const controller = new AbortController();
+  const validation = abortingAfter(blobs(9), 1, controller);
+  const options = { ...quiet, maxSteps: 2, validation, signal: controller.signal, out: freshRun() };
+  expect(await trainerOf().fit(blobs(), options)).toMatchObject({ reason: "interrupted", steps: 2 });
+  expect(readdirSync(join(options.out, "checkpoints"))).toEqual(["step-000002"]);
 });
 
 test("what cannot be fitted is refused in one line", async () => {
