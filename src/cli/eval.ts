@@ -35,7 +35,7 @@ export const evaluate: Command = {
     const { samples, loss, metrics, classes } = measured!;
     if (!Number.isFinite(loss))
       throw new Error(
-        `the loss of ${run} over ${samples} test samples of ${data} is ${loss}, so its checkpoint of step ${checkpoint.step} is of no use; start again with: ${startLower(io, run, config.lr)}`,
+        `the loss of ${run} over ${samples} test samples of ${data} is ${loss}, so its checkpoint of step ${checkpoint.step} is of no use; start again with: ${startLower(io, run, config)}`,
       );
     const names = test.info.classes!;
     const confusion = confusionMatrix(classes!.predicted, classes!.actual, names.length);

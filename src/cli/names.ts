@@ -56,6 +56,11 @@ export const findModel = (name: string): ZooEntry => find("model", name, models)
 
 export const findOptimizer = (name: string): OptimizerEntry => find("optimizer", name, optimizers);
 
+/** The learning rate where the user names none: the recipe's, or the optimizer's where that is another one. */
+export function usualRate({ recipe }: ZooEntry, optimizer: string): number {
+  return optimizer === recipe.optimizer ? recipe.lr : findOptimizer(optimizer).lr;
+}
+
 /** A split of a data set, normalised where the model wants it so; nothing is read yet. */
 export function findData(
   name: string,

@@ -102,6 +102,9 @@ const kinds: Readonly<Record<Flag, Kind>> = {
   help: toggle("show this"),
 };
 
+/** No flag, but a key of the files that flags are read from. */
+const modelName = text("NAME", "model of the zoo");
+
 /** dataDir → data-dir. */
 const kebab = (flag: string): string => flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 const camel = (flag: string): string => flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
@@ -129,7 +132,9 @@ export function parseOptions(args: readonly string[], allowed: readonly Flag[]):
     if (token.kind !== "option") continue;
     const flag = allowed.find((name) => kebab(name) === token.name);
     if (flag === undefined) throw new UsageError(noSuch("flag", token.rawName, allowed.map(flagName)));
-    options[flag] = read(`--${token.name}`, flag, token.value ?? (kinds[flag].value ? undefined : true));
+    const given = token.value ?? (kinds[flag].value ? undefined : true);
+    const isFlag = token.inlineValue === false && token.value.startsWith("--"); // a folder of that name is --out=--json
+    options[flag] = read(`--${token.name}`, kinds[flag], given, !isFlag);
   }
   return { positionals, options: options as Options };
 }
@@ -157,17 +162,23 @@ export async function withConfigFile({ positionals, options }: Arguments, flags:
   for (const [key, value] of Object.entries(values)) {
     const name = camel(key);
     if (!allowed.includes(name)) throw new UsageError(`--config ${path}: ${noSuch("flag", key, allowed)}`);
-    found[name] = name === "model" ? value : read(`--config ${path}: "${key}"`, name as Flag, value);
+    found[name] = readKey(`--config ${path}`, key, value);
   }
   const { model, ...rest } = found;
   return {
-    positionals: positionals.length > 0 || model === undefined ? positionals : [`${model}`],
+    positionals: positionals.length > 0 || model === undefined ? positionals : [model as string],
     options: { ...rest, ...options },
   };
 }
 
-function read(place: string, flag: Flag, given: unknown): string | number | boolean {
-  const result = kinds[flag].read(given);
+/** The value of a flag, or of "model", in a JSON file. Throws a UsageError naming file and key. */
+export function readKey(file: string, key: string, given: unknown): string | number | boolean {
+  const name = camel(key);
+  return read(`${file}: "${key}"`, name === "model" ? modelName : kinds[name as Flag], given);
+}
+
+function read(place: string, kind: Kind, given: unknown, fits = true): string | number | boolean {
+  const result = kind.read(fits ? given : undefined);
   if (typeof result !== "string") return result.value;
   throw new UsageError(`${place} takes ${result}${given === undefined ? "" : `, not ${JSON.stringify(given)}`}`);
 }

@@ -11,8 +11,8 @@ import { restore } from "../train/restore.ts";
 import { NoRunError, readConfig } from "../train/run-folder.ts";
 import { type ZooEntry, zoo } from "../zoo/index.ts";
 import { type Io, UsageError } from "./command.ts";
-import { findData, findModel, type Loss } from "./names.ts";
-import type { Options } from "./options.ts";
+import { findData, findModel, type Loss, usualRate } from "./names.ts";
+import { type Options, readKey } from "./options.ts";
 import { commandLine } from "./program.ts";
 import { noSuch } from "./suggest.ts";
 
@@ -36,6 +36,7 @@ export interface TrainConfig {
 }
 
 const needed = ["model", "data", "epochs", "batch", "optimizer", "lr", "decay", "shift", "seed"] as const;
+const optional = ["samples", "maxSteps", "device", "threads", "dataDir"] as const;
 
 /**
  * The data folder that a run is to remember, whether a flag or HEBB_DATA names it; none where the cache serves, or for
@@ -114,18 +115,20 @@ export interface TrainedModel {
 
 /**
  * A run's configuration, its data folder left out where that is no longer there. Throws a UsageError where the folder is no
- * run, or one made in code, whose model the command line does not know.
+ * run, or one made in code, whose model the command line does not know, or naming file and key of an unusable value.
  */
 export async function readRun(run: string): Promise<TrainConfig> {
   const config = await readConfig(run).catch((error) => {
     throw error instanceof NoRunError ? new UsageError(error.message) : error;
   });
-  const missing = needed.find((key) => config?.[key] === undefined);
+  const missing = needed.find((key) => config[key] === undefined);
   if (missing !== undefined)
     throw new UsageError(
       `${run} was made in code, not by hebb train (its config.json has no "${missing}"); there, trainer.fit(data, { resume: ${JSON.stringify(run)} }) continues it and trainer.evaluate(data) measures it`,
     );
-  const { dataDir, ...rest } = config as unknown as TrainConfig;
+  const known = [...needed, ...optional].filter((key) => config[key] !== undefined);
+  const values = known.map((key) => [key, readKey(join(run, "config.json"), key, config[key])]);
+  const { dataDir, ...rest }: TrainConfig = { ...config, ...Object.fromEntries(values) };
   return dataDir !== undefined && (await isFolder(dataDir)) ? { ...rest, dataDir } : rest;
 }
 
@@ -133,9 +136,11 @@ export async function readRun(run: string): Promise<TrainConfig> {
 export const startAgain = (io: Io, run: string, ...flags: readonly string[]): string =>
   commandLine(io, "train", "--config", join(run, "config.json"), ...flags);
 
-/** The same with a tenth of the learning rate, where numbers grew beyond all bounds. */
-export const startLower = (io: Io, run: string, lr: number): string =>
-  startAgain(io, run, "--lr", `${Number((lr / 10).toPrecision(3))}`);
+/** The same with a tenth of the learning rate, at most the usual one, where numbers grew beyond all bounds. */
+export function startLower(io: Io, run: string, { model, optimizer, lr }: TrainConfig): string {
+  const lower = Math.min(lr / 10, usualRate(findModel(model), optimizer));
+  return startAgain(io, run, "--lr", `${Number(lower.toPrecision(3))}`);
+}
 
 /** The newest sound checkpoint of a run, if it has saved any, and those passed over. Throws where it has, but none is sound. */
 export async function newestSound(run: string, io: Io): Promise<{ checkpoint?: Checkpoint; skipped: Skipped[] }> {

@@ -16,7 +16,7 @@ import {
 } from "../train/index.ts";
 import { checkRunFolder } from "../train/run-folder.ts";
 import { type Command, type Io, report, UsageError } from "./command.ts";
-import { describeRecipes, findData, findModel, findOptimizer } from "./names.ts";
+import { describeRecipes, findData, findModel, findOptimizer, usualRate } from "./names.ts";
 import { type Flag, flagName, type Options } from "./options.ts";
 import { commandLine } from "./program.ts";
 import {
@@ -70,9 +70,10 @@ export const train: Command = {
 /** Everything settled: the user's flags, then the model's recipe. */
 async function newConfig(model: string | undefined, options: Options, io: Io): Promise<TrainConfig> {
   if (model === undefined) throw new UsageError(`train needs a model, e.g. ${commandLine(io, "train", "lenet5")}`);
-  const { name, recipe } = findModel(model);
+  const entry = findModel(model);
+  const { name, recipe } = entry;
   const { optimizer = recipe.optimizer } = options;
-  const { lr } = optimizer === recipe.optimizer ? recipe : findOptimizer(optimizer);
+  const lr = usualRate(entry, optimizer);
   const device = chooseDevice(options);
   const { data, why } = options.data === undefined ? await defaultData(options) : { data: options.data };
   if (why !== undefined) io.stderr.write(`data: ${data} (${why})\n`);
@@ -163,9 +164,9 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
 }
 
 /** The error of a run that cannot go on, with the command to type once its advice is followed. */
-function withCommand(error: unknown, { lr }: TrainConfig, io: Io): unknown {
+function withCommand(error: unknown, config: TrainConfig, io: Io): unknown {
   if (!(error instanceof TrainingError) || error.run === undefined) return error;
-  const command = error.resumable ? commandLine(io, "train", "--resume", error.run) : startLower(io, error.run, lr);
+  const command = error.resumable ? commandLine(io, "train", "--resume", error.run) : startLower(io, error.run, config);
   return new Error(`${error.message}: ${command}`, { cause: error });
 }
 

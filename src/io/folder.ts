@@ -4,21 +4,20 @@ import { dirname } from "node:path";
 
 /** Makes a folder and the parents it lacks; gives those made, outermost first. Throws the system's error, and then made none. */
 export async function makeFolder(path: string): Promise<string[]> {
+  const parent = dirname(path);
+  const made: string[] = [];
   try {
-    await mkdir(path);
-    return [path];
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST" && (await isFolder(path))) return [];
-    const parent = dirname(path);
-    if (code !== "ENOENT" || parent === path || (await isFolder(parent))) throw error;
-    const made = await makeFolder(parent);
-    try {
-      return [...made, ...(await makeFolder(path))];
-    } catch (inner) {
-      await unmake(made);
-      throw inner;
+    for (let tries = 1; ; tries++) {
+      const error = await mkdir(path).catch((error: NodeJS.ErrnoException) => error);
+      if (error === undefined) return [...made, path];
+      if (error.code === "EEXIST" && (await isFolder(path))) return made;
+      // Others may make or take away the same parents meanwhile, so what is there by now does not say why it failed.
+      if (!["ENOENT", "EEXIST"].includes(error.code!) || parent === path || tries === 3) throw error;
+      if (!(await isFolder(parent))) made.push(...(await makeFolder(parent)));
     }
+  } catch (error) {
+    await unmake(made);
+    throw error;
   }
 }
 

@@ -1,6 +1,6 @@
 // The folder of a run, through which the commands meet: configuration, environment, metrics, checkpoints, result.
 import { existsSync } from "node:fs";
-import { access, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { access, readdir, readFile, rm } from "node:fs/promises";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { syncFolder, temporaryBeside, writeAtomic } from "../io/atomic.ts";
@@ -99,15 +99,18 @@ async function lockOrUnmake(path: string, made: readonly string[]): Promise<() =
   }
 }
 
-/** Throws where createRun could not make the folder, by default one in runs/, or not write in it; leaves nothing behind. */
-export async function checkRunFolder(folder: string = temporaryBeside(join("runs", "run"))): Promise<void> {
-  const { path, made } = await emptyFolder(folder);
+/**
+ * Throws where createRun could not make the folder, by default one in runs/, or not write in it. Leaves nothing behind but
+ * runs/, which others may be about to use.
+ */
+export async function checkRunFolder(folder?: string): Promise<void> {
+  const { path, made } = await emptyFolder(folder ?? temporaryBeside(join("runs", "run")));
   try {
     await unmake(await makeFolder(temporaryBeside(join(path, "probe"))));
   } catch (error) {
     throw new Error(`cannot write in ${path} (${(error as NodeJS.ErrnoException).code}); choose another out folder`);
   } finally {
-    await unmake(made);
+    await unmake(folder === undefined ? [path] : made);
   }
 }
 
@@ -134,24 +137,26 @@ export async function resumeRun(path: string): Promise<ResumedRun> {
   }
 }
 
-/** A folder that is no run. */
+/** A folder that is no run, or whose config.json was spoilt. */
 export class NoRunError extends Error {
   override readonly name = "NoRunError";
 }
 
-/** A run's config.json. Throws a NoRunError where the folder is no run. */
+/** A run's config.json. Throws a NoRunError where there is none, or it holds no JSON object. */
 export async function readConfig(path: string): Promise<Record<string, unknown>> {
   const text = await readFile(join(path, "config.json"), "utf8").catch(async () => {
     const why = (await isFolder(path)) ? "it has no config.json" : "there is no such folder";
     throw new NoRunError(`${path} is not a run (${why}); give the folder that a training run made`);
   });
+  const spoilt = (how: string) => new NoRunError(`${join(path, "config.json")} ${how}; mend it by hand`);
+  let config: unknown;
   try {
-    return JSON.parse(text);
+    config = JSON.parse(text);
   } catch (error) {
-    throw new Error(`${join(path, "config.json")} is not JSON (${(error as Error).message}); mend it by hand`, {
-      cause: error,
-    });
+    throw spoilt(`is not JSON (${(error as Error).message})`);
   }
+  if (typeof config !== "object" || config === null || Array.isArray(config)) throw spoilt("holds no JSON object");
+  return config as Record<string, unknown>;
 }
 
 /** Replaces a run's config.json, e.g. where it is resumed for more epochs. */
@@ -181,27 +186,17 @@ interface Made {
 async function freshFolder(root: string, name: string): Promise<Made> {
   if (!/^[\w][\w.-]*$/.test(name))
     throw new Error(`a run cannot be called "${name}": use letters, digits, ".", "-" and "_"`);
-  const made = await tryFolder(root);
   const stamp = new Date().toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
   for (let copy = 1; ; copy++) {
     const path = join(root, `${name}-${stamp}${copy > 1 ? `-${copy}` : ""}`);
-    try {
-      await mkdir(path);
-      return { path, made: [...made, path] };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw cannotMake(path, error);
-    }
+    const made = await tryFolder(path);
+    if (made.includes(path)) return { path, made }; // else another run has the name
   }
 }
 
 const tryFolder = (path: string): Promise<string[]> =>
-  makeFolder(path).catch((error) => {
-    throw cannotMake(path, error);
-  });
-
-const cannotMake = (path: string, cause: unknown): Error =>
-  new Error(`cannot make the folder ${path} (${(cause as NodeJS.ErrnoException).code}); choose another out folder`, {
-    cause,
+  makeFolder(path).catch((cause: NodeJS.ErrnoException) => {
+    throw new Error(`cannot make the folder ${path} (${cause.code}); choose another out folder`, { cause });
   });
 
 async function emptyFolder(path: string): Promise<Made> {

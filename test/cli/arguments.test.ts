@@ -12,6 +12,8 @@ beforeAll(() => {
   writeFileSync(join(folder, "torn.json"), '{"epochs": 3');
   writeFileSync(join(folder, "typo.json"), '{"model": "lenet5", "epoch": 3}');
   writeFileSync(join(folder, "text.json"), '{"epochs": "many"}');
+  writeFileSync(join(folder, "model.json"), '{"model": {"a": 1}}');
+  writeFileSync(join(folder, "null.json"), "null");
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -45,11 +47,13 @@ test.each<[string, string]>([
   ["train mlp --epochs", "--epochs takes a whole number from 1 to 1000000"],
   ["train mlp --lr -1", '--lr takes a number above 0, not "-1"'],
   ["train mlp --lr --seed", '--lr takes a number above 0, not "--seed"'],
+  ["train mlp --out --download", '--out takes a folder, not "--download"'],
+  ["train --resume --data-dir=x", '--resume takes a run, not "--data-dir=x"'],
   ["train mlp --seed=x", '--seed takes a whole number from 0 to 2147483647, not "x"'],
   ["train mlp --json=yes", '--json takes no value, not "yes"'],
   ["train mlp --out a --resume b", "--out makes a new run and --resume continues one; give one of them"],
   [
-    "train lenet5 --data cifar10",
+    "train lenet5 --data cifar10 --out FOLDER/unfit",
     'lenet5 does not fit cifar10, whose samples are [3, 32, 32] (conv: channels differ, input [1, 3, 32, 32] has 3, weights [6, 1, 5, 5] in 1 group(s) take 1, in Conv2d "0"); models that fit: mlp',
   ],
   ["train --config FOLDER/list.json", '--config FOLDER/list.json holds no JSON object; write { "epochs": 5, … }'],
@@ -61,6 +65,8 @@ test.each<[string, string]>([
     "train --config FOLDER/text.json",
     '--config FOLDER/text.json: "epochs" takes a whole number from 1 to 1000000, not "many"',
   ],
+  ["train --config FOLDER/model.json", '--config FOLDER/model.json: "model" takes a name, not {"a":1}'],
+  ["train --config FOLDER/null.json", '--config FOLDER/null.json holds no JSON object; write { "epochs": 5, … }'],
   ["eval", "eval needs one run folder, e.g. hebb eval runs/lenet5-mnist-20260101-120000"],
   [
     "predict run",
@@ -132,7 +138,7 @@ test("missing data are told with the folder, who named it, and fixes that work",
   vi.stubEnv("HEBB_DATA", join(folder, "nowhere"));
   vi.stubEnv("XDG_CACHE_HOME", join(folder, "cache"));
   const place = `${folder}/nowhere (from HEBB_DATA, no such folder)`;
-  const named = await hebb(["train", "mlp", "--data", "mnist"]);
+  const named = await hebb(["train", "mlp", "--data", "mnist", "--out", join(folder, "named")]);
   expect(named).toEqual({
     status: 1,
     stdout: "",

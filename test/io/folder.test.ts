@@ -18,6 +18,23 @@ test("what was missing is made, told and can be unmade, as far as it is empty", 
   expect(readdirSync(join(folder, "a"))).toEqual(["kept"]);
 });
 
+test("folders side by side are made at the same time, also where others take the empty parent away", async () => {
+  for (let i = 0; i < 100; i++) {
+    const root = join(folder, `root-${i}`);
+    const briefly = makeFolder(join(root, "c")).then(unmake);
+    await Promise.all([briefly, makeFolder(join(root, "a", "x")), makeFolder(join(root, "b", "x"))]);
+    expect(readdirSync(root)).toEqual(["a", "b"]);
+  }
+});
+
+test("one folder made by several at the same time is told by one of them", async () => {
+  for (let i = 0; i < 100; i++) {
+    const path = join(folder, `same-${i}`, "x");
+    const made = await Promise.all([path, path, path].map(makeFolder));
+    expect(made.flat().sort()).toEqual([join(folder, `same-${i}`), path]);
+  }
+});
+
 test("a parent that is a file fails and leaves nothing", async () => {
   writeFileSync(join(folder, "file"), "");
   await expect(makeFolder(join(folder, "file", "x"))).rejects.toThrow("ENOTDIR");

@@ -17,7 +17,7 @@ import {
   saveCheckpoint,
 } from "../../src/train/checkpoint.ts";
 import { MetricsLog, readMetrics } from "../../src/train/log.ts";
-import { createRun, resumeRun } from "../../src/train/run-folder.ts";
+import { checkRunFolder, createRun, resumeRun } from "../../src/train/run-folder.ts";
 
 let root: string;
 let run: string;
@@ -322,6 +322,22 @@ describe("a run folder", () => {
     expect(new Set(paths).size).toBe(3);
     expect(paths[0].slice(run.length)).toMatch(/^\/mlp-\d{8}-\d{6}$/);
     await expect(createRun("../up", { root: run, config: {} })).rejects.toThrow('a run cannot be called "../up"');
+  });
+
+  test("is made beside others that are checked and made at the same time", async () => {
+    const before = process.cwd();
+    process.chdir(run);
+    try {
+      for (let i = 0; i < 20; i++) {
+        const make = () => createRun("mlp", { config: {} });
+        const [, ...created] = await Promise.all([checkRunFolder(), checkRunFolder().then(make), make()]);
+        for (const one of created) one.close();
+        expect((await readdir("runs")).length).toBe(2);
+        await rm("runs", { recursive: true });
+      }
+    } finally {
+      process.chdir(before);
+    }
   });
 
   test("resumes at the checkpoint that verifies: log cut, pointers set, the rest said", async () => {
