@@ -2,9 +2,7 @@
 import { rebuild } from "./3-lower.ts";
 import { type Axis, coefficient, type Index, ofAxis, plus, times } from "./affine.ts";
 import { type Expr, indicesIn, type Kernel } from "./kernel.ts";
-
-/** Lanes of a 128-bit vector of 32-bit elements. */
-export const lanes = 4;
+import type { Target } from "./target.ts";
 
 export interface Unrolled {
   readonly axis: Axis;
@@ -13,6 +11,7 @@ export interface Unrolled {
 
 /** A kernel with its loops laid out. */
 export interface TiledKernel extends Kernel {
+  readonly lanes: number;
   /** Loops over results that surround the tile, outermost first; threads share out their iterations. */
   readonly plain: readonly Axis[];
   /** Result axes of the register tile, outermost first. The vector axis, if it is one of the results', comes with `vectors`. */
@@ -28,6 +27,7 @@ export interface TiledKernel extends Kernel {
 }
 
 export interface TileOptions {
+  readonly target: Target;
   readonly vectorize: boolean;
   readonly unroll: boolean;
 }
@@ -46,21 +46,15 @@ interface Choice {
   cost: number;
 }
 
-/** Vector registers that V8 hands out on x86-64. */
-const registers = 15;
-
 /** Lays out a kernel's loops. */
 export function tile(kernel: Kernel, options: TileOptions): TiledKernel {
   const laid = layOut(kernel, options);
-  const blocked = options.unroll ? block(laid) : undefined;
+  const blocked = options.unroll ? block(laid, options.target.blockBytes) : undefined;
   return blocked ?? laid;
 }
 
-/** Bytes of one operand that should stay in the second-level cache while the other passes by. */
-const blockBytes = 256 * 1024;
-
 /** Splits the innermost tiled loop when what it walks through is too large to be in cache again for the next outer tile. */
-function block(kernel: TiledKernel): TiledKernel | undefined {
+function block(kernel: TiledKernel, blockBytes: number): TiledKernel | undefined {
   const tiles = kernel.unrolled.length + (vectorOnResult(kernel) ? 1 : 0);
   if (tiles < 2 || kernel.reduced.length === 0) return undefined;
   const { axis, factor } = kernel.unrolled[kernel.unrolled.length - 1];
@@ -82,6 +76,7 @@ function block(kernel: TiledKernel): TiledKernel | undefined {
 }
 
 function layOut(kernel: Kernel, options: TileOptions): TiledKernel {
+  const { lanes } = options.target;
   const live = liveExprs(kernel);
   const accesses: Access[] = loadsOf(live);
   accesses.push(...kernel.stores.map((s) => ({ index: s.index, guards: [], store: true })));
@@ -90,12 +85,13 @@ function layOut(kernel: Kernel, options: TileOptions): TiledKernel {
     vectorizable ? axes.filter((a) => a.extent >= 3 && live.every((e) => affineAlong(e, a))) : [];
   const choice =
     kernel.reductions.length === 0
-      ? elementwise(kernel, live, accesses, candidates(kernel.outer), options.unroll)
-      : reducing(kernel, live, candidates, options.unroll && !kernel.serial);
+      ? elementwise(kernel, live, accesses, candidates(kernel.outer), options)
+      : reducing(kernel, live, candidates, { ...options, unroll: options.unroll && !kernel.serial });
   const tiled = new Set(choice.unrolled.map((u) => u.axis));
   const onResult = choice.vector !== undefined && kernel.outer.includes(choice.vector);
   return {
     ...kernel,
+    lanes,
     plain: kernel.outer.filter((a) => !tiled.has(a) && !(onResult && a === choice.vector)),
     unrolled: choice.unrolled,
     vector: choice.vector,
@@ -142,20 +138,26 @@ function elementwise(
   live: readonly Expr[],
   accesses: readonly Access[],
   candidates: readonly Axis[],
-  unroll: boolean,
+  { target: { lanes }, unroll }: TileOptions,
 ): Choice {
   let best: Choice = { vector: undefined, vectors: 1, unrolled: [], rounds: 1, cost: Number.POSITIVE_INFINITY };
   for (const axis of candidates) {
     if (kernel.stores.some((s) => coefficient(s.index, axis) === undefined)) continue;
-    const cost = accesses.reduce((sum, a) => sum + accessCost(a, axis), 0) / usefulLanes(axis.extent);
+    const cost = accesses.reduce((sum, a) => sum + accessCost(a, axis, lanes), 0) / usefulLanes(axis.extent, lanes);
     const vectors = axis.extent >= 4 * lanes && live.length <= 24 ? 2 : 1;
     if (cost <= best.cost) best = { vector: axis, vectors, unrolled: [], rounds: 1, cost };
   }
-  return unroll ? turned(kernel, live, accesses, best) : best;
+  return unroll ? turned(kernel, live, accesses, best, lanes) : best;
 }
 
 /** Where lanes are gathered from far apart, as in a transposition, a square tile uses up each cache line while it is at hand. */
-function turned(kernel: Kernel, live: readonly Expr[], accesses: readonly Access[], choice: Choice): Choice {
+function turned(
+  kernel: Kernel,
+  live: readonly Expr[],
+  accesses: readonly Access[],
+  choice: Choice,
+  lanes: number,
+): Choice {
   const { vector } = choice;
   if (vector === undefined || vector.extent < 4 * lanes) return choice;
   const gathered = accesses.filter((a) => !a.store && Math.abs(coefficient(a.index, vector)!) > lanes);
@@ -166,23 +168,24 @@ function turned(kernel: Kernel, live: readonly Expr[], accesses: readonly Access
 }
 
 /** Instructions of one vector access along an axis. */
-function accessCost(access: Access, axis: Axis): number {
+function accessCost(access: Access, axis: Axis, lanes: number): number {
   const step = coefficient(access.index, axis);
   const guarded = access.guards.some((g) => coefficient(g.index, axis) !== 0) ? 4 : 0;
   if (step === 1) return (access.store ? 2 : 1) + guarded;
-  if (step === 0) return access.store ? 16 : 1 + guarded;
-  return (access.store ? 12 : 6) + guarded;
+  if (step === 0) return access.store ? 4 * lanes : 1 + guarded;
+  return (access.store ? 3 * lanes : 1.5 * lanes) + guarded;
 }
 
-const usefulLanes = (extent: number): number => extent / Math.ceil(extent / lanes);
+const usefulLanes = (extent: number, lanes: number): number => extent / Math.ceil(extent / lanes);
 
 /** Searches vector axis and register tile of a kernel with reductions by counting instructions per useful multiply-add. */
 function reducing(
   kernel: Kernel,
   live: readonly Expr[],
   candidates: (axes: readonly Axis[]) => Axis[],
-  unroll: boolean,
+  { target, unroll }: TileOptions,
 ): Choice {
+  const { lanes } = target;
   const inner = new Set<Expr>();
   const collect = (e: Expr): void => {
     if (inner.has(e)) return;
@@ -196,6 +199,7 @@ function reducing(
     loads: loadsOf(varying),
     ops: varying.filter((e) => e.kind === "op"),
     kernel,
+    target,
     steps: kernel.reduced.reduce((n, a) => n * a.extent, 1),
   };
   const free = kernel.outer.filter(
@@ -215,22 +219,21 @@ function reducing(
       vector !== undefined && kernel.outer.includes(vector) ? Math.min(4, Math.ceil(vector.extent / lanes)) : 1;
     for (let vectors = 1; vectors <= most; vectors++) {
       consider(vector, vectors, []);
-      if (unroll) for (const tile of tilesOf(others)) consider(vector, vectors, tile);
+      if (unroll) for (const tile of tilesOf(others, target)) consider(vector, vectors, tile);
     }
   }
   return best;
 }
 
 /** Register tiles over one or two axes. */
-function* tilesOf(axes: readonly Axis[]): Iterable<Unrolled[]> {
-  const factors = [2, 3, 4, 5, 6];
+function* tilesOf(axes: readonly Axis[], { factors, mostUnrolled }: Target): Iterable<Unrolled[]> {
   for (let i = 0; i < axes.length; i++) {
     for (const f of factors) {
       if (f > axes[i].extent) continue;
       yield [{ axis: axes[i], factor: f }];
       for (let j = i + 1; j < axes.length; j++) {
         for (const g of factors)
-          if (g <= axes[j].extent && f * g <= 12)
+          if (g <= axes[j].extent && f * g <= mostUnrolled)
             yield [
               { axis: axes[j], factor: g },
               { axis: axes[i], factor: f },
@@ -247,17 +250,19 @@ interface Work {
   readonly loads: readonly Access[];
   readonly ops: readonly Expr[];
   readonly kernel: Kernel;
+  readonly target: Target;
   /** Terms in each sum. */
   readonly steps: number;
 }
 
 /** Instructions per multiply-add of one useful result element, and the steps that one round of the loop takes. */
 function estimate(
-  { loads, ops, kernel, steps }: Work,
+  { loads, ops, kernel, target, steps }: Work,
   vector: Axis | undefined,
   vectors: number,
   unrolled: readonly Unrolled[],
 ): { cost: number; rounds: number } {
+  const { lanes, registers } = target;
   const onResult = vector !== undefined && kernel.outer.includes(vector);
   const repeats = (uses: (a: Axis) => boolean): number =>
     unrolled.reduce((n, u) => (uses(u.axis) ? n * u.factor : n), 1) * (onResult && uses(vector) ? vectors : 1);
@@ -268,7 +273,7 @@ function estimate(
   let loaded = 0;
   for (const load of loads) {
     const count = repeats((a) => coefficient(load.index, a) !== 0);
-    instructions += count * (vector === undefined ? 1 : accessCost(load, vector));
+    instructions += count * (vector === undefined ? 1 : accessCost(load, vector, lanes));
     loaded += count;
     // tile elements far apart in memory crowd the cache
     for (const u of unrolled) if (Math.abs(coefficient(load.index, u.axis) ?? 0) >= far) instructions += 0.5 * u.factor;
@@ -276,7 +281,7 @@ function estimate(
   for (const e of ops) instructions += repeats((a) => e.axes.has(a.id));
   // V8 moves a round's loads ahead of its arithmetic, so all that it loads is held at once
   const left = registers - accumulators - 1;
-  const rounds = roundsOf(kernel, vector, left / loaded);
+  const rounds = roundsOf(kernel, vector, left / loaded, lanes);
   instructions += loopInstructions / rounds;
   if (loaded > left) instructions += 4 * (loaded - left);
   if (vector !== undefined && !onResult) instructions += (8 * accumulators * lanes) / Math.max(lanes, steps); // horizontal sums
@@ -289,7 +294,7 @@ function estimate(
   );
   const groups = onResult ? Math.ceil(vector.extent / lanes / vectors) * vectors * lanes : 0;
   const tailWaste = onResult ? Math.sqrt(groups / (Math.ceil(vector.extent / lanes) * lanes)) : 1;
-  const useful = tileSize * (vector === undefined ? 1 : usefulLanes(vector.extent));
+  const useful = tileSize * (vector === undefined ? 1 : usefulLanes(vector.extent, lanes));
   return { cost: (instructions * waste * tailWaste) / useful, rounds };
 }
 
@@ -297,10 +302,23 @@ function estimate(
 const loopInstructions = 3;
 
 /** How many steps along the last reduced axis a round takes: all where that spares the loop, else few, and no more than fit into registers. */
-function roundsOf(kernel: Kernel, vector: Axis | undefined, fitting: number): number {
+function roundsOf(kernel: Kernel, vector: Axis | undefined, fitting: number, lanes: number): number {
   const reducedVector = vector !== undefined && kernel.reduced.includes(vector);
   const last = reducedVector ? vector : kernel.reduced[kernel.reduced.length - 1];
   const steps = Math.floor((last?.extent ?? 1) / (reducedVector ? lanes : 1));
   const most = steps <= 6 ? steps : 4;
   return Math.max(1, Math.min(most, Math.floor(fitting)));
+}
+
+export interface TileLoop {
+  readonly axis: Axis;
+  /** Elements per iteration. */
+  readonly step: number;
+}
+
+/** Loops over register tiles, outermost first: the vector axis outside, so that what runs along lanes stays in cache. */
+export function tileLoops(kernel: TiledKernel): TileLoop[] {
+  const unrolled = kernel.unrolled.map((u) => ({ axis: u.axis, step: u.factor }));
+  const along = vectorOnResult(kernel) ? [{ axis: kernel.vector!, step: kernel.lanes * kernel.vectors }] : [];
+  return [...along, ...unrolled];
 }

@@ -6,6 +6,7 @@ import { lower } from "./3-lower.ts";
 import { liveExprs, type TiledKernel, tile } from "./4-tile.ts";
 import { bytesFor, type Copy, type Location, plan } from "./5-plan.ts";
 import { type Kernel, printKernel } from "./kernel.ts";
+import { type Target, wasmTarget } from "./target.ts";
 
 /** Passes that can be switched off, for tests and for finding faults: results stay the same, only speed and memory differ. */
 export type Pass = "fuse" | "merge" | "collapse" | "vectorize" | "unroll" | "reuse" | "inPlace";
@@ -36,7 +37,11 @@ export interface Program {
 }
 
 /** Compiles a trace; passes named in `without` are left out. */
-export function compileTrace(trace: Trace, without: ReadonlySet<Pass> = new Set()): Program {
+export function compileTrace(
+  trace: Trace,
+  without: ReadonlySet<Pass> = new Set(),
+  target: Target = wasmTarget,
+): Program {
   const on = (pass: Pass): boolean => !without.has(pass);
   const prepared = prepare(trace);
   const groups = schedule(prepared, { fuse: on("fuse"), merge: on("merge") }).filter(
@@ -48,13 +53,14 @@ export function compileTrace(trace: Trace, without: ReadonlySet<Pass> = new Set(
     reuse: on("reuse"),
     inPlace: on("inPlace"),
   });
+  const options = { target, vectorize: on("vectorize"), unroll: on("unroll") };
   const distinct = new Map<string, number>();
   const tiled: { tiled: TiledKernel; text: string }[] = [];
   const steps = kernels.map((kernel) => {
     const text = printKernel(kernel);
     let index = distinct.get(text);
     if (index === undefined) {
-      index = tiled.push({ tiled: tile(kernel, { vectorize: on("vectorize"), unroll: on("unroll") }), text }) - 1;
+      index = tiled.push({ tiled: tile(kernel, options), text }) - 1;
       distinct.set(text, index);
     }
     const accesses = kernel.buffers.map((b) => ({ location: at(b.node), bytes: bytesFor(b.node), written: b.written }));

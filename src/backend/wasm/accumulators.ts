@@ -1,9 +1,8 @@
 // How a reduction gathers its terms in WebAssembly: plain sums, maxima, and long sums that carry their rounding errors along.
 
-import { lanes } from "../../compile/4-tile.ts";
 import type { Reduction } from "../../compile/kernel.ts";
 import type { Func, Op } from "./assembler.ts";
-import { type Mode, pushConstant, wasmType } from "./operations.ts";
+import { lanes, type Mode, pushConstant, wasmType } from "./operations.ts";
 
 /** A running total in a local. */
 export interface Accumulator {

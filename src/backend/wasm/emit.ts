@@ -1,13 +1,13 @@
 // Emits a tiled kernel as one WebAssembly function: loops, running addresses, a register tile, reductions, stores.
 
-import { lanes, liveExprs, type TiledKernel, vectorOnResult } from "../../compile/4-tile.ts";
+import { liveExprs, type TiledKernel, type TileLoop, tileLoops, vectorOnResult } from "../../compile/4-tile.ts";
 import { type Axis, axesIn, coefficient, type Index } from "../../compile/affine.ts";
 import { type Expr, indicesIn } from "../../compile/kernel.ts";
 import { bytesOf, type DType } from "../../graph/internal.ts";
 import { type Accumulator, accumulate, finishAccumulator, openAccumulator } from "./accumulators.ts";
 import type { Addresses, Loop } from "./addresses.ts";
 import type { Func, Op, WasmModule } from "./assembler.ts";
-import { type Mode, wasmType } from "./operations.ts";
+import { lanes, type Mode, wasmType } from "./operations.ts";
 import { type Instance, instanceKey, merge, none, Values } from "./values.ts";
 
 /** What a tile body is emitted for: elements along each unrolled axis, vectors, and lanes in use of the last vector. */
@@ -22,27 +22,6 @@ export function emitKernel(module: WasmModule, kernel: TiledKernel, name: string
   const func = module.func(name, [...kernel.buffers.map(() => "i32" as const), "i32", "i32"]);
   new Emitter(func, kernel).emit();
   return func;
-}
-
-/** Number of independent iterations that threads may share out. */
-export function taskCount(kernel: TiledKernel): number {
-  if (kernel.serial) return 1;
-  if (kernel.plain.length > 0) return kernel.plain.reduce((n, a) => n * a.extent, 1);
-  const [first] = tileLoops(kernel);
-  return first === undefined ? 1 : Math.ceil(first.axis.extent / first.step);
-}
-
-interface TileLoop {
-  readonly axis: Axis;
-  /** Elements per iteration. */
-  readonly step: number;
-}
-
-/** Loops over register tiles, outermost first: the vector axis outside, so that what runs along lanes stays in cache. */
-function tileLoops(kernel: TiledKernel): TileLoop[] {
-  const unrolled = kernel.unrolled.map((u) => ({ axis: u.axis, step: u.factor }));
-  const along = vectorOnResult(kernel) ? [{ axis: kernel.vector!, step: lanes * kernel.vectors }] : [];
-  return [...along, ...unrolled];
 }
 
 class Emitter {

@@ -1,6 +1,11 @@
 // How each scalar operation of a kernel is said in WebAssembly: on four 32-bit lanes, or on one value of any type.
+
 import type { Expr, ScalarOp, ScalarType } from "../../compile/kernel.ts";
+import { wasmTarget } from "../../compile/target.ts";
 import type { Func, Op } from "./assembler.ts";
+
+/** Elements of a vector. */
+export const lanes: number = wasmTarget.lanes;
 
 export type Mode = "vector" | "scalar";
 

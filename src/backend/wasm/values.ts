@@ -1,11 +1,11 @@
 // The expressions of a kernel being emitted: each is computed once per loop that it varies in, and kept in a local.
-import { lanes, liveExprs, type TiledKernel, vectorOnResult } from "../../compile/4-tile.ts";
+import { liveExprs, type TiledKernel, vectorOnResult } from "../../compile/4-tile.ts";
 import { coefficient, type Index } from "../../compile/affine.ts";
 import type { Expr, Guard } from "../../compile/kernel.ts";
 import { bytesOf, type DType } from "../../graph/internal.ts";
 import { Addresses } from "./addresses.ts";
 import type { Func, Op } from "./assembler.ts";
-import { emitOp, type Mode, pushConstant, wasmType } from "./operations.ts";
+import { emitOp, lanes, type Mode, pushConstant, wasmType } from "./operations.ts";
 
 /** Offsets from the loop variables that tell the elements of a register tile apart, by axis id. */
 export type Instance = ReadonlyMap<number, number>;

@@ -1,0 +1,69 @@
+// Pass 6: shares a program's steps out among threads: large kernels by their tasks, small ones to the first, with barriers between.
+import { type TiledKernel, tileLoops } from "./4-tile.ts";
+import type { Access, Program, Step } from "./program.ts";
+
+/** Work below which a kernel is not worth sharing out: two threads meet in about a microsecond at best. */
+const parallelWork = 60_000;
+
+export interface Item extends Step {
+  /** Independent iterations that threads may share out. */
+  readonly tasks: number;
+  readonly parallel: boolean;
+}
+
+/** What all threads do next: share one step, leave a run of small steps to the first of them, or wait for each other. */
+export type Phase =
+  | { readonly kind: "shared"; readonly item: Item }
+  | { readonly kind: "first"; readonly items: readonly Item[] }
+  | { readonly kind: "barrier" };
+
+/** The program's steps in order, with a barrier wherever one thread needs what another wrote. */
+export function share(program: Program): Phase[] {
+  const items = program.steps.map((s): Item => {
+    const tasks = taskCount(program.kernels[s.kernel].tiled);
+    return { ...s, tasks, parallel: tasks > 1 && s.work > parallelWork };
+  });
+  const phases: Phase[] = [];
+  let open: Item[] = [];
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i];
+    if (open.some((o) => (o.parallel || item.parallel) && conflict(o, item))) {
+      phases.push({ kind: "barrier" });
+      open = [];
+    }
+    open.push(item);
+    if (item.parallel) {
+      phases.push({ kind: "shared", item });
+      continue;
+    }
+    const run = [item];
+    const joins = (next: Item): boolean => !next.parallel && !open.some((o) => o.parallel && conflict(o, next));
+    while (i + 1 < items.length && joins(items[i + 1])) {
+      run.push(items[++i]);
+      open.push(items[i]);
+    }
+    phases.push({ kind: "first", items: run });
+  }
+  if (program.copies.length > 0 && items.some((i) => i.parallel)) phases.push({ kind: "barrier" });
+  return phases;
+}
+
+export const isParallel = (phases: readonly Phase[]): boolean => phases.some((p) => p.kind === "shared");
+
+/** Number of independent iterations of a kernel. */
+function taskCount(kernel: TiledKernel): number {
+  if (kernel.serial) return 1;
+  if (kernel.plain.length > 0) return kernel.plain.reduce((n, a) => n * a.extent, 1);
+  const [first] = tileLoops(kernel);
+  return first === undefined ? 1 : Math.ceil(first.axis.extent / first.step);
+}
+
+const conflict = (a: Step, b: Step): boolean =>
+  a.accesses.some((x) => b.accesses.some((y) => (x.written || y.written) && overlap(x, y)));
+
+function overlap(a: Access, b: Access): boolean {
+  if (a.location.kind === "bound" || b.location.kind === "bound") {
+    return a.location.kind === "bound" && b.location.kind === "bound" && a.location.index === b.location.index;
+  }
+  return a.location.offset < b.location.offset + b.bytes && b.location.offset < a.location.offset + a.bytes;
+}

@@ -1,0 +1,29 @@
+// What the tiler knows of a machine; each backend has one.
+
+export interface Target {
+  /** 32-bit elements in a vector. */
+  readonly lanes: number;
+  /** Vector registers. */
+  readonly registers: number;
+  /** All that a round of a loop loads is held in registers at once, as the code generator moves loads ahead of arithmetic. */
+  readonly loadsFirst: boolean;
+  /** A multiplication and an addition are one instruction, and an operand may come from memory. */
+  readonly fused: boolean;
+  /** Elements along an axis that a register tile may take. */
+  readonly factors: readonly number[];
+  /** Elements of a register tile besides those along lanes. */
+  readonly mostUnrolled: number;
+  /** Bytes of one operand that should stay in the second-level cache while the other passes by. */
+  readonly blockBytes: number;
+}
+
+/** 128-bit vectors in WebAssembly: V8 hands out 15 of the 16 registers of x86-64. */
+export const wasmTarget: Target = {
+  lanes: 4,
+  registers: 15,
+  loadsFirst: true,
+  fused: false,
+  factors: [2, 3, 4, 5, 6],
+  mostUnrolled: 12,
+  blockBytes: 256 * 1024,
+};
