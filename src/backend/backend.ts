@@ -2,7 +2,7 @@
 import type { Data, DType, Trace } from "../graph/internal.ts";
 
 export interface Backend {
-  readonly name: "js" | "wasm";
+  readonly name: "js" | "wasm" | "native";
   allocate(dtype: DType, size: number): number;
   free(address: number): void;
   write(address: number, data: Data): void;

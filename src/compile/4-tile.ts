@@ -1,7 +1,7 @@
 // Pass 4: chooses how a kernel's loops map to the machine: which axis runs along vector lanes, which are unrolled into registers, in what order.
 import { rebuild } from "./3-lower.ts";
 import { type Axis, coefficient, type Index, ofAxis, plus, times } from "./affine.ts";
-import { type Expr, indicesIn, type Kernel } from "./kernel.ts";
+import { type Expr, indicesIn, type Kernel, type Reduction } from "./kernel.ts";
 import type { Target } from "./target.ts";
 
 export interface Unrolled {
@@ -262,7 +262,7 @@ function estimate(
   vectors: number,
   unrolled: readonly Unrolled[],
 ): { cost: number; rounds: number } {
-  const { lanes, registers } = target;
+  const { lanes, registers, fused } = target;
   const onResult = vector !== undefined && kernel.outer.includes(vector);
   const repeats = (uses: (a: Axis) => boolean): number =>
     unrolled.reduce((n, u) => (uses(u.axis) ? n * u.factor : n), 1) * (onResult && uses(vector) ? vectors : 1);
@@ -270,16 +270,17 @@ function estimate(
   const compensated = tileSize * kernel.reductions.filter((r) => r.compensated).length;
   const accumulators = tileSize * kernel.reductions.length + compensated;
   let instructions = accumulators + 5 * compensated; // one addition each, seven where compensated
-  let loaded = 0;
+  if (fused) instructions -= tileSize * kernel.reductions.filter(isProduct).length;
+  const streams: number[] = [];
   for (const load of loads) {
     const count = repeats((a) => coefficient(load.index, a) !== 0);
-    instructions += count * (vector === undefined ? 1 : accessCost(load, vector, lanes));
-    loaded += count;
+    instructions += (fused ? 0.5 : 1) * count * (vector === undefined ? 1 : accessCost(load, vector, lanes));
+    streams.push(count);
     // tile elements far apart in memory crowd the cache
     for (const u of unrolled) if (Math.abs(coefficient(load.index, u.axis) ?? 0) >= far) instructions += 0.5 * u.factor;
   }
   for (const e of ops) instructions += repeats((a) => e.axes.has(a.id));
-  // V8 moves a round's loads ahead of its arithmetic, so all that it loads is held at once
+  const loaded = target.loadsFirst ? streams.reduce((a, b) => a + b, 0) : streams.length > 1 ? Math.min(...streams) : 1;
   const left = registers - accumulators - 1;
   const rounds = roundsOf(kernel, vector, left / loaded, lanes);
   instructions += loopInstructions / rounds;
@@ -297,6 +298,9 @@ function estimate(
   const useful = tileSize * (vector === undefined ? 1 : usefulLanes(vector.extent, lanes));
   return { cost: (instructions * waste * tailWaste) / useful, rounds };
 }
+
+const isProduct = ({ op, value, compensated }: Reduction): boolean =>
+  op === "sum" && !compensated && value.kind === "op" && value.op === "mul";
 
 /** Advancing addresses, comparing, branching, and the check for interrupts that V8 adds to each loop. */
 const loopInstructions = 3;

@@ -30,7 +30,7 @@ export interface PlanOptions {
 
 const alignment = 64;
 /** Bytes after each buffer that vector loads may touch. */
-const slack = 16;
+const slack = 64;
 export const bytesFor = (node: Node): number => sizeOf(node.shape) * bytesOf[node.dtype];
 const reserved = (node: Node): number => Math.ceil((bytesFor(node) + slack) / alignment) * alignment;
 

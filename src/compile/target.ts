@@ -27,3 +27,14 @@ export const wasmTarget: Target = {
   mostUnrolled: 12,
   blockBytes: 256 * 1024,
 };
+
+/** Vectors of a processor that C is compiled for; its compiler puts operands and addresses where they belong. */
+export const nativeTarget = (lanes: number): Target => ({
+  lanes,
+  registers: lanes === 8 ? 16 : 32,
+  loadsFirst: false,
+  fused: true,
+  factors: [2, 3, 4, 5, 6, 7, 8, 10, 12, 14],
+  mostUnrolled: 28,
+  blockBytes: 512 * 1024,
+});

@@ -1,12 +1,13 @@
 // The current device: which backend realizes tensors and runs steps.
 import type { Backend } from "../backend/backend.ts";
 import { JsBackend } from "../backend/js/index.ts";
+import { NativeBackend } from "../backend/native/index.ts";
 import { WasmBackend } from "../backend/wasm/index.ts";
 
-export type DeviceName = "js" | "wasm";
+export type DeviceName = "js" | "wasm" | "native";
 
 /** Names that `device()` accepts; `auto` is the fastest that works here. */
-export const deviceNames: readonly (DeviceName | "auto")[] = ["auto", "wasm", "js"];
+export const deviceNames: readonly (DeviceName | "auto")[] = ["auto", "native", "wasm", "js"];
 
 /** More than any machine has use for; each thread reserves memory of its own. */
 export const mostThreads = 256;
@@ -28,7 +29,7 @@ export function device(name?: DeviceName | "auto", { threads }: { threads?: numb
     const key = `${kind} ${threads ?? ""}`;
     let backend = made.get(key);
     if (backend === undefined) {
-      backend = kind === "js" ? new JsBackend() : new WasmBackend({ threads });
+      backend = kind === "js" ? new JsBackend() : kind === "native" ? new NativeBackend({ threads }) : new WasmBackend({ threads });
       made.set(key, backend);
     }
     current = backend;

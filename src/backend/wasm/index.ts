@@ -1,8 +1,8 @@
 // The wasm backend: programs as WebAssembly with SIMD and threads, over one memory.
-import { compileTrace, type Pass } from "../../compile/program.ts";
+import { compileTrace, type Pass, type Program } from "../../compile/program.ts";
 import { allocate, bytesOf, type Data, type DType, type Trace } from "../../graph/internal.ts";
 import type { Backend, Executable } from "../backend.ts";
-import { type Installed, Machine } from "./machine.ts";
+import { Machine } from "./machine.ts";
 import { emitProgram } from "./module.ts";
 
 export interface WasmOptions {
@@ -15,26 +15,22 @@ export interface WasmOptions {
 }
 
 /** Vector loads may read this many bytes past a buffer. */
-const slack = 16;
+const slack = 64;
 
 export class WasmBackend implements Backend {
-  readonly name = "wasm";
+  readonly name: "wasm" | "native" = "wasm";
   readonly machine: Machine;
-  readonly #without: ReadonlySet<Pass> | undefined;
+  protected readonly without: ReadonlySet<Pass> | undefined;
   readonly #poison: boolean;
   /** One arena serves all programs, since they run one after the other. */
   #arena = 0;
   #arenaBytes = 0;
-  readonly #forgotten = new FinalizationRegistry<{ installed: Installed; bindings: number }>(
-    ({ installed, bindings }) => {
-      this.machine.release(installed);
-      this.machine.free(bindings);
-    },
-  );
+  /** Frees what a forgotten executable held. */
+  readonly #forgotten = new FinalizationRegistry<() => void>((free) => free());
 
   constructor({ threads, without, poison = false }: WasmOptions = {}) {
     this.machine = Machine.create({ threads });
-    this.#without = without;
+    this.without = without;
     this.#poison = poison;
   }
 
@@ -63,10 +59,17 @@ export class WasmBackend implements Backend {
   }
 
   prepare(trace: Trace): Executable {
-    const program = compileTrace(trace, this.#without);
+    const program = compileTrace(trace, this.without);
     const { bytes, parallel } = emitProgram(program, this.machine.imports);
-    const bindings = this.machine.alloc(4 * (program.leafCount + program.outputCount) + 4);
     const installed = this.machine.install(bytes, { parallel });
+    const executable = this.executable(program, (bindings, arena) => this.machine.run(installed, bindings, arena));
+    this.#forgotten.register(executable, () => this.machine.release(installed));
+    return executable;
+  }
+
+  /** A program that `run` runs, given the addresses of its bindings and of the arena. */
+  protected executable(program: Program, run: (bindings: number, arena: number) => void): Executable {
+    const bindings = this.machine.alloc(4 * (program.leafCount + program.outputCount) + 4);
     const executable: Executable = {
       run: (leaves, outputs) => {
         const arena = this.#arenaFor(program.arenaBytes);
@@ -74,10 +77,10 @@ export class WasmBackend implements Backend {
         table.set(leaves, bindings >>> 2);
         table.set(outputs, (bindings >>> 2) + program.leafCount);
         if (this.#poison) this.machine.view().f32.fill(Number.NaN, arena >>> 2, (arena + program.arenaBytes) >>> 2);
-        this.machine.run(installed, bindings, arena);
+        run(bindings, arena);
       },
     };
-    this.#forgotten.register(executable, { installed, bindings });
+    this.#forgotten.register(executable, () => this.machine.free(bindings));
     return executable;
   }
 

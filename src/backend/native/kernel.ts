@@ -1,0 +1,395 @@
+// Renders a tiled kernel as one C function: loops, a register tile, reductions, stores. The compiler does addresses and registers.
+import { liveExprs, type TiledKernel, type TileLoop, tileLoops, vectorOnResult } from "../../compile/4-tile.ts";
+import { type Axis, coefficient, type Index } from "../../compile/affine.ts";
+import type { Expr, Guard, Reduction } from "../../compile/kernel.ts";
+import { bytesOf, type DType } from "../../graph/internal.ts";
+import { axisName, constantText, indexText, type Mode, operationText, typeName } from "./expressions.ts";
+
+/** Offsets from the loop variables that tell the elements of a register tile apart, by axis id. */
+type Instance = ReadonlyMap<number, number>;
+const none: Instance = new Map();
+
+/** The kernel as a C function (buffers…, begin, end) that runs tasks begin … end − 1. */
+export function renderKernel(kernel: TiledKernel, name: string): string {
+  return new Renderer(kernel).render(name);
+}
+
+class Renderer {
+  readonly kernel: TiledKernel;
+  readonly live: readonly Expr[];
+  /** Expressions that need a finished reduction. */
+  readonly #finished = new Set<Expr>();
+  readonly #lines: string[] = [];
+  /** C names of values at hand, by expression, instance and mode; one map per open scope. */
+  readonly #scopes: Map<string, string>[] = [new Map()];
+  readonly #open = new Set<number>();
+  readonly #results = new Map<string, string>();
+  /** The vector (by its offset along the vector axis) of which only some lanes are in use. */
+  #partial: { readonly offset: number; readonly lanes: number };
+  #names = 0;
+
+  constructor(kernel: TiledKernel) {
+    this.kernel = kernel;
+    this.#partial = { offset: -1, lanes: kernel.lanes };
+    this.live = liveExprs(kernel);
+    for (const e of this.live)
+      if (e.kind === "reduction" || e.args.some((a) => this.#finished.has(a))) this.#finished.add(e);
+  }
+
+  // Loops ---------------------------------------------------------------------------------------------------------------
+
+  render(name: string): string {
+    const { kernel } = this;
+    const buffers = kernel.buffers.map((_, i) => `char *b${i}`);
+    this.#line(`static void ${name}(${[...buffers, "long begin", "long end"].join(", ")}) {`);
+    const tiles = tileLoops(kernel);
+    this.#hoist();
+    if (kernel.serial || (kernel.plain.length === 0 && tiles.length === 0))
+      this.#block("if (begin < end)", () => this.#serial(kernel.plain, tiles));
+    else if (kernel.plain.length > 0) this.#plainTasks(tiles);
+    else this.#tileTasks(tiles);
+    this.#line("}");
+    return this.#lines.join("\n");
+  }
+
+  /** All loops in order, for one thread. */
+  #serial(plain: readonly Axis[], tiles: readonly TileLoop[]): void {
+    if (plain.length === 0) this.#tiles(tiles, []);
+    else this.#loop(plain[0], 0, plain[0].extent, 1, () => this.#serial(plain.slice(1), tiles));
+  }
+
+  /** Threads share the iterations of all plain loops, flattened. */
+  #plainTasks(tiles: readonly TileLoop[]): void {
+    const { plain } = this.kernel;
+    this.#block("for (long task = begin; task < end; task++)", () => {
+      let rest = "task";
+      for (let k = plain.length - 1; k > 0; k--) {
+        this.#line(`long ${axisName(plain[k].id)} = (${rest}) % ${plain[k].extent};`);
+        rest = `(${rest}) / ${plain[k].extent}`;
+      }
+      this.#line(`long ${axisName(plain[0].id)} = ${rest};`);
+      this.#within(plain, () => this.#tiles(tiles, []));
+    });
+  }
+
+  /** No plain loops: threads share the tiles along the first tiled axis. */
+  #tileTasks(tiles: readonly TileLoop[]): void {
+    const [{ axis, step }, ...inner] = tiles;
+    const whole = Math.floor(axis.extent / step);
+    const i = axisName(axis.id);
+    if (whole > 0) {
+      const stop = `(end < ${whole} ? end : ${whole}) * ${step}`;
+      this.#block(`for (long ${i} = begin * ${step}; ${i} < ${stop}; ${i} += ${step})`, () =>
+        this.#within([axis], () => this.#tiles(inner, [step])),
+      );
+    }
+    if (axis.extent % step > 0) {
+      this.#block(`if (end > ${whole})`, () => {
+        this.#line(`long ${i} = ${whole * step};`);
+        this.#within([axis], () => this.#tiles(inner, [axis.extent % step]));
+      });
+    }
+  }
+
+  /** Loops over full tiles of the next tiled axis, then the remainder as a smaller tile. */
+  #tiles(tiles: readonly TileLoop[], counts: readonly number[]): void {
+    if (tiles.length === 0) return this.#tile(counts);
+    const [{ axis, step }, ...inner] = tiles;
+    const whole = Math.floor(axis.extent / step) * step;
+    if (whole > 0) this.#loop(axis, 0, whole, step, () => this.#tiles(inner, [...counts, step]));
+    if (whole < axis.extent)
+      this.#loop(axis, whole, axis.extent, step, () => this.#tiles(inner, [...counts, axis.extent - whole]));
+  }
+
+  #loop(axis: Axis, from: number, to: number, step: number, body: () => void): void {
+    const i = axisName(axis.id);
+    const once = to - from <= step;
+    this.#block(once ? "" : `for (long ${i} = ${from}; ${i} < ${to}; ${i} += ${step})`, () => {
+      if (once) this.#line(`long ${i} = ${from};`);
+      this.#within([axis], body);
+    });
+  }
+
+  #block(head: string, body: () => void): void {
+    this.#line(`${head} {`);
+    this.#scopes.push(new Map());
+    body();
+    this.#scopes.pop();
+    this.#line("}");
+  }
+
+  /** Runs the body with loop variables declared. */
+  #within(axes: readonly Axis[], body: () => void): void {
+    for (const a of axes) this.#open.add(a.id);
+    this.#hoist();
+    body();
+    for (const a of axes) this.#open.delete(a.id);
+  }
+
+  /** Computes ahead what the open loops suffice for: stores may overlap what is read, so the compiler would not. */
+  #hoist(): void {
+    const { kernel } = this;
+    const tiled = new Set(kernel.unrolled.map((u) => u.axis.id));
+    if (kernel.vector !== undefined) tiled.add(kernel.vector.id);
+    for (const e of this.live) {
+      const ready = [...e.axes].every((id) => this.#open.has(id) && !tiled.has(id));
+      if (ready && e.kind !== "const" && !this.#finished.has(e)) this.#value(e, none, "scalar");
+    }
+  }
+
+  // The register tile -----------------------------------------------------------------------------------------------------
+
+  #tile(counts: readonly number[]): void {
+    const { kernel } = this;
+    const { lanes } = kernel;
+    const along = vectorOnResult(kernel);
+    const vectors = along ? Math.ceil(counts[0] / lanes) : 1;
+    const used = along && counts[0] % lanes !== 0 ? counts[0] % lanes : lanes;
+    if (along) this.#partial = { offset: (vectors - 1) * lanes, lanes: used };
+    let instances: Map<number, number>[] = [new Map()];
+    const vary = (axis: Axis, count: number, step: number): void => {
+      instances = instances.flatMap((m) =>
+        Array.from({ length: count }, (_, k) => new Map(m).set(axis.id, k * step)),
+      );
+    };
+    kernel.unrolled.forEach((u, k) => {
+      vary(u.axis, counts[k + (along ? 1 : 0)], 1);
+    });
+    if (along) vary(kernel.vector!, vectors, lanes);
+    if (kernel.reductions.length > 0) this.#reduce(instances);
+    const mode: Mode = along ? "vector" : "scalar";
+    for (const instance of instances) this.#stores(instance, mode, along ? used : lanes, (vectors - 1) * lanes);
+    this.#results.clear();
+  }
+
+  #reduce(instances: readonly Instance[]): void {
+    const { kernel } = this;
+    const mode: Mode = kernel.vector === undefined ? "scalar" : "vector";
+    const names = kernel.reductions.map(({ value }) => instances.map(() => this.#name(value.dtype)));
+    kernel.reductions.forEach((r, n) => {
+      const type = typeName(r.value.dtype, mode);
+      for (const total of names[n]) {
+        this.#line(`${type} ${total} = ${neutral(r, mode)};`);
+        if (r.compensated) this.#line(`${type} ${total}c = ${neutral(r, mode)};`);
+      }
+    });
+    this.#reduceLoops(kernel.reducedOrder, instances, names, mode);
+    const across = mode === "vector" && !vectorOnResult(kernel);
+    kernel.reductions.forEach((r, n) => {
+      instances.forEach((instance, k) => {
+        const total = names[n][k];
+        const type = typeName(r.value.dtype, mode);
+        if (r.compensated) this.#line(`${total} = settle_${type}(${total}, ${total}c);`);
+        const combine = r.op === "sum" ? "sum" : "max_across";
+        this.#results.set(resultKey(n, instance), across ? `${combine}_${type}(${total})` : total);
+      });
+    });
+  }
+
+  #reduceLoops(axes: readonly Axis[], instances: readonly Instance[], names: string[][], mode: Mode): void {
+    if (axes.length === 0) return this.#accumulate(instances, names, mode, this.kernel.lanes);
+    const [axis, ...rest] = axes;
+    if (axis !== this.kernel.vector) {
+      this.#loop(axis, 0, axis.extent, 1, () => this.#reduceLoops(rest, instances, names, mode));
+      return;
+    }
+    const { lanes } = this.kernel;
+    const whole = axis.extent - (axis.extent % lanes);
+    if (whole > 0) this.#loop(axis, 0, whole, lanes, () => this.#accumulate(instances, names, mode, lanes));
+    if (whole < axis.extent) {
+      this.#partial = { offset: 0, lanes: axis.extent - whole };
+      this.#loop(axis, whole, axis.extent, lanes, () => this.#accumulate(instances, names, mode, axis.extent - whole));
+      this.#partial = { offset: -1, lanes };
+    }
+  }
+
+  /** Adds the terms of one step to the totals; lanes past `used` do not count. */
+  #accumulate(instances: readonly Instance[], names: string[][], mode: Mode, used: number): void {
+    this.kernel.reductions.forEach((r, n) => {
+      const type = typeName(r.value.dtype, mode);
+      instances.forEach((instance, k) => {
+        let term = this.#value(r.value, instance, mode);
+        if (used < this.kernel.lanes) {
+          const keep = Array.from({ length: this.kernel.lanes }, (_, lane) => (lane < used ? -1 : 0));
+          term = `where_${type}((vb){${keep.join(", ")}}, ${term}, ${neutral(r, mode)})`;
+        }
+        const total = names[n][k];
+        if (r.compensated) this.#line(`compensate(${total}, ${total}c, ${term});`);
+        else if (r.op === "sum") this.#line(`${total} += ${term};`);
+        else this.#line(`${total} = max_${type}(${total}, ${term});`);
+      });
+    });
+  }
+
+  #stores(instance: Instance, mode: Mode, lastLanes: number, last: number): void {
+    const { kernel } = this;
+    const { vector, lanes } = kernel;
+    const offset = vector === undefined ? 0 : (instance.get(vector.id) ?? 0);
+    const used = mode === "vector" && offset === last ? lastLanes : lanes;
+    this.#scopes.push(new Map());
+    const values = kernel.stores.map(({ value }) => this.#value(value, instance, mode));
+    kernel.stores.forEach(({ buffer, index, value }, k) => {
+      const type = typeName(value.dtype);
+      const place = (lane: number): string =>
+        this.#place(buffer, index, instance, value.dtype, lane * coefficient(index, vector!)!);
+      if (mode === "scalar") {
+        this.#line(`at(${type}, ${this.#place(buffer, index, instance, value.dtype, 0)}) = ${values[k]};`);
+        return;
+      }
+      const stored = value.dtype === "bool" ? `(${values[k]} & 1)` : values[k];
+      if (coefficient(index, vector!) !== 1) {
+        const whole = this.#declare(typeName(value.dtype, "vector"), stored);
+        for (let lane = 0; lane < used; lane++) this.#line(`at(${type}, ${place(lane)}) = ${whole}[${lane}];`);
+      } else if (used < lanes) {
+        const whole = this.#declare(typeName(value.dtype, "vector"), stored);
+        this.#line(`__builtin_memcpy(${place(0)}, &${whole}, ${4 * used});`);
+      } else this.#line(`at(${value.dtype === "f32" ? "uf" : "ui"}, ${place(0)}) = ${stored};`);
+    });
+    this.#scopes.pop();
+  }
+
+  // Values ----------------------------------------------------------------------------------------------------------------
+
+  /** The C name of an expression's value for an instance, declared here if it is not at hand. */
+  #value(e: Expr, instance: Instance, mode: Mode): string {
+    if (e.kind === "const") return mode === "vector" ? splat(e, constantText(e.value, e.dtype)) : constantText(e.value, e.dtype);
+    if (e.kind === "reduction") return this.#results.get(resultKey(e.reduction, instance))!;
+    const key = `${e.id}${mode}${restricted(e, instance)}`;
+    for (let i = this.#scopes.length - 1; i >= 0; i--) {
+      const found = this.#scopes[i].get(key);
+      if (found !== undefined) return found;
+    }
+    const alike = mode === "vector" && !e.axes.has(this.kernel.vector!.id) && !this.#finished.has(e);
+    const text = alike ? splat(e, this.#value(e, instance, "scalar")) : this.#compute(e, instance, mode);
+    const name = this.#declare(typeName(e.dtype, mode), text);
+    this.#scopes[this.#scopes.length - 1].set(key, name);
+    return name;
+  }
+
+  #compute(e: Expr, instance: Instance, mode: Mode): string {
+    switch (e.kind) {
+      case "op":
+        return operationText(
+          e,
+          mode,
+          e.args.map((a) => this.#value(a, instance, mode)),
+        );
+      case "load":
+        return this.#load(e, instance, mode);
+      case "index":
+        return this.#lanesOf(e.index, instance, mode);
+      case "inside":
+        return e.guards
+          .map(({ index, size }) =>
+            mode === "vector"
+              ? `(vb)((vu)${this.#lanesOf(index, instance, mode)} < ${size}u)`
+              : this.#guard({ index, size }, instance, 0),
+          )
+          .join(" & ");
+      default:
+        throw new Error(`native: a ${e.kind} is not computed here`);
+    }
+  }
+
+  /** An index as i32: one value, or its value in each lane. */
+  #lanesOf(index: Index, instance: Instance, mode: Mode): string {
+    const first = `(i)(${this.#index(index, instance, 0)})`;
+    if (mode === "scalar") return first;
+    const step = coefficient(index, this.kernel.vector!)!;
+    const steps = Array.from({ length: this.kernel.lanes }, (_, lane) => lane * step);
+    return `(splat_i(${first}) + (vi){${steps.join(", ")}})`;
+  }
+
+  #load(e: Expr & { kind: "load" }, instance: Instance, mode: Mode): string {
+    const { lanes } = this.kernel;
+    const element = (offset: number): string =>
+      `at(${typeName(e.dtype)}, ${this.#place(e.buffer, e.index, instance, e.dtype, offset)})`;
+    if (mode === "scalar") {
+      const conditions = e.guards.map((g) => this.#guard(g, instance, 0));
+      return conditions.length === 0 ? element(0) : `((${conditions.join(" & ")}) ? ${element(0)} : 0)`;
+    }
+    const step = coefficient(e.index, this.kernel.vector!)!;
+    const offset = instance.get(this.kernel.vector!.id) ?? 0;
+    const used = offset === this.#partial.offset ? this.#partial.lanes : lanes;
+    const whole = (): string => {
+      if (step === 1) return `at(${e.dtype === "f32" ? "uf" : "ui"}, ${this.#place(e.buffer, e.index, instance, e.dtype, 0)})`;
+      if (step === 0) return `splat_${typeName(e.dtype === "bool" ? "i32" : e.dtype)}(${element(0)})`;
+      const parts = Array.from({ length: used }, (_, lane) => element(lane * step));
+      return `(${e.dtype === "f32" ? "vf" : "vi"}){${parts.join(", ")}}`;
+    };
+    const text = e.guards.length === 0 ? whole() : this.#guarded(e, instance, used, whole, (lane) => element(lane * step));
+    return e.dtype === "bool" ? `(vb)(${text} != 0)` : text;
+  }
+
+  /** A vector of which lanes outside the guards are 0: one load where both ends are inside, else lane by lane. */
+  #guarded(
+    e: Expr & { kind: "load" },
+    instance: Instance,
+    used: number,
+    whole: () => string,
+    element: (lane: number) => string,
+  ): string {
+    const varying = e.guards.filter((g) => coefficient(g.index, this.kernel.vector!) !== 0);
+    const fixed = e.guards.filter((g) => !varying.includes(g)).map((g) => this.#guard(g, instance, 0));
+    const at = (lane: number): string => varying.map((g) => this.#guard(g, instance, lane)).join(" & ");
+    const name = this.#declare(e.dtype === "f32" ? "vf" : "vi", "{}");
+    const ends = varying.length === 0 ? [] : [at(0), at(this.kernel.lanes - 1)];
+    const all = [...fixed, ...ends].join(" & ");
+    this.#line(`if (${all}) ${name} = ${whole()};`);
+    if (varying.length > 0) {
+      this.#line(`else ${fixed.length > 0 ? `if (${fixed.join(" & ")})` : ""} {`);
+      for (let lane = 0; lane < used; lane++) this.#line(`if (${at(lane)}) ${name}[${lane}] = ${element(lane)};`);
+      this.#line("}");
+    }
+    return name;
+  }
+
+  /** Whether a guard holds in one lane: as unsigned numbers negative indices are large. */
+  #guard({ index, size }: Guard, instance: Instance, lane: number): string {
+    const step = lane === 0 ? 0 : coefficient(index, this.kernel.vector!)!;
+    return `((unsigned long)(${this.#index(index, instance, lane * step)}) < ${size}ul)`;
+  }
+
+  #place(buffer: number, index: Index, instance: Instance, dtype: Expr["dtype"], offset: number): string {
+    return `b${buffer} + ${bytesOf[dtype as DType]} * (${this.#index(index, instance, offset)})`;
+  }
+
+  #index(index: Index, instance: Instance, offset: number): string {
+    let constant = offset;
+    for (const { coef, atom } of index.terms)
+      if (atom.kind === "axis") constant += coef * (instance.get(atom.axis.id) ?? 0);
+    return indexText(index, constant, (e) => this.#value(e, none, "scalar"));
+  }
+
+  #declare(type: string, text: string): string {
+    const name = `t${this.#names++}`;
+    this.#line(`${type} ${name} = ${text};`);
+    return name;
+  }
+
+  #name(dtype: Expr["dtype"]): string {
+    return `${typeName(dtype)}${this.#names++}_`;
+  }
+
+  #line(text: string): void {
+    this.#lines.push(text);
+  }
+}
+
+const splat = (e: Expr, text: string): string => `splat_${typeName(e.dtype)}(${text})`;
+
+function neutral({ op, value }: Reduction, mode: Mode): string {
+  const least = value.dtype === "i32" ? -(2 ** 31) : Number.NEGATIVE_INFINITY;
+  const text = constantText(op === "sum" ? 0 : least, value.dtype);
+  return mode === "vector" ? splat(value, text) : text;
+}
+
+const resultKey = (reduction: number, instance: Instance): string =>
+  `${reduction} ${[...instance].map(([k, v]) => `${k}:${v}`).join()}`;
+
+/** The part of an instance that an expression depends on, as text. */
+function restricted(e: Expr, instance: Instance): string {
+  let text = "";
+  for (const [id, offset] of instance) if (offset !== 0 && e.axes.has(id)) text += ` ${id}+${offset}`;
+  return text;
+}

@@ -1,0 +1,34 @@
+// Renders a program as one C module: a function a kernel, and `hebb_main`, which every thread calls once per run.
+import { share, type Item } from "../../compile/6-share.ts";
+import type { Copy, Location } from "../../compile/5-plan.ts";
+import type { Program } from "../../compile/program.ts";
+import { renderKernel } from "./kernel.ts";
+import { prelude } from "./prelude.ts";
+
+/** The C of a program for vectors of `lanes` elements. */
+export function renderProgram(program: Program, lanes: number): string {
+  const kernels = program.kernels.map((k, i) => renderKernel(k.tiled, `k${i}`));
+  const lines: string[] = [];
+  for (const phase of share(program)) {
+    if (phase.kind === "barrier") lines.push("barrier(threads);");
+    else if (phase.kind === "shared") lines.push(shared(phase.item));
+    else lines.push("if (thread == 0) {", ...phase.items.map((i) => call(i, "0", String(i.tasks))), "}");
+  }
+  if (program.copies.length > 0) lines.push("if (thread == 0) {", ...program.copies.map(copy), "}");
+  const head =
+    "void hebb_main(long thread, long threads, char *base, unsigned *bindings, char *arena, void (*barrier)(long))";
+  return [prelude(lanes), ...kernels, `${head} {`, ...lines, "}", ""].join("\n");
+}
+
+/** Thread t of n runs tasks ⌈tasks / n⌉·t up to the next thread's first. */
+function shared(item: Item): string {
+  const chunk = `long chunk = (${item.tasks} - 1) / threads + 1, first = chunk * thread, last = first + chunk;`;
+  return `{ ${chunk} ${call(item, "first", `last < ${item.tasks} ? last : ${item.tasks}`)} }`;
+}
+
+const call = ({ kernel, accesses }: Item, begin: string, end: string): string =>
+  `k${kernel}(${[...accesses.map((a) => place(a.location)), begin, end].join(", ")});`;
+
+const place = (l: Location): string => (l.kind === "arena" ? `arena + ${l.offset}` : `base + bindings[${l.index}]`);
+
+const copy = ({ from, to, bytes }: Copy): string => `__builtin_memcpy(${place(to)}, ${place(from)}, ${bytes});`;

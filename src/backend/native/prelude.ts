@@ -1,0 +1,140 @@
+// The C that every native module starts with: vector types, and scalar operations under names made of operation and type.
+// GCC and Clang know these vectors on every processor, so one source serves AVX2, AVX-512 and NEON.
+
+/** Declarations for vectors of `lanes` 32-bit elements. Types: f, d, i, l, b are float, double, int, 64-bit integer and truth; vf, vi, vb vectors. */
+export const prelude = (lanes: number): string => `
+typedef float f; typedef double d; typedef int i; typedef long long l; typedef int b; typedef unsigned u;
+typedef float vf __attribute__((vector_size(${4 * lanes})));
+typedef int vi __attribute__((vector_size(${4 * lanes})));
+typedef unsigned vu __attribute__((vector_size(${4 * lanes})));
+typedef float uf __attribute__((vector_size(${4 * lanes}), aligned(4), may_alias));
+typedef int ui __attribute__((vector_size(${4 * lanes}), aligned(4), may_alias));
+typedef vi vb;
+#define INLINE static inline __attribute__((always_inline))
+#define at(type, p) (*(type *)(p))
+INLINE i bits_f(f x) { union { f x; i y; } v = { x }; return v.y; }
+INLINE f float_i(i x) { union { i x; f y; } v = { x }; return v.y; }
+INLINE l bits_d(d x) { union { d x; l y; } v = { x }; return v.y; }
+INLINE d float_l(l x) { union { l x; d y; } v = { x }; return v.y; }
+#define bits_vf(x) ((vi)(x))
+#define float_vi(x) ((vf)(x))
+INLINE vf splat_f(f x) { return x - (vf){}; }
+INLINE vi splat_i(i x) { return x + (vi){}; }
+INLINE vb splat_b(b x) { return -x + (vi){}; }
+
+#define SCALAR(t) \\
+INLINE t where_##t(b c, t x, t y) { return c ? x : y; }
+SCALAR(f) SCALAR(d) SCALAR(i) SCALAR(l) SCALAR(b)
+INLINE vi where_vi(vb c, vi x, vi y) { return (x & c) | (y & ~c); }
+INLINE vf where_vf(vb c, vf x, vf y) { return (vf)where_vi(c, (vi)x, (vi)y); }
+#define where_vb where_vi
+
+#define abs_f __builtin_fabsf
+#define abs_d __builtin_fabs
+INLINE vf abs_vf(vf x) { return (vf)((vi)x & 0x7fffffff); }
+#define sqrt_f __builtin_sqrtf
+#define sqrt_d __builtin_sqrt
+#define floor_f __builtin_floorf
+#define floor_d __builtin_floor
+INLINE vf sqrt_vf(vf x) { vf r; for (int k = 0; k < ${lanes}; k++) r[k] = __builtin_sqrtf(x[k]); return r; }
+/* whole numbers from 2^23 up are their own floor; the sign of zero stays */
+INLINE vf floor_vf(vf x) {
+  vf t = __builtin_convertvector(__builtin_convertvector(x, vi), vf);
+  t += (vf)((vi)(t > x) & bits_vf(splat_f(-1)));
+  t = (vf)((vi)t | ((vi)x & (-0x7fffffff - 1)));
+  return where_vf((vb)(abs_vf(x) < 8388608.0f), t, x);
+}
+INLINE f copySign_f(f x, f y) { return __builtin_copysignf(x, y); }
+INLINE d copySign_d(d x, d y) { return __builtin_copysign(x, y); }
+INLINE vf copySign_vf(vf x, vf y) { return (vf)(((vi)x & 0x7fffffff) | ((vi)y & (-0x7fffffff - 1))); }
+
+/* NaN wins, and +0 over -0 */
+INLINE f max_f(f x, f y) { return x > y || x != x ? x : x == y ? float_i(bits_f(x) & bits_f(y)) : y; }
+INLINE d max_d(d x, d y) { return x > y || x != x ? x : x == y ? float_l(bits_d(x) & bits_d(y)) : y; }
+INLINE i max_i(i x, i y) { return x > y ? x : y; }
+INLINE vf max_vf(vf x, vf y) {
+  vf r = where_vf((vb)(x > y) | (vb)(x != x), x, y);
+  return where_vf((vb)(x == y), (vf)((vi)x & (vi)y), r);
+}
+INLINE vi max_vi(vi x, vi y) { return where_vi(x > y, x, y); }
+/* the larger of x and a positive or zero constant */
+#define clamp_f(x, c) ({ f x_ = (x); x_ <= (c) ? (c) : x_; })
+#define clamp_vf(x, c) ({ vf x_ = (x), c_ = (c); where_vf((vb)(x_ <= c_), c_, x_); })
+
+INLINE f mod_f(f x, f y) { return x - y * floor_f(x / y); }
+INLINE d mod_d(d x, d y) { return x - y * floor_d(x / y); }
+INLINE vf mod_vf(vf x, vf y) { return x - y * floor_vf(x / y); }
+/* the sign of the divisor; 0 where that is 0 */
+INLINE i mod_i(i x, i y) { i q = y == 0 || y == -1 ? 1 : y, r = x % q; return r != 0 && (r ^ q) < 0 ? r + q : r; }
+INLINE i div_i(i x, i y) { return y == 0 ? 0 : y == -1 ? -x : x / y; }
+
+INLINE i shl_i(i x, int n) { return (i)((u)x << n); }
+INLINE i shr_i(i x, int n) { return (i)((u)x >> n); }
+INLINE i sar_i(i x, int n) { return x >> n; }
+INLINE l shl_l(l x, int n) { return (l)((unsigned long long)x << n); }
+INLINE l shr_l(l x, int n) { return (l)((unsigned long long)x >> n); }
+INLINE l sar_l(l x, int n) { return x >> n; }
+INLINE vi shl_vi(vi x, int n) { return (vi)((vu)x << n); }
+INLINE vi shr_vi(vi x, int n) { return (vi)((vu)x >> n); }
+INLINE vi sar_vi(vi x, int n) { return x >> n; }
+
+/* casts: truth is "not zero"; to whole numbers towards zero, within the range, NaN to 0 */
+#define cast_f_b(x) ((x) != 0)
+#define cast_d_b(x) ((x) != 0)
+#define cast_i_b(x) ((x) != 0)
+#define cast_vf_vb(x) ((vb)((x) != 0))
+#define cast_vi_vb(x) ((vb)((x) != 0))
+#define cast_b_f(x) ((f)(x))
+#define cast_b_d(x) ((d)(x))
+#define cast_b_i(x) (x)
+#define cast_vb_vf(x) ((vf)((x) & bits_vf(splat_f(1))))
+#define cast_vb_vi(x) ((x) & 1)
+#define cast_i_f(x) ((f)(x))
+#define cast_i_d(x) ((d)(x))
+#define cast_vi_vf(x) __builtin_convertvector(x, vf)
+#define cast_f_d(x) ((d)(x))
+#define cast_d_f(x) ((f)(x))
+INLINE i cast_d_i(d x) { return x != x ? 0 : x >= 2147483647.0 ? 2147483647 : x <= -2147483648.0 ? -2147483647 - 1 : (i)x; }
+INLINE i cast_f_i(f x) { return cast_d_i(x); }
+INLINE vi cast_vf_vi(vf x) {
+  vb in = (vb)(x >= -2147483648.0f) & (vb)(x < 2147483648.0f);
+  vi r = __builtin_convertvector((vf)((vi)x & in), vi);
+  r = where_vi((vb)(x >= 2147483648.0f), splat_i(2147483647), r);
+  return where_vi((vb)(x < -2147483648.0f), splat_i(-2147483647 - 1), r);
+}
+
+/* the parts of a float; adding 1.5 * 2^fraction leaves the nearest integer in the low bits */
+INLINE i round_f(f x) { return bits_f(x + 12582912.0f) - 0x4b400000; }
+INLINE vi round_vf(vf x) { return (vi)(x + 12582912.0f) - 0x4b400000; }
+INLINE l round_d(d x) { return bits_d(x + 6755399441055744.0) - 0x4338000000000000ll; }
+#define toFloat_i(x) ((f)(x))
+#define toFloat_vi(x) __builtin_convertvector(x, vf)
+#define toFloat_l(x) ((d)(x))
+INLINE f pow2_i(i n) { return float_i(shl_i(n + 127, 23)); }
+INLINE vf pow2_vi(vi n) { return (vf)shl_vi(n + 127, 23); }
+INLINE d pow2_l(l n) { return float_l(shl_l(n + 1023, 52)); }
+INLINE i exponent_f(f x) { return (shr_i(bits_f(x), 23) & 0xff) - 127; }
+INLINE vi exponent_vf(vf x) { return (shr_vi((vi)x, 23) & 0xff) - 127; }
+INLINE l exponent_d(d x) { return (shr_l(bits_d(x), 52) & 0x7ff) - 1023; }
+INLINE f mantissa_f(f x) { return float_i((bits_f(x) & (i)0x807fffffu) | 0x3f800000); }
+INLINE vf mantissa_vf(vf x) { return (vf)(((vi)x & (i)0x807fffffu) | 0x3f800000); }
+INLINE d mantissa_d(d x) { return float_l((bits_d(x) & (l)0x800fffffffffffffull) | 0x3ff0000000000000ll); }
+INLINE f high_f(f x) { return float_i(bits_f(x) & (i)0xfffff000u); }
+INLINE vf high_vf(vf x) { return (vf)((vi)x & (i)0xfffff000u); }
+INLINE d high_d(d x) { return float_l(bits_d(x) & (l)0xfffffffff8000000ull); }
+
+/* a row number read from memory */
+INLINE long row(i r, long rows) { return r < 0 ? 0 : r >= rows ? rows - 1 : r; }
+/* adds a term and, to the carry, the exact error of that addition (Knuth's two-sum, 1969) */
+#define compensate(total, carry, term) do { \\
+  __typeof__(total) t_ = (term), s_ = total + t_, a_ = s_ - total; \\
+  carry += (total - (s_ - a_)) + (t_ - a_); total = s_; } while (0)
+/* the carry is NaN where the total is not finite; then the total stands */
+INLINE f settle_f(f t, f c) { return c == c ? t + c : t; }
+INLINE vf settle_vf(vf t, vf c) { return where_vf((vb)(c == c), t + c, t); }
+/* across lanes, halves first */
+INLINE f sum_vf(vf x) { for (int n = ${lanes} / 2; n > 0; n /= 2) for (int k = 0; k < n; k++) x[k] += x[k + n]; return x[0]; }
+INLINE i sum_vi(vi x) { i s = 0; for (int k = 0; k < ${lanes}; k++) s += x[k]; return s; }
+INLINE f max_across_vf(vf x) { f m = x[0]; for (int k = 1; k < ${lanes}; k++) m = max_f(m, x[k]); return m; }
+INLINE i max_across_vi(vi x) { i m = x[0]; for (int k = 1; k < ${lanes}; k++) m = max_i(m, x[k]); return m; }
+`;
