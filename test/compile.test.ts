@@ -1,9 +1,10 @@
 // The compiler's work on graphs everyone knows: how many kernels, and what they are.
 import { expect, test } from "vitest";
 import { compileTrace, type Pass, printProgram } from "../src/compile/program.ts";
-import { type Tensor, tensor } from "../src/graph/index.ts";
+import { arange, type Tensor, tensor } from "../src/graph/index.ts";
 import { trace, type Update } from "../src/graph/internal.ts";
 import { param } from "../src/graph/leaves.ts";
+import { realize } from "../src/run/index.ts";
 import { passes } from "./harness.ts";
 import { adamUpdates, attention, convStep, mlpStep, softmax } from "./training-graphs.ts";
 
@@ -71,4 +72,37 @@ test("long chains are cut into kernels of bounded size", () => {
     expect(steps.length).toBeGreaterThan(4);
     for (const { tiled } of kernels) expect(tiled.exprs.length).toBeLessThan(2000);
   }
+});
+
+test("a long chain is cut where its value is small", () => {
+  const [small, large] = [zeros(1, 1000), zeros(2000, 1000)];
+  for (let length = 190; length <= 210; length++) {
+    let t: Tensor = small;
+    for (let i = 0; i < length; i++) t = t.mul(1.5);
+    const { arenaBytes } = compileTrace(trace([t.expand([2000, 1000]).mul(large).sum(0)]));
+    expect(arenaBytes).toBeLessThan(300_000); // staged sums of 2000 rows; the broadcast value has 8,000,000
+  }
+  let t: Tensor = zeros(4, 4);
+  for (let n = 4; n < 256; n *= 2)
+    t = t
+      .reshape([n, 1, n, 1])
+      .expand([n, 2, n, 2])
+      .reshape([2 * n, 2 * n]);
+  expect(compileTrace(trace([t.sum()])).arenaBytes).toBeLessThan(80_000); // a value of 256 × 256 has 262,144
+});
+
+test("sums that leave no register free still take every step", async () => {
+  const x = zeros(5);
+  const sums = Array.from({ length: 7 }, (_, i) =>
+    arange(40)
+      .lt(5 * (i + 1))
+      .cast("f32")
+      .expand([5, 40])
+      .mean(1)
+      .add(x),
+  );
+  for (const { tiled } of compileTrace(trace(sums)).kernels) expect(tiled.rounds).toBeGreaterThanOrEqual(1);
+  await realize(...sums);
+  const means = await Promise.all(sums.map((s) => s.data()));
+  expect(means.map((m) => m[4])).toEqual([1, 2, 3, 4, 5, 6, 7].map((i) => i / 8));
 });

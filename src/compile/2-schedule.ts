@@ -1,5 +1,5 @@
 // Pass 2: cuts the graph into groups, one kernel each. Decides which values get a buffer and which live only inside a kernel.
-import { argsOf, type Node, type Op, sameShape } from "../graph/internal.ts";
+import { argsOf, type Node, type Op, sameShape, sizeOf } from "../graph/internal.ts";
 import type { Prepared } from "./1-prepare.ts";
 
 /** Values computed by one kernel over one shape; all but the first are computed beside it while its inputs are at hand. */
@@ -59,7 +59,7 @@ const recomputeLimit = 6;
 const expressionLimit = 400;
 const depthLimit = 200;
 /** Each reshape of a rearranged value can double the divisions in an index. */
-const reshapeLimit = 6;
+const reshapeLimit = 5;
 
 class Scheduler {
   readonly order: Node[];
@@ -87,24 +87,49 @@ class Scheduler {
     for (const n of this.buffered) if (n.op === "buffer") this.buffered.delete(n);
   }
 
+  /** What computing an element of each node takes, with values buffered so that no kernel grows past the limits. */
   #costs(): Map<Node, number> {
     const cost = new Map<Node, number>();
     const depth = new Map<Node, number>();
     const reshapes = new Map<Node, number>();
+    const inside = (x: Node): boolean => !isCore(x) && !this.buffered.has(x);
     const deepest = (n: Node, of: Map<Node, number>): number =>
-      n.inputs.reduce((most, x) => Math.max(most, this.buffered.has(x) ? 0 : of.get(x)!), 0);
-    for (const n of this.order) {
-      const own = opCost[n.op] ?? 1;
+      n.inputs.reduce((most, x) => Math.max(most, inside(x) ? of.get(x)! : 0), 0);
+    const measure = (n: Node): void => {
+      cost.set(n, (opCost[n.op] ?? 1) + n.inputs.reduce((sum, x) => sum + (inside(x) ? cost.get(x)! : 1), 0));
       depth.set(n, deepest(n, depth) + 1);
       reshapes.set(n, deepest(n, reshapes) + (n.op === "reshape" ? 1 : 0));
-      const inner = n.inputs.reduce((sum, x) => sum + (isCore(x) || this.buffered.has(x) ? 1 : cost.get(x)!), 0);
-      cost.set(n, own + inner);
-      const large = own + inner > expressionLimit || depth.get(n)! > depthLimit || reshapes.get(n)! >= reshapeLimit;
-      if (large && n.op !== "buffer") this.buffered.add(n);
+    };
+    const limits: [Map<Node, number>, number][] = [
+      [cost, expressionLimit],
+      [depth, depthLimit],
+      [reshapes, reshapeLimit],
+    ];
+    for (const n of this.order) {
+      measure(n);
+      for (const [of, limit] of limits) {
+        while (of.get(n)! > limit && n.op !== "buffer" && !this.buffered.has(n)) this.#cut(n, of, inside, measure);
+      }
+      const inner = cost.get(n)! - (opCost[n.op] ?? 1);
       const wasteful = n.op === "expand" && inner >= recomputeLimit && !isView(n.inputs[0]) && growth(n) >= 4;
-      if (wasteful && n.inputs[0].op !== "buffer") this.buffered.add(n.inputs[0]);
+      if (!wasteful || n.inputs[0].op === "buffer") continue;
+      this.buffered.add(n.inputs[0]);
+      measure(n);
     }
     return cost;
+  }
+
+  /** Buffers the smallest value along the costliest chain below a node, at least halfway up, and measures again what is above. */
+  #cut(n: Node, of: Map<Node, number>, inside: (x: Node) => boolean, measure: (n: Node) => void): void {
+    const chain = [n];
+    for (let at: Node | undefined = n; at !== undefined; ) {
+      const inputs: Node[] = at.inputs.filter((x) => inside(x) && x.op !== "buffer" && 2 * of.get(x)! >= of.get(n)!);
+      at = inputs.reduce<Node | undefined>((best, x) => (best && of.get(best)! >= of.get(x)! ? best : x), undefined);
+      if (at !== undefined) chain.push(at);
+    }
+    const smallest = chain.reduce((best, x) => (sizeOf(x.shape) < sizeOf(best.shape) ? x : best));
+    this.buffered.add(smallest);
+    for (const above of chain.slice(0, chain.indexOf(smallest)).reverse()) measure(above);
   }
 
   /** Buffers values that several kernels need and that cost more to recompute than to read back. */
