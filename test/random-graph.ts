@@ -1,4 +1,5 @@
 // Builds a graph from a list of small numbers, so that a property-testing library can draw, replay and shrink it.
+import fc from "fast-check";
 import { concat, grad, type Tensor, tensor, where } from "../src/graph/index.ts";
 import { sizeOf, type Update } from "../src/graph/internal.ts";
 import { param } from "../src/graph/leaves.ts";
@@ -28,6 +29,22 @@ export interface Graph {
   readonly outputs: readonly Tensor[];
   readonly updates: readonly Update[];
 }
+
+const natural = (max: number): fc.Arbitrary<number> => fc.nat({ max });
+const size = fc.oneof({ weight: 4, arbitrary: fc.integer({ min: 1, max: 6 }) }, fc.constantFrom(8, 17, 33));
+
+/** Recipes of up to a dozen operations. */
+export const recipes: fc.Arbitrary<Recipe> = fc.record({
+  whole: fc.boolean(),
+  sizes: fc.tuple(size, size, size),
+  instructions: fc.array(fc.record({ op: natural(999), a: natural(15), b: natural(15), detail: natural(15) }), {
+    minLength: 1,
+    maxLength: 12,
+  }),
+  outputs: fc.array(natural(20), { maxLength: 3 }),
+  gradients: fc.boolean(),
+  update: natural(5),
+});
 
 /** Tensors grow no larger than this. */
 const most = 700;

@@ -5,7 +5,7 @@ import { WasmBackend } from "../src/backend/wasm/index.ts";
 import type { Pass } from "../src/compile/program.ts";
 import { type Data, type Trace, trace } from "../src/graph/internal.ts";
 import { breathe, passes, runTrace } from "./harness.ts";
-import { build, type Recipe } from "./random-graph.ts";
+import { build, recipes } from "./random-graph.ts";
 import { disagreement, type Reference, referenceOf } from "./reference.ts";
 
 const runs = Number(process.env.NUM_RUNS ?? 1000);
@@ -16,21 +16,6 @@ const backend = (without: readonly Pass[]): WasmBackend =>
 const full = backend([]);
 const none = backend(passes);
 const lacking = new Map(passes.map((pass) => [pass, backend([pass])]));
-
-const natural = (max: number): fc.Arbitrary<number> => fc.nat({ max });
-const size = fc.oneof({ weight: 4, arbitrary: fc.integer({ min: 1, max: 6 }) }, fc.constantFrom(8, 17, 33));
-
-const recipes: fc.Arbitrary<Recipe> = fc.record({
-  whole: fc.boolean(),
-  sizes: fc.tuple(size, size, size),
-  instructions: fc.array(fc.record({ op: natural(999), a: natural(15), b: natural(15), detail: natural(15) }), {
-    minLength: 1,
-    maxLength: 12,
-  }),
-  outputs: fc.array(natural(20), { maxLength: 3 }),
-  gradients: fc.boolean(),
-  update: natural(5),
-});
 
 /** Whether leaving a pass out must not change a single bit: nothing is added up in another order, and no division is fused. */
 function sameBits(pass: Pass | "all", graph: Trace): boolean {

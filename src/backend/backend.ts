@@ -7,7 +7,8 @@ export interface Backend {
   free(address: number): void;
   write(address: number, data: Data): void;
   read(address: number, dtype: DType, size: number): Data;
-  prepare(trace: Trace): Executable;
+  /** `repeated`: the step will run many times, so that more work on it pays. */
+  prepare(trace: Trace, repeated?: boolean): Executable;
 }
 
 export interface Executable {

@@ -36,11 +36,11 @@ export interface Program {
   readonly outputCount: number;
 }
 
-/** Compiles a trace; passes named in `without` are left out. */
+/** Compiles a trace; passes named in `without` are left out. The target may depend on the work of the program, in scalar operations. */
 export function compileTrace(
   trace: Trace,
   without: ReadonlySet<Pass> = new Set(),
-  target: Target = wasmTarget,
+  targetFor: (work: number) => Target = () => wasmTarget,
 ): Program {
   const on = (pass: Pass): boolean => !without.has(pass);
   const prepared = prepare(trace);
@@ -53,10 +53,12 @@ export function compileTrace(
     reuse: on("reuse"),
     inPlace: on("inPlace"),
   });
+  const work = kernels.map(workOf);
+  const target = targetFor(work.reduce((sum, w) => sum + w, 0));
   const options = { target, vectorize: on("vectorize"), unroll: on("unroll") };
   const distinct = new Map<string, number>();
   const tiled: { tiled: TiledKernel; text: string }[] = [];
-  const steps = kernels.map((kernel) => {
+  const steps = kernels.map((kernel, i) => {
     const text = printKernel(kernel);
     let index = distinct.get(text);
     if (index === undefined) {
@@ -64,7 +66,7 @@ export function compileTrace(
       distinct.set(text, index);
     }
     const accesses = kernel.buffers.map((b) => ({ location: at(b.node), bytes: bytesFor(b.node), written: b.written }));
-    return { kernel: index, accesses, work: workOf(kernel) };
+    return { kernel: index, accesses, work: work[i] };
   });
   return {
     kernels: tiled,

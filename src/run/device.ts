@@ -1,7 +1,7 @@
 // The current device: which backend realizes tensors and runs steps.
 import type { Backend } from "../backend/backend.ts";
 import { JsBackend } from "../backend/js/index.ts";
-import { NativeBackend } from "../backend/native/index.ts";
+import { hasCompiler, NativeBackend } from "../backend/native/index.ts";
 import { WasmBackend } from "../backend/wasm/index.ts";
 
 export type DeviceName = "js" | "wasm" | "native";
@@ -12,6 +12,11 @@ export const deviceNames: readonly (DeviceName | "auto")[] = ["auto", "native", 
 /** More than any machine has use for; each thread reserves memory of its own. */
 export const mostThreads = 256;
 
+const makers: Record<DeviceName, (threads: number | undefined) => Backend> = {
+  native: (threads) => new NativeBackend({ threads }),
+  wasm: (threads) => new WasmBackend({ threads }),
+  js: () => new JsBackend(),
+};
 const made = new Map<string, Backend>();
 let current: Backend | undefined;
 
@@ -25,13 +30,11 @@ export function device(name?: DeviceName | "auto", { threads }: { threads?: numb
     if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= mostThreads)) {
       throw new Error(`device: threads must be a whole number from 1 to ${mostThreads}, got ${threads}`);
     }
-    const kind = name === "auto" ? "wasm" : name;
+    const kind = name !== "auto" ? name : hasCompiler() ? "native" : "wasm";
     const key = `${kind} ${threads ?? ""}`;
-    let backend = made.get(key);
-    if (backend === undefined) {
-      backend = kind === "js" ? new JsBackend() : kind === "native" ? new NativeBackend({ threads }) : new WasmBackend({ threads });
-      made.set(key, backend);
-    }
+    const backend = made.get(key) ?? makers[kind](threads);
+    if (name === "native") (backend as NativeBackend).compiler(); // an error is due now, not a warning later
+    made.set(key, backend);
     current = backend;
   }
   return currentBackend().name;

@@ -71,8 +71,8 @@ function atomText(atom: Atom, row: (e: Expr) => string): string {
   // C rounds towards zero, so the dividend is raised by whole divisors until it cannot be negative
   const raised = Math.max(0, Math.ceil(-atom.of.min / atom.by));
   const dividend = indexText(atom.of, raised * atom.by, row);
-  if (atom.kind === "mod") return `(${dividend}) % ${atom.by}`;
-  return raised > 0 ? `((${dividend}) / ${atom.by} - ${raised})` : `(${dividend}) / ${atom.by}`;
+  if (atom.kind === "mod") return `((${dividend}) % ${atom.by})`;
+  return raised > 0 ? `((${dividend}) / ${atom.by} - ${raised})` : `((${dividend}) / ${atom.by})`;
 }
 
 export const axisName = (id: number): string => `i${id}`;

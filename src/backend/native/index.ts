@@ -1,12 +1,14 @@
 // The native backend: programs as C, compiled by the machine's own compiler, over the memory of the wasm backend.
-import { compileTrace } from "../../compile/program.ts";
-import { nativeTarget } from "../../compile/target.ts";
+import { compileTrace, type Program } from "../../compile/program.ts";
+import { nativeTarget, wasmTarget } from "../../compile/target.ts";
 import type { Trace } from "../../graph/internal.ts";
 import type { Executable } from "../backend.ts";
 import { WasmBackend, type WasmOptions } from "../wasm/index.ts";
 import { renderProgram } from "./module.ts";
 import { runtimeSource } from "./runtime.ts";
-import { findToolchain, type Toolchain } from "./toolchain.ts";
+import { CompilerError, findToolchain, type Toolchain } from "./toolchain.ts";
+
+export { CompilerError, hasCompiler } from "./toolchain.ts";
 
 /** What the runtime module exports. */
 interface Runtime {
@@ -15,34 +17,93 @@ interface Runtime {
 }
 
 export interface NativeOptions extends WasmOptions {
-  /** Programs with less work in a run, in scalar operations, stay in WebAssembly: they are done before C would be compiled. */
-  leastWork?: number;
+  /** Scalar operations in a run below which a program stays in WebAssembly: of steps that are repeated, and of those run once. */
+  leastWork?: readonly [repeated: number, once: number];
+  /** Where compiled code is kept. Default: `hebb/native` in the user's cache folder. */
+  folder?: string;
 }
 
+/**
+ * Runs large programs as C and small ones as WebAssembly, which is done before C would be compiled. Which it is depends on the
+ * program alone, so that results do not depend on when something ran. Where C cannot be compiled, all stays in WebAssembly.
+ */
 export class NativeBackend extends WasmBackend {
-  override readonly name = "native";
-  readonly toolchain: Toolchain;
-  readonly #runtime: Runtime;
-  readonly #leastWork: number;
+  readonly #leastWork: readonly [number, number];
+  readonly #folder: string | undefined;
+  #compiler: { readonly toolchain: Toolchain; readonly runtime: Runtime } | undefined;
+  /** Why no C is compiled. */
+  #problem: string | undefined;
 
-  /** Throws CompilerError where no C compiler makes code that runs here. */
-  constructor({ leastWork = 300_000, ...options }: NativeOptions = {}) {
-    const toolchain = findToolchain();
-    const module = { exports: {} };
-    globalThis.process.dlopen(module, toolchain.compile(runtimeSource));
-    super(options);
-    this.toolchain = toolchain;
-    this.#runtime = module.exports as Runtime;
-    this.#leastWork = leastWork;
+  /** What programs run on. */
+  override get name(): "native" | "wasm" {
+    return this.#problem === undefined ? "native" : "wasm";
   }
 
-  override prepare(trace: Trace): Executable {
-    const program = compileTrace(trace, this.without, nativeTarget(this.toolchain.lanes));
-    if (program.steps.reduce((work, s) => work + s.work, 0) < this.#leastWork) return super.prepare(trace);
-    const main = this.#runtime.load(this.toolchain.compile(renderProgram(program, this.toolchain.lanes)));
+  constructor({ leastWork = [300_000, 1e10], folder, ...options }: NativeOptions = {}) {
+    super(options);
+    this.#leastWork = leastWork;
+    this.#folder = folder;
+  }
+
+  /** The compiler, found and tried out at the first call. Throws CompilerError where none makes code that runs here. */
+  compiler(): { readonly toolchain: Toolchain; readonly runtime: Runtime } {
+    if (this.#problem !== undefined) throw new CompilerError(this.#problem);
+    try {
+      this.#compiler ??= start(this.#folder);
+    } catch (error) {
+      this.#problem = (error as Error).message;
+      throw error instanceof CompilerError ? error : new CompilerError(this.#problem);
+    }
+    return this.#compiler;
+  }
+
+  override prepare(trace: Trace, repeated = false): Executable {
+    if (this.#problem !== undefined) return super.prepare(trace);
+    const least = this.#leastWork[repeated ? 0 : 1];
+    try {
+      let large = false;
+      const program = compileTrace(trace, this.without, (work) => {
+        large = work >= least;
+        return large ? nativeTarget(this.compiler().toolchain.lanes) : wasmTarget;
+      });
+      return large ? this.#native(program) : this.wasm(program);
+    } catch (error) {
+      if (!(error instanceof CompilerError)) throw error;
+      this.#problem ??= error.message;
+      console.warn(`hebb: no native code, WebAssembly instead: ${error.message}`);
+      return super.prepare(trace);
+    }
+  }
+
+  #native(program: Program): Executable {
+    const { toolchain, runtime } = this.compiler();
+    const main = load(runtime, toolchain.compile(renderProgram(program, toolchain.lanes, compilers())));
     const { threads } = this.machine;
     return this.executable(program, (bindings, arena) =>
-      this.#runtime.run(main, this.machine.view().u8, bindings, arena, threads),
+      runtime.run(main, this.machine.view().u8, bindings, arena, threads),
     );
   }
 }
+
+function start(folder: string | undefined): { toolchain: Toolchain; runtime: Runtime } {
+  const toolchain = findToolchain(folder);
+  const module = { exports: {} };
+  try {
+    globalThis.process.dlopen(module, toolchain.compile([runtimeSource]));
+  } catch (error) {
+    if (error instanceof CompilerError) throw error;
+    throw new CompilerError(`compiled code does not load: ${(error as Error).message}`);
+  }
+  return { toolchain, runtime: module.exports as Runtime };
+}
+
+function load(runtime: Runtime, path: string): number {
+  try {
+    return runtime.load(path);
+  } catch (error) {
+    throw new CompilerError(`compiled code does not load: ${(error as Error).message}`);
+  }
+}
+
+/** Compilers that run side by side. */
+const compilers = (): number => Math.min(8, globalThis.process.getBuiltinModule("node:os").availableParallelism());

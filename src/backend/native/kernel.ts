@@ -14,6 +14,9 @@ export function renderKernel(kernel: TiledKernel, name: string): string {
   return new Renderer(kernel).render(name);
 }
 
+export const kernelHead = (kernel: TiledKernel, name: string): string =>
+  `void ${name}(${[...kernel.buffers.map((_, i) => `char *b${i}`), "long begin", "long end"].join(", ")})`;
+
 class Renderer {
   readonly kernel: TiledKernel;
   readonly live: readonly Expr[];
@@ -40,8 +43,7 @@ class Renderer {
 
   render(name: string): string {
     const { kernel } = this;
-    const buffers = kernel.buffers.map((_, i) => `char *b${i}`);
-    this.#line(`static void ${name}(${[...buffers, "long begin", "long end"].join(", ")}) {`);
+    this.#line(`${kernelHead(kernel, name)} {`);
     const tiles = tileLoops(kernel);
     this.#hoist();
     if (kernel.serial || (kernel.plain.length === 0 && tiles.length === 0))
@@ -102,6 +104,7 @@ class Renderer {
   }
 
   #loop(axis: Axis, from: number, to: number, step: number, body: () => void): void {
+    if (to <= from) return;
     const i = axisName(axis.id);
     const once = to - from <= step;
     this.#block(once ? "" : `for (long ${i} = ${from}; ${i} < ${to}; ${i} += ${step})`, () => {
@@ -128,6 +131,7 @@ class Renderer {
 
   /** Computes ahead what the open loops suffice for: stores may overlap what is read, so the compiler would not. */
   #hoist(): void {
+    if (this.kernel.serial) return; // each round may read what the one before wrote
     const { kernel } = this;
     const tiled = new Set(kernel.unrolled.map((u) => u.axis.id));
     if (kernel.vector !== undefined) tiled.add(kernel.vector.id);
@@ -148,9 +152,7 @@ class Renderer {
     if (along) this.#partial = { offset: (vectors - 1) * lanes, lanes: used };
     let instances: Map<number, number>[] = [new Map()];
     const vary = (axis: Axis, count: number, step: number): void => {
-      instances = instances.flatMap((m) =>
-        Array.from({ length: count }, (_, k) => new Map(m).set(axis.id, k * step)),
-      );
+      instances = instances.flatMap((m) => Array.from({ length: count }, (_, k) => new Map(m).set(axis.id, k * step)));
     };
     kernel.unrolled.forEach((u, k) => {
       vary(u.axis, counts[k + (along ? 1 : 0)], 1);
@@ -252,7 +254,8 @@ class Renderer {
 
   /** The C name of an expression's value for an instance, declared here if it is not at hand. */
   #value(e: Expr, instance: Instance, mode: Mode): string {
-    if (e.kind === "const") return mode === "vector" ? splat(e, constantText(e.value, e.dtype)) : constantText(e.value, e.dtype);
+    if (e.kind === "const")
+      return mode === "vector" ? splat(e, constantText(e.value, e.dtype)) : constantText(e.value, e.dtype);
     if (e.kind === "reduction") return this.#results.get(resultKey(e.reduction, instance))!;
     const key = `${e.id}${mode}${restricted(e, instance)}`;
     for (let i = this.#scopes.length - 1; i >= 0; i--) {
@@ -312,12 +315,14 @@ class Renderer {
     const offset = instance.get(this.kernel.vector!.id) ?? 0;
     const used = offset === this.#partial.offset ? this.#partial.lanes : lanes;
     const whole = (): string => {
-      if (step === 1) return `at(${e.dtype === "f32" ? "uf" : "ui"}, ${this.#place(e.buffer, e.index, instance, e.dtype, 0)})`;
+      if (step === 1)
+        return `at(${e.dtype === "f32" ? "uf" : "ui"}, ${this.#place(e.buffer, e.index, instance, e.dtype, 0)})`;
       if (step === 0) return `splat_${typeName(e.dtype === "bool" ? "i32" : e.dtype)}(${element(0)})`;
       const parts = Array.from({ length: used }, (_, lane) => element(lane * step));
       return `(${e.dtype === "f32" ? "vf" : "vi"}){${parts.join(", ")}}`;
     };
-    const text = e.guards.length === 0 ? whole() : this.#guarded(e, instance, used, whole, (lane) => element(lane * step));
+    const text =
+      e.guards.length === 0 ? whole() : this.#guarded(e, instance, used, whole, (lane) => element(lane * step));
     return e.dtype === "bool" ? `(vb)(${text} != 0)` : text;
   }
 

@@ -1,13 +1,31 @@
 // Renders a program as one C module: a function a kernel, and `hebb_main`, which every thread calls once per run.
-import { share, type Item } from "../../compile/6-share.ts";
+
 import type { Copy, Location } from "../../compile/5-plan.ts";
+import { type Item, share } from "../../compile/6-share.ts";
 import type { Program } from "../../compile/program.ts";
-import { renderKernel } from "./kernel.ts";
+import { kernelHead, renderKernel } from "./kernel.ts";
 import { prelude } from "./prelude.ts";
 
-/** The C of a program for vectors of `lanes` elements. */
-export function renderProgram(program: Program, lanes: number): string {
-  const kernels = program.kernels.map((k, i) => renderKernel(k.tiled, `k${i}`));
+/** A part of a program that is worth a compiler of its own, in characters of C. */
+const partSize = 40_000;
+
+/** The C of a program for vectors of `lanes` elements, in up to `most` files that compile side by side. */
+export function renderProgram(program: Program, lanes: number, most: number): string[] {
+  const kernels = program.kernels.map((k, i) => renderKernel(k.tiled, `k${i}`)).sort((a, b) => b.length - a.length);
+  const size = kernels.reduce((n, k) => n + k.length, 0);
+  const parts = Array.from({ length: Math.max(1, Math.min(most, Math.ceil(size / partSize))) }, () => [prelude(lanes)]);
+  const lengths = parts.map(() => 0);
+  for (const kernel of kernels) {
+    const least = lengths.indexOf(Math.min(...lengths));
+    parts[least].push(kernel);
+    lengths[least] += kernel.length;
+  }
+  parts[0].push(renderMain(program));
+  return parts.map((part) => part.join("\n"));
+}
+
+function renderMain(program: Program): string {
+  const heads = program.kernels.map((k, i) => `${kernelHead(k.tiled, `k${i}`)};`);
   const lines: string[] = [];
   for (const phase of share(program)) {
     if (phase.kind === "barrier") lines.push("barrier(threads);");
@@ -17,7 +35,7 @@ export function renderProgram(program: Program, lanes: number): string {
   if (program.copies.length > 0) lines.push("if (thread == 0) {", ...program.copies.map(copy), "}");
   const head =
     "void hebb_main(long thread, long threads, char *base, unsigned *bindings, char *arena, void (*barrier)(long))";
-  return [prelude(lanes), ...kernels, `${head} {`, ...lines, "}", ""].join("\n");
+  return [...heads, `__attribute__((visibility("default"))) ${head} {`, ...lines, "}", ""].join("\n");
 }
 
 /** Thread t of n runs tasks ⌈tasks / n⌉·t up to the next thread's first. */

@@ -159,7 +159,8 @@ static napi_value run(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-napi_value napi_register_module_v1(napi_env env, napi_value exports) {
+#define EXPORT __attribute__((visibility("default")))
+EXPORT napi_value napi_register_module_v1(napi_env env, napi_value exports) {
   napi_value f;
   napi_create_function(env, "load", (size_t)-1, load, NULL, &f);
   napi_set_named_property(env, exports, "load", f);
@@ -167,5 +168,5 @@ napi_value napi_register_module_v1(napi_env env, napi_value exports) {
   napi_set_named_property(env, exports, "run", f);
   return exports;
 }
-int node_api_module_get_api_version_v1(void) { return 8; }
+EXPORT int node_api_module_get_api_version_v1(void) { return 8; }
 `;

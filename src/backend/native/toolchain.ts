@@ -7,8 +7,8 @@ export interface Toolchain {
   readonly version: string;
   /** 32-bit elements in a vector of this processor. */
   readonly lanes: number;
-  /** Path of a shared object made from C; what the cache holds is not compiled again. Throws CompilerError. */
-  compile(source: string): string;
+  /** Path of a shared object made from C files; what the cache holds is not compiled again. Throws CompilerError. */
+  compile(sources: readonly string[]): string;
 }
 
 /** No compiler, one that fails, or a folder that cannot be written. */
@@ -16,9 +16,12 @@ export class CompilerError extends Error {
   override name = "CompilerError";
 }
 
-// -fwrapv and -fno-strict-aliasing: as in WebAssembly, whole numbers wrap and memory has no types
-const flags = ["-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"];
-flags.push("-fwrapv", "-fno-strict-aliasing", "-fno-semantic-interposition", "-fPIC", "-shared", "-w");
+const flags = [
+  "-O2 -march=native -ffp-contract=fast -fno-math-errno -fno-trapping-math", // multiply and add in one
+  "-fwrapv -fno-strict-aliasing", // as in WebAssembly, whole numbers wrap and memory has no types
+  "-fno-tree-vectorize -fno-tree-pre -fno-tree-vrp -fno-gcse -fno-code-hoisting -fno-schedule-insns2", // little gain for much time
+  "-fPIC -fvisibility=hidden -w",
+].flatMap((line) => line.split(" "));
 /** GCC takes 256 bits for the best width of AVX-512 processors; this says what the kernels were laid out for. */
 const wide = "-mprefer-vector-width=512";
 const digestBytes = 32;
@@ -29,7 +32,7 @@ const builtin = <T>(name: string): T => globalThis.process.getBuiltinModule(name
 /** The compiler named by `CC`, else `cc`; its products lie in `folder`. Throws CompilerError. */
 export function findToolchain(folder: string = cacheFolder()): Toolchain {
   const path = builtin<typeof import("node:path")>("node:path");
-  const [command, ...own] = (globalThis.process.env.CC || "cc").trim().split(/\s+/);
+  const [command, ...own] = compilerCommand();
   const version = run(command, [...own, "--version"]).stdout.split("\n", 1)[0];
   const defined = run(command, [...own, "-march=native", "-dM", "-E", "-x", "c", "/dev/null"]).stdout;
   const lanes = /__AVX512F__/.test(defined) ? 16 : /__AVX2__/.test(defined) ? 8 : 4;
@@ -37,12 +40,30 @@ export function findToolchain(folder: string = cacheFolder()): Toolchain {
   // a product made for another processor or by another compiler has another name
   const identity = [version, ...all, hash(defined).toString("hex")].join(" ");
   makeFolder(folder);
-  const compile = (source: string): string => {
-    const file = path.join(folder, `${hash(`${identity}\n${source}`).toString("hex").slice(0, 40)}.so`);
-    if (!isWhole(file)) build(command, all, source, file);
+  const compile = (sources: readonly string[]): string => {
+    const name = hash([identity, ...sources].join("\n"))
+      .toString("hex")
+      .slice(0, 40);
+    const file = path.join(folder, `${name}.so`);
+    if (!isWhole(file)) build(command, all, sources, file);
     return file;
   };
   return { version, lanes, compile };
+}
+
+/** The command that compiles C: `CC`, else `cc`, with arguments that come with it. */
+const compilerCommand = (): string[] => (globalThis.process.env.CC || "cc").trim().split(/\s+/);
+
+/** Whether there is a compiler to try; false outside of Node. */
+export function hasCompiler(): boolean {
+  if (globalThis.process?.dlopen === undefined || globalThis.process.platform === "win32") return false;
+  const path = builtin<typeof import("node:path")>("node:path");
+  const { existsSync } = builtin<typeof import("node:fs")>("node:fs");
+  const [command] = compilerCommand();
+  const folders = (globalThis.process.env.PATH ?? "").split(path.delimiter);
+  return command.includes("/")
+    ? existsSync(command)
+    : folders.some((f) => f !== "" && existsSync(path.join(f, command)));
 }
 
 /** `hebb/native` in the user's cache folder. */
@@ -82,31 +103,43 @@ function isWhole(file: string): boolean {
 
 let builds = 0;
 
-/** Compiles into a file of another name and renames it, so that two processes may do so at once. */
-function build(command: string, options: readonly string[], source: string, file: string): void {
+/** Compiles side by side and links into a file of another name, then renames it: two processes may do so at once. */
+function build(command: string, options: readonly string[], sources: readonly string[], file: string): void {
   const fs = builtin<typeof import("node:fs")>("node:fs");
   const fresh = `${file}.${globalThis.process.pid}.${builds++}`;
+  const parts = sources.map((_, i) => `${fresh}.${i}`);
   try {
-    fs.writeFileSync(`${fresh}.c`, source, { mode: 0o600 });
-    run(command, [...options, "-o", fresh, `${fresh}.c`, "-lm"]);
+    sources.forEach((source, i) => {
+      fs.writeFileSync(`${parts[i]}.c`, source, { mode: 0o600 });
+    });
+    const compilers = parts.map((part) => quoted([command, ...options, "-c", "-o", `${part}.o`, `${part}.c`]));
+    const waits = compilers.map((_, i) => `wait $p${i} || exit 1`);
+    run("sh", ["-c", [...compilers.map((c, i) => `${c} & p${i}=$!`), ...waits].join("\n")], command);
+    run(command, [...options, "-shared", "-o", fresh, ...parts.map((part) => `${part}.o`)]);
     fs.appendFileSync(fresh, hash(fs.readFileSync(fresh)));
     fs.renameSync(fresh, file);
   } catch (error) {
     if (error instanceof CompilerError) throw error;
     throw new CompilerError(`compiled code could not be written: ${(error as Error).message}`);
   } finally {
-    for (const left of [fresh, `${fresh}.c`]) fs.rmSync(left, { force: true });
+    for (const left of [fresh, ...parts.flatMap((part) => [`${part}.c`, `${part}.o`])])
+      fs.rmSync(left, { force: true });
   }
 }
 
-function run(command: string, args: readonly string[]): SpawnSyncReturns<string> {
+const quoted = (words: readonly string[]): string => words.map((w) => `'${w.replaceAll("'", "'\\''")}'`).join(" ");
+
+function run(command: string, args: readonly string[], compiler: string = command): SpawnSyncReturns<string> {
   const { spawnSync } = builtin<typeof import("node:child_process")>("node:child_process");
   const result = spawnSync(command, args, { encoding: "utf8", timeout: compileSeconds * 1000, maxBuffer: 2 ** 26 });
-  if (result.error !== undefined) throw new CompilerError(`the C compiler "${command}" cannot be run: ${result.error.message}`);
+  if (result.error !== undefined)
+    throw new CompilerError(`the C compiler "${compiler}" cannot be run: ${result.error.message}`);
   if (result.status !== 0) {
     const lines = result.stderr.split("\n");
     const first = lines.find((l) => /error/i.test(l)) ?? lines[0];
-    throw new CompilerError(`the C compiler "${command}" fails (${result.signal ?? `status ${result.status}`}): ${first}`);
+    throw new CompilerError(
+      `the C compiler "${compiler}" fails (${result.signal ?? `status ${result.status}`}): ${first}`,
+    );
   }
   return result;
 }

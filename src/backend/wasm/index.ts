@@ -18,7 +18,9 @@ export interface WasmOptions {
 const slack = 64;
 
 export class WasmBackend implements Backend {
-  readonly name: "wasm" | "native" = "wasm";
+  get name(): "wasm" | "native" {
+    return "wasm";
+  }
   readonly machine: Machine;
   protected readonly without: ReadonlySet<Pass> | undefined;
   readonly #poison: boolean;
@@ -59,7 +61,10 @@ export class WasmBackend implements Backend {
   }
 
   prepare(trace: Trace): Executable {
-    const program = compileTrace(trace, this.without);
+    return this.wasm(compileTrace(trace, this.without));
+  }
+
+  protected wasm(program: Program): Executable {
     const { bytes, parallel } = emitProgram(program, this.machine.imports);
     const installed = this.machine.install(bytes, { parallel });
     const executable = this.executable(program, (bindings, arena) => this.machine.run(installed, bindings, arena));
