@@ -7,17 +7,19 @@ const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 const newerNode = path("node_modules/node/bin/node");
 const python = process.env.HEBB_BENCH_PYTHON ?? "/usr/bin/python3";
 
-const entry = (title, threads, program, file, reference) => ({
+const entry = (title, threads, program, file, reference, ...rest) => ({
   title,
   threads,
   reference,
-  command: [program, path(`contestants/${file}`), String(threads)],
+  command: [program, path(`contestants/${file}`), String(threads), ...rest],
 });
 
 /** By the name that `--contestants` takes. reference: whom its speed is compared with, the better one if there are several. */
 export const contestants = {
-  hebb1: entry("hebb wasm, 1 thread", 1, process.execPath, "hebb.mjs", ["torch1"]),
-  hebb2: entry("hebb wasm, 2 threads", 2, process.execPath, "hebb.mjs", ["torch1", "torch2"]),
+  hebb1: entry("hebb wasm, 1 thread", 1, process.execPath, "hebb.mjs", ["torch1"], "wasm"),
+  hebb2: entry("hebb wasm, 2 threads", 2, process.execPath, "hebb.mjs", ["torch1", "torch2"], "wasm"),
+  native1: entry("hebb native, 1 thread", 1, process.execPath, "hebb.mjs", ["torch1"], "native"),
+  native2: entry("hebb native, 2 threads", 2, process.execPath, "hebb.mjs", ["torch1", "torch2"], "native"),
   torch1: entry("PyTorch, 1 thread", 1, python, "pytorch.py"),
   torch2: entry("PyTorch, 2 threads", 2, python, "pytorch.py"),
   jax: entry("jax-js wasm", 1, newerNode, "jax.mjs", ["torch1"]),

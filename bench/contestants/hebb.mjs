@@ -1,4 +1,4 @@
-// hebb in the benchmark: node hebb.mjs THREADS, built from src/ before.
+// hebb in the benchmark: node hebb.mjs THREADS DEVICE, built from src/ before.
 import { readFileSync } from "node:fs";
 import { labels, noise, serve } from "./serve.mjs";
 
@@ -8,7 +8,7 @@ await serve(async ({ patient = true } = {}) => {
   const optim = await import("../../dist/optim/index.js");
   const zoo = await import("../../dist/zoo/index.js");
   const threads = Number(process.argv[2]);
-  hebb.device("wasm", { threads });
+  hebb.device(process.argv[3], { threads });
   if (patient && threads > 1) await new Promise((resolve) => setTimeout(resolve, 200)); // its workers boot
   return {
     version: JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version,

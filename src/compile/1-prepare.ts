@@ -1,4 +1,5 @@
 // Pass 1: rewrites the graph into the forms the later passes are good at. Values stay the same; views are added, never loops.
+import type { Target } from "./target.ts";
 import { type Args, argsOf, type Node, type Op, type Shape, sameShape, sizeOf, type Trace } from "../graph/internal.ts";
 
 /** A trace whose convolutions have no padding, whose long sums run in stages, and whose results each have a node of their own. */
@@ -12,9 +13,8 @@ export interface Prepared {
 /** Longest run that one sum adds up in sequence: past it partial sums keep the rounding error small and give threads work. */
 const longestSum = 4096;
 
-/** Products shorter than this, factors used fewer times, and rows closer than this many elements are left as they lie. */
+/** Products shorter than this, and rows closer than this many elements, are left as they lie. */
 const longDepth = 128;
-const manyUses = 48;
 const farApart = 64;
 
 /** Elements between neighbours along an axis, where a chain of simple views tells. */
@@ -26,9 +26,13 @@ function strideAlong(x: Node, axis: number): number | undefined {
 
 class Rewriter {
   readonly kept: Set<Node> = new Set();
+  readonly #target: Target;
+  /** Contiguous copies made so far, by value and axis. */
+  readonly #copies = new Map<Node, Map<number, Node>>();
   #count: number;
 
-  constructor(firstId: number) {
+  constructor(firstId: number, target: Target) {
+    this.#target = target;
     this.#count = firstId;
   }
 
@@ -118,31 +122,38 @@ class Rewriter {
   }
 
   /**
-   * Rows that are walked across (one element of each, many rows apart) fall into the same few sets of the cache. Where a factor
-   * is large and used often, a transposed copy of it makes the product run along contiguous rows on both sides.
+   * Where a factor is large and used often, a transposed copy of it makes the product read contiguous rows. Wide vectors run along
+   * the columns of the result, and so of the right factor. Narrow ones run along the depth on both sides: rows that are walked
+   * across (one element of each, many rows apart) would fall into the same few sets of the cache.
    */
   #matmul(node: Node): Node {
     const [a, b] = node.inputs;
     const rank = node.shape.length;
     const [rows, columns] = node.shape.slice(-2);
-    const depth = a.shape[rank - 1];
-    if (depth < longDepth) return node;
-    const copied = (x: Node, axis: number, uses: number): Node => {
-      const across = strideAlong(x, axis);
-      if (uses < manyUses || across === undefined || across < farApart) return x;
-      const order = x.shape.map((_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
-      const turned = this.node(
-        "permute",
-        [x],
-        { order },
-        order.map((i) => x.shape[i]),
-      );
-      const copy = axis === rank - 1 ? this.copy(x) : turned;
-      this.kept.add(copy);
-      return axis === rank - 1 ? copy : this.node("permute", [copy], { order }, x.shape);
-    };
-    const [left, right] = [copied(a, rank - 1, columns), copied(b, rank - 2, rows)];
+    const { contiguous, uses } = this.#target.products;
+    const turn = (x: Node, axis: number, count: number): Node => (count < uses ? x : this.#contiguous(x, axis));
+    if (contiguous === "columns") {
+      const right = turn(b, rank - 1, rows);
+      return right === b ? node : { ...node, id: this.#count++, inputs: [a, right] };
+    }
+    if (a.shape[rank - 1] < longDepth) return node;
+    const [left, right] = [turn(a, rank - 1, columns), turn(b, rank - 2, rows)];
     return left === a && right === b ? node : { ...node, id: this.#count++, inputs: [left, right] };
+  }
+
+  /** A value whose neighbours along one of the last two axes are neighbours in memory: itself, or a view of a copy. */
+  #contiguous(x: Node, axis: number): Node {
+    const across = strideAlong(x, axis);
+    if (across === undefined || across < farApart) return x;
+    const known = this.#copies.get(x)?.get(axis);
+    if (known !== undefined) return known;
+    const rank = x.shape.length;
+    const order = x.shape.map((_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
+    const copy = axis === rank - 1 ? this.copy(x) : this.node("permute", [x], { order }, order.map((i) => x.shape[i]));
+    this.kept.add(copy);
+    const view = axis === rank - 1 ? copy : this.node("permute", [copy], { order }, x.shape);
+    this.#copies.set(x, (this.#copies.get(x) ?? new Map()).set(axis, view));
+    return view;
   }
 
   /** A sum over very many elements: over the last run first, then over the partial sums. */
@@ -215,8 +226,8 @@ function transposedProduct(
   return rewriter.node("matmul", turned.reverse(), {}, node.shape);
 }
 
-export function prepare(trace: Trace): Prepared {
-  const rewriter = new Rewriter(trace.nodes.length);
+export function prepare(trace: Trace, target: Target): Prepared {
+  const rewriter = new Rewriter(trace.nodes.length, target);
   const users = new Map<Node, number>();
   const count = (n: Node): unknown => users.set(n, (users.get(n) ?? 0) + 1);
   for (const n of trace.nodes) n.inputs.forEach(count);

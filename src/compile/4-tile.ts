@@ -164,7 +164,8 @@ function turned(
   const along = kernel.outer.find((u) => u.extent >= 4 && gathered.some((a) => coefficient(a.index, u) === 1));
   const affine = along !== undefined && live.every((e) => affineAlong(e, along));
   if (!affine || kernel.stores.some((s) => coefficient(s.index, along) === undefined)) return choice;
-  return { ...choice, vectors: 4, unrolled: [{ axis: along, factor: 4 }] };
+  const factor = Math.min(along.extent, Math.max(4, lanes));
+  return { ...choice, vectors: Math.max(1, 16 / lanes), unrolled: [{ axis: along, factor }] };
 }
 
 /** Instructions of one vector access along an axis. */

@@ -1,5 +1,5 @@
 // The Program: the ordered kernels of one step, where their buffers lie, and how much work each is. The end of the compile pipeline.
-import { sizeOf, type Trace } from "../graph/internal.ts";
+import { type Node, sizeOf, type Trace } from "../graph/internal.ts";
 import { prepare } from "./1-prepare.ts";
 import { type Group, schedule } from "./2-schedule.ts";
 import { lower } from "./3-lower.ts";
@@ -43,7 +43,8 @@ export function compileTrace(
   targetFor: (work: number) => Target = () => wasmTarget,
 ): Program {
   const on = (pass: Pass): boolean => !without.has(pass);
-  const prepared = prepare(trace);
+  const target = targetFor(trace.nodes.reduce((sum, n) => sum + workOfNode(n), 0));
+  const prepared = prepare(trace, target);
   const groups = schedule(prepared, { fuse: on("fuse"), merge: on("merge") }).filter(
     (g) => sizeOf(g.roots[0].shape) > 0,
   );
@@ -53,12 +54,10 @@ export function compileTrace(
     reuse: on("reuse"),
     inPlace: on("inPlace"),
   });
-  const work = kernels.map(workOf);
-  const target = targetFor(work.reduce((sum, w) => sum + w, 0));
   const options = { target, vectorize: on("vectorize"), unroll: on("unroll") };
   const distinct = new Map<string, number>();
   const tiled: { tiled: TiledKernel; text: string }[] = [];
-  const steps = kernels.map((kernel, i) => {
+  const steps = kernels.map((kernel) => {
     const text = printKernel(kernel);
     let index = distinct.get(text);
     if (index === undefined) {
@@ -66,7 +65,7 @@ export function compileTrace(
       distinct.set(text, index);
     }
     const accesses = kernel.buffers.map((b) => ({ location: at(b.node), bytes: bytesFor(b.node), written: b.written }));
-    return { kernel: index, accesses, work: work[i] };
+    return { kernel: index, accesses, work: workOf(kernel) };
   });
   return {
     kernels: tiled,
@@ -83,6 +82,14 @@ function neededOutside(groups: readonly Group[], results: ReadonlySet<unknown>):
   const needed = new Set(results);
   for (const g of groups) for (const n of g.reads) if (!g.roots.includes(n)) needed.add(n);
   return needed;
+}
+
+/** Scalar operations of a node, roughly. */
+function workOfNode(node: Node): number {
+  const size = sizeOf(node.shape);
+  if (node.op === "matmul") return 2 * size * node.inputs[0].shape[node.shape.length - 1];
+  if (node.op === "conv") return 2 * size * sizeOf(node.inputs[1].shape.slice(1));
+  return node.op === "sum" || node.op === "maxReduce" ? sizeOf(node.inputs[0].shape) : size;
 }
 
 function workOf(kernel: Kernel): number {

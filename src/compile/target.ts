@@ -9,6 +9,8 @@ export interface Target {
   readonly loadsFirst: boolean;
   /** A multiplication and an addition are one instruction, and an operand may come from memory. */
   readonly fused: boolean;
+  /** Along what vectors run in a large matrix product; factors used at least so many times are copied to be contiguous there. */
+  readonly products: { readonly contiguous: "depth" | "columns"; readonly uses: number };
   /** Elements along an axis that a register tile may take. */
   readonly factors: readonly number[];
   /** Elements of a register tile besides those along lanes. */
@@ -23,6 +25,7 @@ export const wasmTarget: Target = {
   registers: 15,
   loadsFirst: true,
   fused: false,
+  products: { contiguous: "depth", uses: 48 },
   factors: [2, 3, 4, 5, 6],
   mostUnrolled: 12,
   blockBytes: 256 * 1024,
@@ -34,6 +37,7 @@ export const nativeTarget = (lanes: number): Target => ({
   registers: lanes === 8 ? 16 : 32,
   loadsFirst: false,
   fused: true,
+  products: { contiguous: "columns", uses: 16 },
   factors: [2, 3, 4, 5, 6, 7, 8, 10, 12, 14],
   mostUnrolled: 28,
   blockBytes: 512 * 1024,

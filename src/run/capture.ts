@@ -144,7 +144,7 @@ class Capture<R> {
   }
 
   #prepare(): Prepared {
-    const executable = executableFor(this.backend, this.#trace);
+    const executable = executableFor(this.backend, this.#trace, true);
     const { leaves } = this.#trace;
     const owners = leaves.filter((t) => roleOf(t) === "input" || roleOf(t) === "live");
     const addresses = allocateAll(this.backend, owners);

@@ -18,19 +18,20 @@ import { addressOn, allocateAll, hostData } from "./memory.ts";
 const limit = 256; // programs kept per backend; the least recently used goes first
 const caches = new WeakMap<Backend, Map<string, Executable>>();
 
-/** The executable of a trace's structure, prepared once per backend. */
-export function executableFor(backend: Backend, trace: Trace): Executable {
+/** The executable of a trace's structure, prepared once per backend; one for a step that is repeated may be another. */
+export function executableFor(backend: Backend, trace: Trace, repeated = false): Executable {
   let cache = caches.get(backend);
   if (cache === undefined) caches.set(backend, (cache = new Map()));
-  let found = cache.get(trace.key);
+  const key = repeated ? `repeated ${trace.key}` : trace.key;
+  let found = cache.get(key);
   if (found === undefined) {
     const started = performance.now();
-    found = backend.prepare(trace);
+    found = backend.prepare(trace, repeated);
     if (debugLevel() > 0) reportProgram(backend, trace, performance.now() - started);
     const oldest = cache.size >= limit ? cache.keys().next().value : undefined;
     if (oldest !== undefined) cache.delete(oldest); // a captured step may still hold it; backends free what nobody holds
-  } else cache.delete(trace.key);
-  cache.set(trace.key, found);
+  } else cache.delete(key);
+  cache.set(key, found);
   return found;
 }
 
