@@ -1,13 +1,18 @@
 // The native backend against double precision: primitives of every kind, random graphs, threads, and what happens without a compiler.
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
-import { NativeBackend } from "../src/backend/native/index.ts";
-import type { Op } from "../src/graph/index.ts";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { CompilerError, NativeBackend } from "../src/backend/native/index.ts";
+import { findToolchain } from "../src/backend/native/toolchain.ts";
+import { type Op, tensor } from "../src/graph/index.ts";
 import { trace } from "../src/graph/internal.ts";
 import { cases } from "./cases.ts";
 import { runTrace } from "./harness.ts";
 import { build, recipes } from "./random-graph.ts";
 import { disagreement, referenceOf } from "./reference.ts";
+import { convStep } from "./training-graphs.ts";
 
 /** One in so many cases: a C compiler takes its time. NATIVE_CASES=1 runs all. */
 const every = Number(process.env.NATIVE_CASES ?? 12);
@@ -53,5 +58,79 @@ describe.skipIf(!works())("native", () => {
       const problems = results.map((n, i) => disagreement(values[i], known.get(n)!));
       expect(problems.filter((p) => p !== undefined)).toEqual([]);
     }
+  });
+
+  test("results do not depend on the thread count", async () => {
+    const { machine } = native;
+    const two = new NativeBackend({ threads: 2, leastWork: [0, 0] });
+    const { loss, updates } = convStep(16, 28, 6, 10);
+    const graph = trace([loss], updates);
+    const [alone, together] = [runTrace(native, graph), runTrace(two, graph)];
+    expect(machine.threads).toBe(1);
+    expect(together).toEqual(alone);
+    await two.machine.close();
+  });
+
+  test("a compiled file that is cut short or changed is made again", () => {
+    const folder = mkdtempSync(join(tmpdir(), "hebb-native-"));
+    const toolchain = findToolchain(folder);
+    const source = ["int answer(void) { return 42; }\n"];
+    const file = toolchain.compile(source);
+    const whole = readFileSync(file);
+    const changed = Buffer.from(whole);
+    changed[100] ^= 1;
+    for (const damaged of [whole.subarray(0, 500), Buffer.alloc(0), changed]) {
+      writeFileSync(file, damaged);
+      expect(toolchain.compile(source)).toBe(file);
+      expect(readFileSync(file).length).toBe(whole.length);
+      expect(readFileSync(file).equals(changed)).toBe(false);
+    }
+    expect(readdirSync(folder)).toEqual([basename(file)]); // nothing else is left behind
+    rmSync(folder, { recursive: true });
+  });
+
+  test("C that does not compile is named in one line, and nothing is left behind", () => {
+    const folder = mkdtempSync(join(tmpdir(), "hebb-native-"));
+    expect(() => findToolchain(folder).compile(["int answer(void) { return"])).toThrow(
+      /^the C compiler "cc" fails .*error/,
+    );
+    expect(readdirSync(folder)).toEqual([]);
+    rmSync(folder, { recursive: true });
+  });
+});
+
+describe("without a compiler", () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    vi.restoreAllMocks();
+  });
+  const product = () => trace([tensor([[1, 2]]).matmul(tensor([[3], [4]]))]);
+
+  test.each([
+    ["there is none", "no-such-compiler", undefined, /"no-such-compiler" cannot be run/],
+    ["it fails", "false", undefined, /"false" fails \(status 1\)/],
+    ["it makes nothing", "true", undefined, /could not be written|does not load/],
+    ["the folder cannot be made", "cc", "/dev/null/native", /\/dev\/null\/native cannot be used/],
+  ])("%s: WebAssembly, with one line that says why", (_, compiler, folder, problem) => {
+    vi.stubEnv("CC", compiler);
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    const backend = new NativeBackend({
+      threads: 1,
+      leastWork: [0, 0],
+      folder: folder ?? mkdtempSync(join(tmpdir(), "hebb-native-")),
+    });
+    for (let i = 0; i < 2; i++) expect([...runTrace(backend, product())[0]]).toEqual([11]);
+    expect(warn).toHaveBeenCalledTimes(1);
+    expect(warn.mock.calls[0][0]).toMatch(problem);
+    expect(warn.mock.calls[0][0]).not.toContain("\n");
+    expect(backend.name).toBe("wasm");
+    expect(() => backend.compiler()).toThrow(CompilerError);
+  });
+
+  test("a folder that others can write to is not trusted", () => {
+    const folder = mkdtempSync(join(tmpdir(), "hebb-native-"));
+    chmodSync(folder, 0o777);
+    expect(() => findToolchain(folder)).toThrow(/others can write to it/);
+    rmSync(folder, { recursive: true });
   });
 });

@@ -1,6 +1,7 @@
 // Pass 1: rewrites the graph into the forms the later passes are good at. Values stay the same; views are added, never loops.
-import type { Target } from "./target.ts";
+
 import { type Args, argsOf, type Node, type Op, type Shape, sameShape, sizeOf, type Trace } from "../graph/internal.ts";
+import type { Target } from "./target.ts";
 
 /** A trace whose convolutions have no padding, whose long sums run in stages, and whose results each have a node of their own. */
 export interface Prepared {
@@ -149,7 +150,15 @@ class Rewriter {
     if (known !== undefined) return known;
     const rank = x.shape.length;
     const order = x.shape.map((_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
-    const copy = axis === rank - 1 ? this.copy(x) : this.node("permute", [x], { order }, order.map((i) => x.shape[i]));
+    const copy =
+      axis === rank - 1
+        ? this.copy(x)
+        : this.node(
+            "permute",
+            [x],
+            { order },
+            order.map((i) => x.shape[i]),
+          );
     this.kept.add(copy);
     const view = axis === rank - 1 ? copy : this.node("permute", [copy], { order }, x.shape);
     this.#copies.set(x, (this.#copies.get(x) ?? new Map()).set(axis, view));

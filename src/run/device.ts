@@ -47,3 +47,9 @@ export function currentBackend(): Backend {
   }
   return current!;
 }
+
+/** What C is compiled with for the device "native". Throws CompilerError, which says why there is nothing. */
+export function nativeCompiler(): string {
+  const backend = current instanceof NativeBackend ? current : new NativeBackend({ threads: 1 });
+  return backend.compiler().toolchain.version;
+}

@@ -36,7 +36,7 @@ test.each<[string, string]>([
     "train mlp --data glyphs --optimizer adma",
     'there is no optimizer "adma"; did you mean adam? (there are sgd, adam, adamw)',
   ],
-  ["train mlp --data glyphs --device cuda", 'there is no device "cuda"; there are auto, wasm, js'],
+  ["train mlp --data glyphs --device cuda", 'there is no device "cuda"; there are auto, native, wasm, js'],
   ["train mlp --epocs 3", `there is no flag "--epocs"; did you mean --epochs? (there are ${trainFlags})`],
   [
     "eval run --epochs 3",
@@ -165,11 +165,11 @@ test("HEBB_DEBUG adds the stack, HEBB_DEVICE is checked like the flag", async ()
   expect((await hebb(["info", "nothing"])).stderr).toMatch(/^hebb: there is no model.*\nUsageError: .*\n\s+at /);
   vi.unstubAllEnvs();
   vi.stubEnv("HEBB_DEVICE", "gpu");
-  const problem = 'HEBB_DEVICE: there is no device "gpu"; there are auto, wasm, js';
+  const problem = 'HEBB_DEVICE: there is no device "gpu"; there are auto, native, wasm, js';
   expect((await hebb(["train", "mlp", "--data", "glyphs"])).stderr).toBe(`hebb: ${problem}\n`);
   const { status, stdout } = await hebb(["devices"]);
   expect([status, stdout.trim().split("\n").at(-1)]).toEqual([0, problem]);
-  expect(stdout).toMatch(/^ {2}wasm .*\n {2}js /);
+  expect(stdout).toMatch(/^ {2}native .*\n {2}wasm .*\n {2}js /);
   expect(lastJson(await hebb(["devices", "--json"])).problem).toBe(problem);
   vi.unstubAllEnvs();
 });
@@ -197,7 +197,7 @@ test("help and version", async () => {
   for (const words of [
     "data set: mnist, fashion-mnist, cifar10, glyphs (default: mnist where it is found, else glyphs)",
     "optimizer: sgd, adam, adamw (default: the model's, below)",
-    "where to compute: auto, wasm, js (default: HEBB_DEVICE, else auto)",
+    "where to compute: auto, native, wasm, js (default: HEBB_DEVICE, else auto)",
     "  lenet5       --epochs 10 --batch 64 --optimizer adam --lr 0.003 --decay 0.7 --shift 1\n",
   ])
     expect(stdout).toContain(words);
@@ -248,6 +248,6 @@ test("info counts parameters and multiply-adds", async () => {
 
 test("devices names the one in use", async () => {
   const { devices } = lastJson(await hebb(["devices", "--json"]));
-  expect(devices.map(({ name }: { name: string }) => name)).toEqual(["wasm", "js"]);
+  expect(devices.map(({ name }: { name: string }) => name)).toEqual(["native", "wasm", "js"]);
   expect(devices.filter(({ chosen }: { chosen: boolean }) => chosen)).toHaveLength(1);
 });

@@ -1,5 +1,4 @@
 // Compiles C with the machine's own compiler into shared objects, kept in a cache folder under a hash of all that shapes them.
-import type { SpawnSyncReturns } from "node:child_process";
 
 /** A C compiler that makes code which runs here. */
 export interface Toolchain {
@@ -27,11 +26,11 @@ const wide = "-mprefer-vector-width=512";
 const digestBytes = 32;
 const compileSeconds = 120;
 
-const builtin = <T>(name: string): T => globalThis.process.getBuiltinModule(name) as T;
+const builtin: typeof process.getBuiltinModule = (name: string) => globalThis.process.getBuiltinModule(name);
 
 /** The compiler named by `CC`, else `cc`; its products lie in `folder`. Throws CompilerError. */
 export function findToolchain(folder: string = cacheFolder()): Toolchain {
-  const path = builtin<typeof import("node:path")>("node:path");
+  const path = builtin("node:path");
   const [command, ...own] = compilerCommand();
   const version = run(command, [...own, "--version"]).stdout.split("\n", 1)[0];
   const defined = run(command, [...own, "-march=native", "-dM", "-E", "-x", "c", "/dev/null"]).stdout;
@@ -57,8 +56,8 @@ const compilerCommand = (): string[] => (globalThis.process.env.CC || "cc").trim
 /** Whether there is a compiler to try; false outside of Node. */
 export function hasCompiler(): boolean {
   if (globalThis.process?.dlopen === undefined || globalThis.process.platform === "win32") return false;
-  const path = builtin<typeof import("node:path")>("node:path");
-  const { existsSync } = builtin<typeof import("node:fs")>("node:fs");
+  const path = builtin("node:path");
+  const { existsSync } = builtin("node:fs");
   const [command] = compilerCommand();
   const folders = (globalThis.process.env.PATH ?? "").split(path.delimiter);
   return command.includes("/")
@@ -68,18 +67,17 @@ export function hasCompiler(): boolean {
 
 /** `hebb/native` in the user's cache folder. */
 export function cacheFolder(): string {
-  const path = builtin<typeof import("node:path")>("node:path");
+  const path = builtin("node:path");
   const { XDG_CACHE_HOME } = globalThis.process.env;
-  const home = builtin<typeof import("node:os")>("node:os").homedir();
+  const home = builtin("node:os").homedir();
   return path.join(XDG_CACHE_HOME || path.join(home, ".cache"), "hebb", "native");
 }
 
-const hash = (data: string | Uint8Array): Buffer =>
-  builtin<typeof import("node:crypto")>("node:crypto").createHash("sha256").update(data).digest();
+const hash = (data: string | Uint8Array): Buffer => builtin("node:crypto").createHash("sha256").update(data).digest();
 
 /** The cache runs code: nobody else may write there. */
 function makeFolder(folder: string): void {
-  const fs = builtin<typeof import("node:fs")>("node:fs");
+  const fs = builtin("node:fs");
   try {
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
     const { uid, mode } = fs.statSync(folder);
@@ -93,7 +91,7 @@ function makeFolder(folder: string): void {
 /** Whether a shared object is there and ends with the digest of what comes before: one cut short or changed is made again. */
 function isWhole(file: string): boolean {
   try {
-    const bytes = builtin<typeof import("node:fs")>("node:fs").readFileSync(file);
+    const bytes = builtin("node:fs").readFileSync(file);
     const body = bytes.subarray(0, bytes.length - digestBytes);
     return body.length > 0 && hash(body).equals(bytes.subarray(body.length));
   } catch {
@@ -105,7 +103,7 @@ let builds = 0;
 
 /** Compiles side by side and links into a file of another name, then renames it: two processes may do so at once. */
 function build(command: string, options: readonly string[], sources: readonly string[], file: string): void {
-  const fs = builtin<typeof import("node:fs")>("node:fs");
+  const fs = builtin("node:fs");
   const fresh = `${file}.${globalThis.process.pid}.${builds++}`;
   const parts = sources.map((_, i) => `${fresh}.${i}`);
   try {
@@ -129,8 +127,8 @@ function build(command: string, options: readonly string[], sources: readonly st
 
 const quoted = (words: readonly string[]): string => words.map((w) => `'${w.replaceAll("'", "'\\''")}'`).join(" ");
 
-function run(command: string, args: readonly string[], compiler: string = command): SpawnSyncReturns<string> {
-  const { spawnSync } = builtin<typeof import("node:child_process")>("node:child_process");
+function run(command: string, args: readonly string[], compiler: string = command): { readonly stdout: string } {
+  const { spawnSync } = builtin("node:child_process");
   const result = spawnSync(command, args, { encoding: "utf8", timeout: compileSeconds * 1000, maxBuffer: 2 ** 26 });
   if (result.error !== undefined)
     throw new CompilerError(`the C compiler "${compiler}" cannot be run: ${result.error.message}`);
