@@ -36,7 +36,13 @@ INLINE vf abs_vf(vf x) { return (vf)((vi)x & 0x7fffffff); }
 #define sqrt_d __builtin_sqrt
 #define floor_f __builtin_floorf
 #define floor_d __builtin_floor
+#if defined(__x86_64__) && defined(__AVX__)
+INLINE vf sqrt_vf(vf x) { vf r; __asm__("vsqrtps %1, %0" : "=v"(r) : "v"(x)); return r; }
+#elif defined(__aarch64__)
+INLINE vf sqrt_vf(vf x) { vf r; __asm__("fsqrt %0.4s, %1.4s" : "=w"(r) : "w"(x)); return r; }
+#else
 INLINE vf sqrt_vf(vf x) { vf r; for (int k = 0; k < ${lanes}; k++) r[k] = __builtin_sqrtf(x[k]); return r; }
+#endif
 /* whole numbers from 2^23 up are their own floor; the sign of zero stays */
 INLINE vf floor_vf(vf x) {
   vf t = __builtin_convertvector(__builtin_convertvector(x, vi), vf);
@@ -132,8 +138,13 @@ INLINE long row(i r, long rows) { return r < 0 ? 0 : r >= rows ? rows - 1 : r; }
 /* the carry is NaN where the total is not finite; then the total stands */
 INLINE f settle_f(f t, f c) { return c == c ? t + c : t; }
 INLINE vf settle_vf(vf t, vf c) { return where_vf((vb)(c == c), t + c, t); }
-/* across lanes, halves first */
-INLINE f sum_vf(vf x) { for (int n = ${lanes} / 2; n > 0; n /= 2) for (int k = 0; k < n; k++) x[k] += x[k + n]; return x[0]; }
+/* across lanes, quarters of four first */
+typedef float q4 __attribute__((vector_size(16)));
+INLINE f sum_vf(vf x) {
+  union { vf v; q4 q[${lanes / 4}]; } u = { x };
+  for (int n = ${lanes >> 3}; n > 0; n /= 2) for (int k = 0; k < n; k++) u.q[k] += u.q[k + n];
+  return (u.q[0][0] + u.q[0][2]) + (u.q[0][1] + u.q[0][3]);
+}
 INLINE i sum_vi(vi x) { i s = 0; for (int k = 0; k < ${lanes}; k++) s += x[k]; return s; }
 INLINE f max_across_vf(vf x) { f m = x[0]; for (int k = 1; k < ${lanes}; k++) m = max_f(m, x[k]); return m; }
 INLINE i max_across_vi(vi x) { i m = x[0]; for (int k = 1; k < ${lanes}; k++) m = max_i(m, x[k]); return m; }
