@@ -9,6 +9,9 @@ import { axisName, constantText, indexText, type Mode, operationText, typeName }
 type Instance = ReadonlyMap<number, number>;
 const none: Instance = new Map();
 
+/** Loops of so few rounds, as over the taps of a convolution, are written out. */
+const fewRounds = 5;
+
 /** The kernel as a C function (buffers…, begin, end) that runs tasks begin … end − 1. */
 export function renderKernel(kernel: TiledKernel, name: string): string {
   return new Renderer(kernel).render(name);
@@ -192,6 +195,7 @@ class Renderer {
     if (axes.length === 0) return this.#accumulate(instances, names, mode, this.kernel.lanes);
     const [axis, ...rest] = axes;
     if (axis !== this.kernel.vector) {
+      if (axis.extent > 1 && axis.extent <= fewRounds) this.#line(`#pragma GCC unroll ${axis.extent}`);
       this.#loop(axis, 0, axis.extent, 1, () => this.#reduceLoops(rest, instances, names, mode));
       return;
     }
