@@ -4,6 +4,7 @@ import type { Group } from "./2-schedule.ts";
 import {
   type Atom,
   type Axis,
+  boundsWithin,
   coefficient,
   constant,
   flatten,
@@ -48,7 +49,7 @@ class Place {
   }
 
   get coords(): Index[] {
-    this.#coords ??= unflatten(this.#flat!, this.shape);
+    this.#coords ??= unflatten(this.#flat!, this.shape, this.guards);
     return this.#coords;
   }
   get flat(): Index {
@@ -273,7 +274,10 @@ class Lowering {
     const coords = place.coords.map((c, i) => shifted(c, -before[i]));
     const guards = coords
       .map((index, i) => ({ index, size: x.shape[i] }))
-      .filter((g) => g.index.min < 0 || g.index.max >= g.size);
+      .filter(({ index, size }) => {
+        const { min, max } = boundsWithin(index, place.guards);
+        return min < 0 || max >= size;
+      });
     if (guards.length === 0) return this.value(x, place.moved(x.shape, coords));
     const inner = this.value(x, place.moved(x.shape, coords, [...place.guards, ...guards]));
     if (inner.kind === "load" && value === 0) return inner; // a load gives 0 where its guards fail

@@ -1,5 +1,5 @@
 // Index expressions: sums of loop axes, quotients and remainders, kept in a normal form with exact bounds. Views vanish into them.
-import type { Expr } from "./kernel.ts";
+import type { Expr, Guard } from "./kernel.ts";
 
 /** A loop variable running over 0 … extent − 1. */
 export interface Axis {
@@ -76,27 +76,54 @@ function split(a: Index, by: number): { whole: Index; rest: Index } {
   };
 }
 
-/** ⌊a / by⌋ for a whole by ≥ 1. */
-export function quotient(a: Index, by: number): Index {
+/** Least and greatest value of an index where guards hold: an index whose terms contain a guarded one's lies as close as that. */
+export function boundsWithin(a: Index, guards: readonly Guard[]): { min: number; max: number } {
+  let [min, max] = [0, 0];
+  let rest = a;
+  for (const { index, size } of guards) {
+    if (index.terms.length === 0) continue;
+    const [{ coef, atom }] = index.terms;
+    const ratio = (rest.terms.find((t) => t.atom.key === atom.key)?.coef ?? 0) / coef;
+    if (ratio === 0 || !Number.isInteger(ratio)) continue;
+    const less = plus(rest, times(index, -ratio));
+    if (less.terms.length !== rest.terms.length - index.terms.length) continue;
+    rest = less;
+    min += Math.min(0, ratio * (size - 1));
+    max += Math.max(0, ratio * (size - 1));
+  }
+  return { min: Math.max(a.min, min + rest.min), max: Math.min(a.max, max + rest.max) };
+}
+
+/** The multiple of `by` that lies below all of an index, if it is the same for all of it. */
+function steady(a: Index, by: number, guards: readonly Guard[]): number | undefined {
+  const { min, max } = a.min >= 0 && a.max < by ? a : boundsWithin(a, guards);
+  const q = Math.floor(min / by);
+  return q === Math.floor(max / by) ? q : undefined;
+}
+
+/** ⌊a / by⌋ for a whole by ≥ 1, where guards hold. */
+export function quotient(a: Index, by: number, guards: readonly Guard[] = []): Index {
   const { whole, rest } = split(a, by);
-  if (rest.min >= 0 && rest.max < by) return whole;
+  const q = steady(rest, by, guards);
+  if (q !== undefined) return shifted(whole, q);
   return plus(whole, build([{ coef: 1, atom: { kind: "div", of: rest, by, key: `(${rest.key}/${by})` } }], 0));
 }
 
-/** a mod by, in 0 … by − 1, for a whole by ≥ 1. */
-export function remainder(a: Index, by: number): Index {
+/** a mod by, in 0 … by − 1, for a whole by ≥ 1, where guards hold. */
+export function remainder(a: Index, by: number, guards: readonly Guard[] = []): Index {
   const { rest } = split(a, by);
-  if (rest.min >= 0 && rest.max < by) return rest;
+  const q = steady(rest, by, guards);
+  if (q !== undefined) return shifted(rest, -q * by);
   return build([{ coef: 1, atom: { kind: "mod", of: rest, by, key: `(${rest.key}%${by})` } }], 0);
 }
 
-/** The coordinates in a shape of a row-major flat index. */
-export function unflatten(flat: Index, shape: readonly number[]): Index[] {
+/** The coordinates in a shape of a row-major flat index, where guards hold. */
+export function unflatten(flat: Index, shape: readonly number[], guards: readonly Guard[] = []): Index[] {
   let rest = flat;
   const coords = new Array<Index>(shape.length);
   for (let i = shape.length - 1; i > 0; i--) {
-    coords[i] = remainder(rest, shape[i]);
-    rest = quotient(rest, shape[i]);
+    coords[i] = remainder(rest, shape[i], guards);
+    rest = quotient(rest, shape[i], guards);
   }
   if (shape.length > 0) coords[0] = rest;
   return coords;
