@@ -12,9 +12,12 @@ const none: Instance = new Map();
 /** Loops of so few rounds, as over the taps of a convolution, are written out. */
 const fewRounds = 5;
 
-/** The kernel as a C function (buffers…, begin, end) that runs tasks begin … end − 1. */
-export function renderKernel(kernel: TiledKernel, name: string): string {
-  return new Renderer(kernel).render(name);
+/**
+ * The kernel as a C function (buffers…, begin, end) that runs tasks begin … end − 1. idempotent: it may compute an element twice,
+ * as nothing that it reads is overwritten; then the last of several tiles reaches back over the one before, and need not be smaller.
+ */
+export function renderKernel(kernel: TiledKernel, name: string, idempotent: boolean): string {
+  return new Renderer(kernel, idempotent).render(name);
 }
 
 export const kernelHead = (kernel: TiledKernel, name: string): string =>
@@ -23,6 +26,7 @@ export const kernelHead = (kernel: TiledKernel, name: string): string =>
 class Renderer {
   readonly kernel: TiledKernel;
   readonly live: readonly Expr[];
+  readonly #idempotent: boolean;
   /** Expressions that need a finished reduction. */
   readonly #finished = new Set<Expr>();
   readonly #lines: string[] = [];
@@ -34,8 +38,9 @@ class Renderer {
   #partial: { readonly offset: number; readonly lanes: number };
   #names = 0;
 
-  constructor(kernel: TiledKernel) {
+  constructor(kernel: TiledKernel, idempotent: boolean) {
     this.kernel = kernel;
+    this.#idempotent = idempotent && !kernel.serial;
     this.#partial = { offset: -1, lanes: kernel.lanes };
     this.live = liveExprs(kernel);
     for (const e of this.live)
@@ -80,6 +85,10 @@ class Renderer {
   /** No plain loops: threads share the tiles along the first tiled axis. */
   #tileTasks(tiles: readonly TileLoop[]): void {
     const [{ axis, step }, ...inner] = tiles;
+    if (this.#even(axis, step)) {
+      this.#block("for (long tile = begin; tile < end; tile++)", () => this.#start(axis, step, "tile", inner, []));
+      return;
+    }
     const whole = Math.floor(axis.extent / step);
     const i = axisName(axis.id);
     if (whole > 0) {
@@ -88,22 +97,39 @@ class Renderer {
         this.#within([axis], () => this.#tiles(inner, [step])),
       );
     }
-    if (axis.extent % step > 0) {
-      this.#block(`if (end > ${whole})`, () => {
-        this.#line(`long ${i} = ${whole * step};`);
-        this.#within([axis], () => this.#tiles(inner, [axis.extent % step]));
-      });
-    }
+    this.#block(`if (end > ${whole})`, () => {
+      this.#line(`long ${i} = ${whole * step};`);
+      this.#within([axis], () => this.#tiles(inner, [axis.extent % step]));
+    });
   }
 
-  /** Loops over full tiles of the next tiled axis, then the remainder as a smaller tile. */
+  /** Loops over full tiles of the next tiled axis; where it has to be, the remainder as a smaller tile. */
   #tiles(tiles: readonly TileLoop[], counts: readonly number[]): void {
     if (tiles.length === 0) return this.#tile(counts);
     const [{ axis, step }, ...inner] = tiles;
+    if (axis.extent % step !== 0 && this.#even(axis, step)) {
+      const n = `n${axis.id}`;
+      const head = `for (long ${n} = 0; ${n} < ${Math.ceil(axis.extent / step)}; ${n}++)`;
+      this.#block(head, () => this.#start(axis, step, n, inner, counts));
+      return;
+    }
     const whole = Math.floor(axis.extent / step) * step;
     if (whole > 0) this.#loop(axis, 0, whole, step, () => this.#tiles(inner, [...counts, step]));
     if (whole < axis.extent)
       this.#loop(axis, whole, axis.extent, step, () => this.#tiles(inner, [...counts, axis.extent - whole]));
+  }
+
+  /** Whether full tiles suffice. */
+  #even(axis: Axis, step: number): boolean {
+    return axis.extent % step === 0 || (this.#idempotent && axis.extent > step);
+  }
+
+  /** The n-th full tile along an axis, which ends at the axis's end at the latest. */
+  #start(axis: Axis, step: number, n: string, inner: readonly TileLoop[], counts: readonly number[]): void {
+    const last = axis.extent - step;
+    const at = last % step === 0 ? `${n} * ${step}` : `${n} * ${step} < ${last} ? ${n} * ${step} : ${last}`;
+    this.#line(`long ${axisName(axis.id)} = ${at};`);
+    this.#within([axis], () => this.#tiles(inner, [...counts, step]));
   }
 
   #loop(axis: Axis, from: number, to: number, step: number, body: () => void): void {
@@ -153,14 +179,15 @@ class Renderer {
     const vectors = along ? Math.ceil(counts[0] / lanes) : 1;
     const used = along && counts[0] % lanes !== 0 ? counts[0] % lanes : lanes;
     if (along) this.#partial = { offset: (vectors - 1) * lanes, lanes: used };
-    let instances: Map<number, number>[] = [new Map()];
-    const vary = (axis: Axis, count: number, step: number): void => {
-      instances = instances.flatMap((m) => Array.from({ length: count }, (_, k) => new Map(m).set(axis.id, k * step)));
-    };
-    kernel.unrolled.forEach((u, k) => {
-      vary(u.axis, counts[k + (along ? 1 : 0)], 1);
-    });
-    if (along) vary(kernel.vector!, vectors, lanes);
+    const spread = kernel.unrolled.map((u, k) => ({ axis: u.axis, count: counts[k + (along ? 1 : 0)], step: 1 }));
+    if (along) spread.push({ axis: kernel.vector!, count: vectors, step: lanes });
+    // what the last axis shares out is held in registers meanwhile, so the last is the one of fewest elements
+    spread.sort((a, b) => b.count - a.count);
+    const instances = spread.reduce<Instance[]>(
+      (found, { axis, count, step }) =>
+        found.flatMap((m) => Array.from({ length: count }, (_, k) => new Map(m).set(axis.id, k * step))),
+      [none],
+    );
     if (kernel.reductions.length > 0) this.#reduce(instances);
     const mode: Mode = along ? "vector" : "scalar";
     for (const instance of instances) this.#stores(instance, mode, along ? used : lanes, (vectors - 1) * lanes);

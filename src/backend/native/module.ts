@@ -2,7 +2,7 @@
 
 import type { Copy, Location } from "../../compile/5-plan.ts";
 import { type Item, share } from "../../compile/6-share.ts";
-import type { Program } from "../../compile/program.ts";
+import type { Program, Step } from "../../compile/program.ts";
 import { kernelHead, renderKernel } from "./kernel.ts";
 import { prelude } from "./prelude.ts";
 
@@ -11,7 +11,10 @@ const partSize = 40_000;
 
 /** The C of a program for vectors of `lanes` elements, in up to `most` files that compile side by side. */
 export function renderProgram(program: Program, lanes: number, most: number): string[] {
-  const kernels = program.kernels.map((k, i) => renderKernel(k.tiled, `k${i}`)).sort((a, b) => b.length - a.length);
+  const inPlace = new Set(program.steps.filter(overwrites).map((s) => s.kernel));
+  const kernels = program.kernels
+    .map((k, i) => renderKernel(k.tiled, `k${i}`, !inPlace.has(i)))
+    .sort((a, b) => b.length - a.length);
   const size = kernels.reduce((n, k) => n + k.length, 0);
   const parts = Array.from({ length: Math.max(1, Math.min(most, Math.ceil(size / partSize))) }, () => [prelude(lanes)]);
   const lengths = parts.map(() => 0);
@@ -23,6 +26,16 @@ export function renderProgram(program: Program, lanes: number, most: number): st
   parts[0].push(renderMain(program));
   return parts.map((part) => part.join("\n"));
 }
+
+/** Whether a step replaces a leaf that it also reads; in the arena, nothing shares bytes with what is written. */
+const overwrites = ({ accesses }: Step): boolean =>
+  accesses.some(
+    (a) =>
+      a.written &&
+      accesses.some((b) => !b.written && b.location.kind === "bound" && sameLocation(a.location, b.location)),
+  );
+
+const sameLocation = (a: Location, b: Location): boolean => place(a) === place(b);
 
 function renderMain(program: Program): string {
   const heads = program.kernels.map((k, i) => `${kernelHead(k.tiled, `k${i}`)};`);
