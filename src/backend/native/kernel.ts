@@ -9,8 +9,8 @@ import { axisName, constantText, indexText, type Mode, operationText, typeName }
 type Instance = ReadonlyMap<number, number>;
 const none: Instance = new Map();
 
-/** Loops of so few rounds, as over the taps of a convolution, are written out. */
-const fewRounds = 5;
+/** Inner loops, as over the taps of a convolution, are written out up to so many terms: past that values crowd the registers. */
+const mostWritten = 120;
 
 /**
  * The kernel as a C function (buffers…, begin, end) that runs tasks begin … end − 1. idempotent: it may compute an element twice,
@@ -222,7 +222,8 @@ class Renderer {
     if (axes.length === 0) return this.#accumulate(instances, names, mode, this.kernel.lanes);
     const [axis, ...rest] = axes;
     if (axis !== this.kernel.vector) {
-      if (axis.extent > 1 && axis.extent <= fewRounds) this.#line(`#pragma GCC unroll ${axis.extent}`);
+      const terms = instances.length * this.kernel.reductions.length * axes.reduce((n, a) => n * a.extent, 1);
+      if (axis.extent > 1 && terms <= mostWritten) this.#line(`#pragma GCC unroll ${axis.extent}`);
       this.#loop(axis, 0, axis.extent, 1, () => this.#reduceLoops(rest, instances, names, mode));
       return;
     }
