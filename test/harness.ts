@@ -13,7 +13,7 @@ import {
 } from "../src/graph/internal.ts";
 
 /** Every compiler pass that can be left out. */
-export const passes: readonly Pass[] = ["fuse", "merge", "collapse", "vectorize", "unroll", "reuse", "inPlace"];
+export const passes: readonly Pass[] = ["join", "fuse", "merge", "collapse", "vectorize", "unroll", "reuse", "inPlace"];
 
 /** A traced step with its leaves in the backend's memory. */
 export interface Bound {

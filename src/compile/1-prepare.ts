@@ -1,6 +1,7 @@
 // Pass 1: rewrites the graph into the forms the later passes are good at. Values stay the same; views are added, never loops.
 
 import { type Args, argsOf, type Node, type Op, type Shape, sameShape, sizeOf, type Trace } from "../graph/internal.ts";
+import { findJoins, type Join, type JoinedProduct, noJoins, type Run } from "./join.ts";
 import type { Target } from "./target.ts";
 
 /** A trace whose convolutions have no padding, whose long sums run in stages, and whose results each have a node of their own. */
@@ -9,6 +10,8 @@ export interface Prepared {
   readonly updates: readonly { readonly slot: number; readonly value: Node }[];
   /** Nodes that must have a buffer. */
   readonly kept: ReadonlySet<Node>;
+  /** Nodes that no kernel computes: their parts lie one after another in their buffer. */
+  readonly joined: ReadonlyMap<Node, readonly Node[]>;
 }
 
 /** Longest run that one sum adds up in sequence: past it partial sums keep the rounding error small and give threads work. */
@@ -27,6 +30,8 @@ function strideAlong(x: Node, axis: number): number | undefined {
 
 class Rewriter {
   readonly kept: Set<Node> = new Set();
+  readonly joined: Map<Node, readonly Node[]> = new Map();
+  readonly #joins = new Map<Join, Node>();
   readonly #target: Target;
   /** Contiguous copies made so far, by value and axis. */
   readonly #copies = new Map<Node, Map<number, Node>>();
@@ -165,6 +170,40 @@ class Rewriter {
     return view;
   }
 
+  /** The buffer of a join as rows. */
+  #joinOf(join: Join, made: (part: Node) => Node): Node {
+    let node = this.#joins.get(join);
+    if (node !== undefined) return node;
+    const parts = join.parts.map(made);
+    for (const part of parts) this.kept.add(part);
+    const size = parts.reduce((n, p) => n + sizeOf(p.shape), 0);
+    node = { id: this.#count++, op: "add", inputs: parts, args: {}, shape: [size], dtype: parts[0].dtype, slot: -1 };
+    this.#joins.set(join, node);
+    this.kept.add(node);
+    this.joined.set(node, parts);
+    return node;
+  }
+
+  whole(join: Join, shape: Shape, made: (part: Node) => Node): Node {
+    return this.reshape(this.#joinOf(join, made), shape);
+  }
+
+  /** Xᵀ·Y or Yᵀ·X of runs of parts, and what else is added. */
+  product({ left, right, transposed, rest }: JoinedProduct, made: (part: Node) => Node): Node {
+    const [x, y] = [this.#rowsOf(left, made), this.#rowsOf(right, made)];
+    const [a, b] = transposed ? [y, x] : [x, y];
+    const turned = this.node("permute", [a], { order: [1, 0] }, [a.shape[1], a.shape[0]]);
+    const product = this.#matmul(this.node("matmul", [turned, b], {}, [a.shape[1], b.shape[1]]));
+    return rest.reduce((sum, term) => this.node("add", [sum, made(term)], {}, sum.shape), product);
+  }
+
+  #rowsOf({ join, first, count }: Run, made: (part: Node) => Node): Node {
+    const [rows, columns] = join.parts[first].shape;
+    const size = rows * columns;
+    const run = this.crop(this.#joinOf(join, made), [first * size], [(first + count) * size]);
+    return this.reshape(run, [count * rows, columns]);
+  }
+
   /** A sum over very many elements: over the last run first, then over the partial sums. */
   #sum(node: Node): Node {
     const [x] = node.inputs;
@@ -235,21 +274,28 @@ function transposedProduct(
   return rewriter.node("matmul", turned.reverse(), {}, node.shape);
 }
 
-export function prepare(trace: Trace, target: Target): Prepared {
+export interface PrepareOptions {
+  /** Compute the parts of larger values in their places, and sums of products over them as one. */
+  readonly join: boolean;
+}
+
+export function prepare(trace: Trace, target: Target, options: PrepareOptions): Prepared {
   const rewriter = new Rewriter(trace.nodes.length, target);
-  const users = new Map<Node, number>();
-  const count = (n: Node): unknown => users.set(n, (users.get(n) ?? 0) + 1);
-  for (const n of trace.nodes) n.inputs.forEach(count);
-  for (const n of [...trace.outputs, ...trace.updates.map((u) => u.value)]) count(n);
+  const { whole, products, order } = options.join ? findJoins(trace) : { ...noJoins, order: trace.nodes };
+  const users = usersOf(trace);
   const made = new Map<Node, Node>();
-  for (const node of trace.nodes) {
-    const swapped = transposedProduct(node, users, rewriter, node.inputs[0]?.inputs.map((x) => made.get(x)!) ?? []);
-    const source = swapped ?? node;
-    made.set(node, rewriter.rewrite(source, swapped?.inputs ?? node.inputs.map((x) => made.get(x)!)));
-  }
-  const taken = new Set<Node>();
+  const of = (n: Node): Node => made.get(n)!;
+  const make = (node: Node): Node => {
+    const [join, product] = [whole.get(node), products.get(node)];
+    if (join !== undefined) return rewriter.whole(join, node.shape, of);
+    if (product !== undefined) return rewriter.product(product, of);
+    const swapped = transposedProduct(node, users, rewriter, node.inputs[0]?.inputs.map(of) ?? []);
+    return rewriter.rewrite(swapped ?? node, swapped?.inputs ?? node.inputs.map(of));
+  };
+  for (const node of order) made.set(node, make(node));
+  const taken = new Set<Node>([...rewriter.joined.keys(), ...[...rewriter.joined.values()].flat()]);
   const result = (node: Node): Node => {
-    const value = made.get(node)!;
+    const value = of(node);
     const own = value.op === "buffer" || taken.has(value) ? rewriter.copy(value) : value;
     taken.add(own);
     rewriter.kept.add(own);
@@ -257,5 +303,14 @@ export function prepare(trace: Trace, target: Target): Prepared {
   };
   const outputs = trace.outputs.map(result);
   const updates = trace.updates.map(({ slot, value }) => ({ slot, value: result(value) }));
-  return { outputs, updates, kept: rewriter.kept };
+  return { outputs, updates, kept: rewriter.kept, joined: rewriter.joined };
+}
+
+/** How often each node is used, by others or as a result. */
+function usersOf(trace: Trace): Map<Node, number> {
+  const users = new Map<Node, number>();
+  const count = (n: Node): unknown => users.set(n, (users.get(n) ?? 0) + 1);
+  for (const n of trace.nodes) n.inputs.forEach(count);
+  for (const n of [...trace.outputs, ...trace.updates.map((u) => u.value)]) count(n);
+  return users;
 }

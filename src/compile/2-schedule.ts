@@ -66,9 +66,11 @@ class Scheduler {
   readonly users = new Map<Node, Node[]>();
   readonly buffered: Set<Node>;
   readonly options: ScheduleOptions;
+  readonly #joined: Prepared["joined"];
 
   constructor(prepared: Prepared, options: ScheduleOptions) {
     this.options = options;
+    this.#joined = prepared.joined;
     this.buffered = new Set(prepared.kept);
     this.order = sorted([...prepared.outputs, ...prepared.updates.map((u) => u.value)]);
     for (const n of this.order) {
@@ -136,7 +138,8 @@ class Scheduler {
   #shareForks(cost: Map<Node, number>): void {
     const holdsCore = new Set<Node>();
     for (const n of this.order)
-      if (isCore(n) || n.inputs.some((x) => holdsCore.has(x) && !this.buffered.has(x))) holdsCore.add(n);
+      if (isCore(n) || (!rearranging.has(n.op) && n.inputs.some((x) => holdsCore.has(x) && !this.buffered.has(x))))
+        holdsCore.add(n);
     const kernelsOf = new Map<Node, Set<Node>>();
     for (const n of [...this.order].reverse()) {
       const kernels = new Set<Node>();
@@ -194,12 +197,12 @@ class Scheduler {
     const carried = this.#separateCores();
     const groups: Group[] = [];
     for (const n of this.order) {
-      if (!this.buffered.has(n)) continue;
+      if (!this.buffered.has(n) || this.#joined.has(n)) continue;
       const core = carried.get(n);
       const cores = core === undefined ? [] : [core];
       groups.push({ roots: [n], reads: this.#readsOf(n), cores, cost: cost.get(n)! });
     }
-    return this.options.merge && this.options.fuse ? merge(groups) : groups;
+    return this.options.merge && this.options.fuse ? merge(groups, this.#joined) : groups;
   }
 
   #readsOf(root: Node): Set<Node> {
@@ -248,11 +251,12 @@ function sorted(roots: readonly Node[]): Node[] {
 }
 
 /** Puts a group into an earlier one over the same shape, when all it reads is there by then and they share what they read. */
-function merge(groups: readonly Group[]): Group[] {
+function merge(groups: readonly Group[], joined: Prepared["joined"]): Group[] {
   const merged: Group[] = [];
   const place = new Map<Node, number>();
   for (const group of groups) {
-    const earliest = Math.max(-1, ...[...group.reads].map((n) => place.get(n) ?? -1));
+    const written = [...group.reads].flatMap((n) => joined.get(n) ?? [n]);
+    const earliest = Math.max(-1, ...written.map((n) => place.get(n) ?? -1));
     const at = merged.findIndex((g, i) => i >= earliest && fits(g, group));
     if (at < 0) {
       place.set(group.roots[0], merged.length);

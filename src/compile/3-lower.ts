@@ -472,8 +472,23 @@ function collapse(kernel: Kernel): Kernel {
   return replaced.size === 0 ? { ...kernel, outer, reduced } : rebuild({ ...kernel, outer, reduced }, replaced);
 }
 
-/** The kernel with its axes replaced in every index. */
-export function rebuild(kernel: Kernel, axes: ReadonlyMap<number, Index>): Kernel {
+/** The element at which what a kernel touches of each buffer starts: without it, kernels that differ in nothing else are one. */
+export function startsOf(kernel: Kernel): number[] {
+  const least = kernel.buffers.map(() => Number.POSITIVE_INFINITY);
+  const touch = (buffer: number, { offset }: Index): void => {
+    least[buffer] = Math.min(least[buffer], offset);
+  };
+  for (const e of kernel.exprs) if (e.kind === "load") touch(e.buffer, e.index);
+  for (const s of kernel.stores) touch(s.buffer, s.index);
+  return least.map((n) => (Number.isFinite(n) ? Math.max(0, n) : 0));
+}
+
+/** The kernel with its axes replaced in every index, and its buffers starting where the given elements were. */
+export function rebuild(
+  kernel: Kernel,
+  axes: ReadonlyMap<number, Index>,
+  starts: readonly number[] = kernel.buffers.map(() => 0),
+): Kernel {
   const exprs = new Expressions();
   const made: Expr[] = [];
   const renew = (e: Expr): Expr => made[e.id];
@@ -483,7 +498,8 @@ export function rebuild(kernel: Kernel, axes: ReadonlyMap<number, Index>): Kerne
     const guards =
       e.kind === "load" || e.kind === "inside" ? e.guards.map((g) => ({ index: move(g.index), size: g.size })) : [];
     if (e.kind === "const") made.push(exprs.constant(e.value, e.dtype));
-    else if (e.kind === "load") made.push(exprs.load(e.buffer, move(e.index), guards, e.dtype));
+    else if (e.kind === "load")
+      made.push(exprs.load(e.buffer, shifted(move(e.index), -starts[e.buffer]), guards, e.dtype));
     else if (e.kind === "index") made.push(exprs.index(move(e.index)));
     else if (e.kind === "inside") made.push(exprs.inside(guards));
     else if (e.kind === "op") made.push(exprs.op(e.op, e.args.map(renew), e.dtype, e.by));
@@ -493,6 +509,10 @@ export function rebuild(kernel: Kernel, axes: ReadonlyMap<number, Index>): Kerne
     }
   }
   const reductions = kernel.reductions.map((r) => ({ ...r, value: renew(r.value) }));
-  const stores = kernel.stores.map((s) => ({ buffer: s.buffer, index: move(s.index), value: renew(s.value) }));
+  const stores = kernel.stores.map(({ buffer, index, value }) => ({
+    buffer,
+    index: shifted(move(index), -starts[buffer]),
+    value: renew(value),
+  }));
   return { ...kernel, exprs: exprs.list, reductions, stores };
 }

@@ -44,7 +44,13 @@ export function plan(prepared: Prepared, kernels: readonly Kernel[], leafCount: 
     if (options.inPlace && canReplace(kernels, slot, value)) located.set(value, { kind: "bound", index: slot });
     else copied.push({ node: value, slot });
   }
-  const arenaBytes = placeInArena(kernels, located, new Set(copied.map((c) => c.node)), options.reuse);
+  const arenaBytes = placeInArena(
+    kernels,
+    located,
+    wholesOf(prepared.joined),
+    new Set(copied.map((c) => c.node)),
+    options.reuse,
+  );
   const nowhere: Location = { kind: "arena", offset: 0 }; // of values without elements, which no kernel writes
   const at = (node: Node): Location =>
     node.op === "buffer" ? { kind: "bound", index: node.slot } : (located.get(node) ?? nowhere);
@@ -73,31 +79,53 @@ function canReplace(kernels: readonly Kernel[], slot: number, value: Node): bool
   return writer >= 0;
 }
 
+/** Where in which joined value each part lies, in bytes. */
+function wholesOf(joined: Prepared["joined"]): Map<Node, { whole: Node; at: number }> {
+  const wholes = new Map<Node, { whole: Node; at: number }>();
+  for (const [whole, parts] of joined) {
+    let at = 0;
+    for (const part of parts) {
+      wholes.set(part, { whole, at });
+      at += bytesFor(part);
+    }
+  }
+  return wholes;
+}
+
 /** First use, last use: greedy placement of the longest-lived-first list would be smaller still, but this keeps to program order. */
 function placeInArena(
   kernels: readonly Kernel[],
   located: Map<Node, Location>,
+  wholes: ReadonlyMap<Node, { whole: Node; at: number }>,
   last: ReadonlySet<Node>,
   reuse: boolean,
 ): number {
   const lastUse = new Map<Node, number>();
   kernels.forEach((kernel, i) => {
-    for (const { node } of kernel.buffers) lastUse.set(node, last.has(node) ? kernels.length : i);
+    for (const { node } of kernel.buffers)
+      lastUse.set(wholes.get(node)?.whole ?? node, last.has(node) ? kernels.length : i);
   });
   const taken: { node: Node; from: number; to: number }[] = []; // sorted by `from`
   let size = 0;
   kernels.forEach((kernel, i) => {
     for (const { node, written } of kernel.buffers) {
+      const { whole, at: start } = wholes.get(node) ?? { whole: node, at: 0 };
       if (!written || node.op === "buffer" || located.has(node)) continue;
-      const bytes = reserved(node);
+      const place = located.get(whole);
+      if (place?.kind === "arena") {
+        located.set(node, { kind: "arena", offset: place.offset + start });
+        continue;
+      }
+      const bytes = reserved(whole);
       let at = 0;
       let before = 0;
       for (; before < taken.length; before++) {
         if (taken[before].from - at >= bytes) break;
         at = Math.max(at, taken[before].to);
       }
-      taken.splice(before, 0, { node, from: at, to: at + bytes });
-      located.set(node, { kind: "arena", offset: at });
+      taken.splice(before, 0, { node: whole, from: at, to: at + bytes });
+      located.set(whole, { kind: "arena", offset: at });
+      located.set(node, { kind: "arena", offset: at + start });
       size = Math.max(size, at + bytes);
     }
     if (!reuse) return;

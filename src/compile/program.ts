@@ -1,18 +1,20 @@
 // The Program: the ordered kernels of one step, where their buffers lie, and how much work each is. The end of the compile pipeline.
-import { type Node, sizeOf, type Trace } from "../graph/internal.ts";
+import { bytesOf, type Node, sizeOf, type Trace } from "../graph/internal.ts";
 import { prepare } from "./1-prepare.ts";
 import { type Group, schedule } from "./2-schedule.ts";
-import { lower } from "./3-lower.ts";
+import { lower, rebuild, startsOf } from "./3-lower.ts";
 import { liveExprs, type TiledKernel, tile } from "./4-tile.ts";
 import { bytesFor, type Copy, type Location, plan } from "./5-plan.ts";
 import { type Kernel, printKernel } from "./kernel.ts";
 import { type Target, wasmTarget } from "./target.ts";
 
 /** Passes that can be switched off, for tests and for finding faults: results stay the same, only speed and memory differ. */
-export type Pass = "fuse" | "merge" | "collapse" | "vectorize" | "unroll" | "reuse" | "inPlace";
+export type Pass = "join" | "fuse" | "merge" | "collapse" | "vectorize" | "unroll" | "reuse" | "inPlace";
 
 export interface Access {
   readonly location: Location;
+  /** Bytes from there to where the kernel's indices start. */
+  readonly start: number;
   readonly bytes: number;
   readonly written: boolean;
 }
@@ -44,11 +46,16 @@ export function compileTrace(
 ): Program {
   const on = (pass: Pass): boolean => !without.has(pass);
   const target = targetFor(trace.nodes.reduce((sum, n) => sum + workOfNode(n), 0));
-  const prepared = prepare(trace, target);
+  const prepared = prepare(trace, target, { join: on("join") });
   const groups = schedule(prepared, { fuse: on("fuse"), merge: on("merge") }).filter(
     (g) => sizeOf(g.roots[0].shape) > 0,
   );
-  const needed = neededOutside(groups, new Set([...prepared.outputs, ...prepared.updates.map((u) => u.value)]));
+  const results = [
+    ...prepared.outputs,
+    ...prepared.updates.map((u) => u.value),
+    ...[...prepared.joined.values()].flat(),
+  ];
+  const needed = neededOutside(groups, new Set(results));
   const kernels = groups.flatMap((g) => lower(g, (n) => needed.has(n), { collapse: on("collapse") }));
   const { at, copies, arenaBytes } = plan(prepared, kernels, trace.leaves.length, {
     reuse: on("reuse"),
@@ -58,13 +65,17 @@ export function compileTrace(
   const distinct = new Map<string, number>();
   const tiled: { tiled: TiledKernel; text: string }[] = [];
   const steps = kernels.map((kernel) => {
-    const text = printKernel(kernel);
+    const starts = startsOf(kernel);
+    const based = starts.every((n) => n === 0) ? kernel : rebuild(kernel, new Map(), starts);
+    const text = printKernel(based);
     let index = distinct.get(text);
     if (index === undefined) {
-      index = tiled.push({ tiled: tile(kernel, options), text }) - 1;
+      index = tiled.push({ tiled: tile(based, options), text }) - 1;
       distinct.set(text, index);
     }
-    const accesses = kernel.buffers.map((b) => ({ location: at(b.node), bytes: bytesFor(b.node), written: b.written }));
+    const accesses = kernel.buffers.map(({ node, written }, i) => {
+      return { location: at(node), start: starts[i] * bytesOf[node.dtype], bytes: bytesFor(node), written };
+    });
     return { kernel: index, accesses, work: workOf(kernel) };
   });
   return {
@@ -99,14 +110,16 @@ function workOf(kernel: Kernel): number {
 
 /** The program as text: kernels, then steps with their buffers. */
 export function printProgram(program: Program): string {
-  const place = (l: Location): string =>
-    l.kind === "arena"
+  const place = (l: Location, start = 0): string =>
+    (l.kind === "arena"
       ? `@${l.offset}`
       : l.index < program.leafCount
         ? `leaf${l.index}`
-        : `out${l.index - program.leafCount}`;
+        : `out${l.index - program.leafCount}`) + (start > 0 ? `+${start}` : "");
   const kernels = program.kernels.map((k, i) => `kernel k${i}\n${k.text}`);
-  const steps = program.steps.map((s) => `k${s.kernel}(${s.accesses.map((a) => place(a.location)).join(", ")})`);
+  const steps = program.steps.map(
+    (s) => `k${s.kernel}(${s.accesses.map((a) => place(a.location, a.start)).join(", ")})`,
+  );
   return [
     ...kernels,
     ...steps,

@@ -2,7 +2,7 @@
 
 import type { Copy, Location } from "../../compile/5-plan.ts";
 import { type Item, share } from "../../compile/6-share.ts";
-import type { Program, Step } from "../../compile/program.ts";
+import type { Access, Program, Step } from "../../compile/program.ts";
 import { kernelHead, renderKernel } from "./kernel.ts";
 import { prelude } from "./prelude.ts";
 
@@ -58,7 +58,9 @@ function shared(item: Item): string {
 }
 
 const call = ({ kernel, accesses }: Item, begin: string, end: string): string =>
-  `k${kernel}(${[...accesses.map((a) => place(a.location)), begin, end].join(", ")});`;
+  `k${kernel}(${[...accesses.map(address), begin, end].join(", ")});`;
+
+const address = ({ location, start }: Access): string => place(location) + (start > 0 ? ` + ${start}` : "");
 
 const place = (l: Location): string => (l.kind === "arena" ? `arena + ${l.offset}` : `base + bindings[${l.index}]`);
 

@@ -2,7 +2,7 @@
 
 import type { Copy, Location } from "../../compile/5-plan.ts";
 import { type Item, isParallel, share } from "../../compile/6-share.ts";
-import type { Program } from "../../compile/program.ts";
+import type { Access, Program } from "../../compile/program.ts";
 import { type Func, WasmModule } from "./assembler.ts";
 import { emitKernel } from "./emit.ts";
 import { emitBarrier } from "./machine.ts";
@@ -28,7 +28,7 @@ export function emitProgram(program: Program, memory: ConstructorParameters<type
     else {
       onFirst(main, () => {
         for (const { accesses, tasks, kernel } of phase.items) {
-          for (const a of accesses) pushLocation(main, a.location);
+          for (const a of accesses) pushAccess(main, a);
           main.i32(0).i32(tasks).call(functions[kernel]);
         }
       });
@@ -44,7 +44,7 @@ export function emitProgram(program: Program, memory: ConstructorParameters<type
 
 /** Thread t of n runs tasks ⌈tasks / n⌉·t up to the next thread's first. */
 function emitShared(main: Func, { accesses, tasks }: Item, kernel: Func): void {
-  for (const a of accesses) pushLocation(main, a.location);
+  for (const a of accesses) pushAccess(main, a);
   const chunk = main.local("i32");
   const end = main.local("i32");
   main
@@ -66,6 +66,11 @@ const onFirst = (main: Func, body: () => void): Func => main.get(thread).op("i32
 function pushLocation(main: Func, location: Location): void {
   if (location.kind === "arena") main.get(arena).i32(location.offset).op("i32.add");
   else main.get(bindings).memory("i32.load", 4 * location.index);
+}
+
+function pushAccess(main: Func, { location, start }: Access): void {
+  pushLocation(main, location);
+  if (start > 0) main.i32(start).op("i32.add");
 }
 
 function emitCopy(main: Func, { from, to, bytes }: Copy): void {

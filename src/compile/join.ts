@@ -1,0 +1,237 @@
+// Finds values that are put together from many, as over the steps of a recurrent network, so that each part is computed in its place.
+import { argsOf, type Node, sameShape, sizeOf, type Trace } from "../graph/internal.ts";
+
+/** Values one after another in one buffer. */
+export interface Join {
+  readonly parts: readonly Node[];
+}
+
+/** A sum of products over the same run of parts: Σₜ Xₜᵀ·Yₜ is one product of what the Xₜ and the Yₜ make up. */
+export interface JoinedProduct {
+  readonly left: Run;
+  readonly right: Run;
+  /** The sum is of the transposed products. */
+  readonly transposed: boolean;
+  /** Further terms of the sum. */
+  readonly rest: readonly Node[];
+}
+
+/** Neighbouring parts of a join. */
+export interface Run {
+  readonly join: Join;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Nodes of a trace that are to be made in another way. */
+export interface Joins {
+  readonly whole: ReadonlyMap<Node, Join>;
+  readonly products: ReadonlyMap<Node, JoinedProduct>;
+}
+
+/** Fewer parts are not worth it. */
+const fewest = 4;
+
+interface Term {
+  readonly node: Node;
+  readonly left: Node;
+  readonly right: Node;
+  readonly transposed: boolean;
+}
+
+class Finder {
+  readonly whole = new Map<Node, Join>();
+  readonly products = new Map<Node, JoinedProduct>();
+  readonly #trace: Trace;
+  readonly #position = new Map<Node, number>();
+  readonly #users = new Map<Node, number>();
+  readonly #candidates = new Map<Node, readonly Node[]>();
+  /** Where parts lie. */
+  readonly #placed = new Map<Node, { readonly join: Join; readonly at: number }>();
+
+  constructor(trace: Trace) {
+    this.#trace = trace;
+    trace.nodes.forEach((n, i) => {
+      this.#position.set(n, i);
+      for (const x of n.inputs) this.#count(x);
+    });
+    for (const n of [...trace.outputs, ...trace.updates.map((u) => u.value)]) this.#count(n);
+  }
+
+  #count(n: Node): void {
+    this.#users.set(n, (this.#users.get(n) ?? 0) + 1);
+  }
+
+  find(): Joins {
+    const sums = this.#sums();
+    for (const [root, terms] of sums) {
+      const parts = partsOf(root, terms);
+      if (parts !== undefined) this.#candidates.set(root, parts);
+    }
+    for (const [root, parts] of this.#candidates) if (this.#placeable(parts)) this.whole.set(root, this.#place(parts));
+    for (const [root, terms] of sums) if (!this.whole.has(root)) this.#product(root, terms);
+    return this;
+  }
+
+  /** Sums of many terms, by the node that holds the result. */
+  #sums(): Map<Node, Node[]> {
+    const sums = new Map<Node, Node[]>();
+    const inside = new Set<Node>();
+    for (const root of [...this.#trace.nodes].reverse()) {
+      if (root.op !== "add" || inside.has(root)) continue;
+      const terms: Node[] = [];
+      const open = [...root.inputs].reverse();
+      for (let n = open.pop(); n !== undefined; n = open.pop()) {
+        if (n.op !== "add" || this.#users.get(n) !== 1) terms.push(n);
+        else {
+          inside.add(n);
+          open.push(...[...n.inputs].reverse());
+        }
+      }
+      if (terms.length >= fewest) sums.set(root, terms);
+    }
+    return sums;
+  }
+
+  /** Whether a value can be computed straight into a join: it has a kernel, and no other place yet. */
+  #free(n: Node): boolean {
+    const computed = n.op !== "buffer" && n.op !== "const" && !this.#candidates.has(n);
+    return computed && !this.#placed.has(n) && sizeOf(n.shape) > 0;
+  }
+
+  #placeable(parts: readonly Node[]): boolean {
+    return parts.every((p) => this.#free(p)) && new Set(parts).size === parts.length;
+  }
+
+  #place(parts: readonly Node[]): Join {
+    const join = { parts };
+    parts.forEach((part, at) => {
+      this.#placed.set(part, { join, at });
+    });
+    return join;
+  }
+
+  #product(root: Node, all: readonly Node[]): void {
+    const found = all.map(termOf).filter((t) => t !== undefined);
+    const usable = (n: Node): boolean => this.#placed.has(n) || this.#free(n);
+    const alike = found.filter(
+      ({ left, right, transposed }) =>
+        transposed === found[0].transposed &&
+        sameShape(left.shape, found[0].left.shape) &&
+        sameShape(right.shape, found[0].right.shape) &&
+        usable(left) &&
+        usable(right),
+    );
+    if (alike.length < fewest) return;
+    const guide = alike.every((t) => this.#placed.has(t.left)) ? "left" : "right";
+    const place = (t: Term): number => this.#placed.get(t[guide])?.at ?? this.#position.get(t.right)!;
+    alike.sort((a, b) => place(a) - place(b));
+    const left = this.#run(
+      root,
+      alike.map((t) => t.left),
+    );
+    if (left === undefined) return;
+    const right = this.#run(
+      root,
+      alike.map((t) => t.right),
+    );
+    if (right === undefined) return;
+    const terms = new Set(alike.map((t) => t.node));
+    const rest = all.filter((n) => !terms.has(n));
+    this.products.set(root, { left, right, transposed: alike[0].transposed, rest });
+  }
+
+  /** Values as neighbours in a join: in the one they are in, or in a new one. */
+  #run(root: Node, parts: readonly Node[]): Run | undefined {
+    const count = parts.length;
+    if (this.#placeable(parts)) return { join: this.#place(parts), first: 0, count };
+    const places = parts.map((p) => this.#placed.get(p));
+    const join = places[0]?.join;
+    const first = places[0]?.at ?? 0;
+    if (join === undefined || !places.every((p, k) => p?.join === join && p.at === first + k)) return undefined;
+    return join.parts.some((p) => this.#needs(p, root)) ? undefined : { join, first, count };
+  }
+
+  /** Whether a value is computed from another. */
+  #needs(value: Node, other: Node): boolean {
+    const from = this.#position.get(other)!;
+    const seen = new Set<Node>();
+    const open = [value];
+    for (let n = open.pop(); n !== undefined; n = open.pop()) {
+      if (n === other) return true;
+      if (seen.has(n) || this.#position.get(n)! < from) continue;
+      seen.add(n);
+      open.push(...n.inputs);
+    }
+    return false;
+  }
+}
+
+/** The values that a sum of padded ones places one after another, without gap or overlap. */
+function partsOf(root: Node, terms: readonly Node[]): Node[] | undefined {
+  const axis = root.shape.findIndex((d) => d > 1);
+  if (axis < 0) return undefined;
+  const padded = terms.every((t) => {
+    if (t.op !== "pad" || argsOf(t, "pad").value !== 0) return false;
+    const { before, after } = argsOf(t, "pad");
+    return root.shape.every((_, i) => i === axis || (before[i] === 0 && after[i] === 0));
+  });
+  if (!padded) return undefined;
+  const start = (t: Node): number => argsOf(t, "pad").before[axis];
+  const ordered = [...terms].sort((a, b) => start(a) - start(b));
+  let at = 0;
+  for (const t of ordered) {
+    if (start(t) !== at) return undefined;
+    at += t.inputs[0].shape[axis];
+  }
+  return at === root.shape[axis] ? ordered.map((t) => unshaped(t.inputs[0])) : undefined;
+}
+
+const unshaped = (n: Node): Node => (n.op === "reshape" ? unshaped(n.inputs[0]) : n);
+
+const isTransposed = (n: Node): boolean => n.op === "permute" && sameShape(argsOf(n, "permute").order, [1, 0]);
+
+/** A term of the form Xᵀ·Y, or its transpose. */
+function termOf(node: Node): Term | undefined {
+  const transposed = isTransposed(node);
+  const product = transposed ? node.inputs[0] : node;
+  if (product.op !== "matmul" || product.shape.length !== 2 || !isTransposed(product.inputs[0])) return undefined;
+  return { node, left: product.inputs[0].inputs[0], right: product.inputs[1], transposed };
+}
+
+/** What a trace puts together from many parts, and its nodes in an order that suits. */
+export function findJoins(trace: Trace): Joins & { readonly order: readonly Node[] } {
+  const { whole, products } = new Finder(trace).find();
+  const order = whole.size + products.size === 0 ? undefined : joinedOrder(trace, { whole, products });
+  return order === undefined ? { ...noJoins, order: trace.nodes } : { whole, products, order };
+}
+
+export const noJoins: Joins = { whole: new Map(), products: new Map() };
+
+/** The trace's nodes in an order in which all that a node is made from comes before it; undefined if there is none. */
+function joinedOrder(trace: Trace, { whole, products }: Joins): Node[] | undefined {
+  const sources = (n: Node): readonly Node[] => {
+    const product = products.get(n);
+    if (product !== undefined) return [...product.left.join.parts, ...product.right.join.parts, ...product.rest];
+    return whole.get(n)?.parts ?? n.inputs;
+  };
+  const done = new Set<Node>();
+  const begun = new Set<Node>();
+  const order: Node[] = [];
+  for (const root of trace.nodes) {
+    const open: [Node, number][] = [[root, 0]];
+    for (let top = open[0]; top !== undefined; top = open[open.length - 1]) {
+      const next = done.has(top[0]) ? undefined : sources(top[0])[top[1]++];
+      if (next !== undefined) {
+        if (begun.has(next) && !done.has(next)) return undefined;
+        begun.add(top[0]);
+        open.push([next, 0]);
+      } else {
+        open.pop();
+        if (!done.has(top[0])) order.push(top[0]);
+        done.add(top[0]);
+      }
+    }
+  }
+  return order;
+}
