@@ -174,7 +174,11 @@ class Rewriter {
   #joinOf(join: Join, made: (part: Node) => Node): Node {
     let node = this.#joins.get(join);
     if (node !== undefined) return node;
-    const parts = join.parts.map(made);
+    if (join.source !== undefined) {
+      const source = made(join.source);
+      return this.reshape(source, [sizeOf(source.shape)]);
+    }
+    const parts = join.parts.map((part, i) => (join.copied.has(i) ? this.copy(made(part)) : made(part)));
     for (const part of parts) this.kept.add(part);
     const size = parts.reduce((n, p) => n + sizeOf(p.shape), 0);
     node = { id: this.#count++, op: "add", inputs: parts, args: {}, shape: [size], dtype: parts[0].dtype, slot: -1 };
@@ -197,8 +201,7 @@ class Rewriter {
     return rest.reduce((sum, term) => this.node("add", [sum, made(term)], {}, sum.shape), product);
   }
 
-  #rowsOf({ join, first, count }: Run, made: (part: Node) => Node): Node {
-    const [rows, columns] = join.parts[first].shape;
+  #rowsOf({ join, first, count, shape: [rows, columns] }: Run, made: (part: Node) => Node): Node {
     const size = rows * columns;
     const run = this.crop(this.#joinOf(join, made), [first * size], [(first + count) * size]);
     return this.reshape(run, [count * rows, columns]);

@@ -255,8 +255,8 @@ function merge(groups: readonly Group[], joined: Prepared["joined"]): Group[] {
   const merged: Group[] = [];
   const place = new Map<Node, number>();
   for (const group of groups) {
-    const written = [...group.reads].flatMap((n) => joined.get(n) ?? [n]);
-    const earliest = Math.max(-1, ...written.map((n) => place.get(n) ?? -1));
+    const after = [...group.reads].flatMap((n) => joined.get(n) ?? []).map((part) => 1 + place.get(part)!);
+    const earliest = Math.max(-1, ...[...group.reads].map((n) => place.get(n) ?? -1), ...after);
     const at = merged.findIndex((g, i) => i >= earliest && fits(g, group));
     if (at < 0) {
       place.set(group.roots[0], merged.length);

@@ -1,9 +1,13 @@
 // Finds values that are put together from many, as over the steps of a recurrent network, so that each part is computed in its place.
-import { argsOf, type Node, sameShape, sizeOf, type Trace } from "../graph/internal.ts";
+import { argsOf, type Node, type Op, type Shape, sameShape, sizeOf, type Trace } from "../graph/internal.ts";
 
 /** Values one after another in one buffer. */
 export interface Join {
   readonly parts: readonly Node[];
+  /** Positions of parts that are computed elsewhere and copied. */
+  readonly copied: ReadonlySet<number>;
+  /** The value that the parts are slices of, if they are. */
+  readonly source?: Node;
 }
 
 /** A sum of products over the same run of parts: Σₜ Xₜᵀ·Yₜ is one product of what the Xₜ and the Yₜ make up. */
@@ -16,11 +20,12 @@ export interface JoinedProduct {
   readonly rest: readonly Node[];
 }
 
-/** Neighbouring parts of a join. */
+/** Neighbouring parts of a join, each a matrix of the given shape. */
 export interface Run {
   readonly join: Join;
   readonly first: number;
   readonly count: number;
+  readonly shape: Shape;
 }
 
 /** Nodes of a trace that are to be made in another way. */
@@ -31,6 +36,9 @@ export interface Joins {
 
 /** Fewer parts are not worth it. */
 const fewest = 4;
+
+/** Values that have no kernel of their own. */
+const unmade = new Set<Op>(["buffer", "const", "reshape", "permute", "expand", "slice", "flip"]);
 
 interface Term {
   readonly node: Node;
@@ -68,8 +76,13 @@ class Finder {
       const parts = partsOf(root, terms);
       if (parts !== undefined) this.#candidates.set(root, parts);
     }
-    for (const [root, parts] of this.#candidates) if (this.#placeable(parts)) this.whole.set(root, this.#place(parts));
-    for (const [root, terms] of sums) if (!this.whole.has(root)) this.#product(root, terms);
+    for (const [root, parts] of this.#candidates) if (this.#worth(parts)) this.whole.set(root, this.#place(parts));
+    // the longest first: others may be over a part of the same run
+    const products = [...sums]
+      .filter(([root]) => !this.whole.has(root))
+      .map(([root, terms]) => ({ root, terms, alike: this.#alike(terms) }));
+    products.sort((a, b) => b.alike.length - a.alike.length);
+    for (const { root, terms, alike } of products) if (alike.length >= fewest) this.#product(root, terms, alike);
     return this;
   }
 
@@ -95,26 +108,31 @@ class Finder {
 
   /** Whether a value can be computed straight into a join: it has a kernel, and no other place yet. */
   #free(n: Node): boolean {
-    const computed = n.op !== "buffer" && n.op !== "const" && !this.#candidates.has(n);
-    return computed && !this.#placed.has(n) && sizeOf(n.shape) > 0;
+    return !unmade.has(n.op) && !this.#candidates.has(n) && !this.#placed.has(n) && sizeOf(n.shape) > 0;
   }
 
-  #placeable(parts: readonly Node[]): boolean {
-    return parts.every((p) => this.#free(p)) && new Set(parts).size === parts.length;
+  /** Whether most parts of a whole can be computed in place; the others are copied. */
+  #worth(parts: readonly Node[]): boolean {
+    const free = new Set(parts.filter((p) => this.#free(p)));
+    return free.size >= fewest && 2 * free.size >= parts.length;
   }
 
   #place(parts: readonly Node[]): Join {
-    const join = { parts };
+    const copied = new Set<number>();
+    const join: Join = { parts, copied };
     parts.forEach((part, at) => {
-      this.#placed.set(part, { join, at });
+      if (this.#free(part)) this.#placed.set(part, { join, at });
+      else copied.add(at);
     });
     return join;
   }
 
-  #product(root: Node, all: readonly Node[]): void {
-    const found = all.map(termOf).filter((t) => t !== undefined);
-    const usable = (n: Node): boolean => this.#placed.has(n) || this.#free(n);
-    const alike = found.filter(
+  /** The terms of a sum that are products of the same form and shape. */
+  #alike(terms: readonly Node[]): Term[] {
+    const found = terms.map(termOf).filter((t) => t !== undefined);
+    const usable = (n: Node): boolean =>
+      [n, unshaped(n)].some((x) => x.op === "slice" || this.#placed.has(x) || this.#free(x));
+    return found.filter(
       ({ left, right, transposed }) =>
         transposed === found[0].transposed &&
         sameShape(left.shape, found[0].left.shape) &&
@@ -122,9 +140,12 @@ class Finder {
         usable(left) &&
         usable(right),
     );
-    if (alike.length < fewest) return;
-    const guide = alike.every((t) => this.#placed.has(t.left)) ? "left" : "right";
-    const place = (t: Term): number => this.#placed.get(t[guide])?.at ?? this.#position.get(t.right)!;
+  }
+
+  #product(root: Node, all: readonly Node[], alike: Term[]): void {
+    const placed = (n: Node): number | undefined => this.#placed.get(unshaped(n))?.at ?? sliceOf(unshaped(n))?.at;
+    const guide = alike.every((t) => placed(t.left) !== undefined) ? "left" : "right";
+    const place = (t: Term): number => placed(t[guide]) ?? this.#position.get(t.right)!;
     alike.sort((a, b) => place(a) - place(b));
     const left = this.#run(
       root,
@@ -142,14 +163,21 @@ class Finder {
   }
 
   /** Values as neighbours in a join: in the one they are in, or in a new one. */
-  #run(root: Node, parts: readonly Node[]): Run | undefined {
-    const count = parts.length;
-    if (this.#placeable(parts)) return { join: this.#place(parts), first: 0, count };
+  #run(root: Node, values: readonly Node[]): Run | undefined {
+    const [{ shape }] = values;
+    const count = values.length;
+    const parts = values.map(unshaped);
+    if (parts.every((p) => this.#free(p)) && new Set(parts).size === count)
+      return { join: this.#place(parts), first: 0, count, shape };
+    const slices = parts.map(sliceOf);
+    const [{ source, at } = { source: root, at: 0 }] = slices.filter((x) => x !== undefined);
+    if (slices.every((x, k) => x?.source === source && x.at === at + k * sizeOf(shape)) && at % sizeOf(shape) === 0)
+      return { join: { parts, copied: new Set(), source }, first: at / sizeOf(shape), count, shape };
     const places = parts.map((p) => this.#placed.get(p));
     const join = places[0]?.join;
     const first = places[0]?.at ?? 0;
     if (join === undefined || !places.every((p, k) => p?.join === join && p.at === first + k)) return undefined;
-    return join.parts.some((p) => this.#needs(p, root)) ? undefined : { join, first, count };
+    return join.parts.some((p) => this.#needs(p, root)) ? undefined : { join, first, count, shape };
   }
 
   /** Whether a value is computed from another. */
@@ -189,6 +217,17 @@ function partsOf(root: Node, terms: readonly Node[]): Node[] | undefined {
 
 const unshaped = (n: Node): Node => (n.op === "reshape" ? unshaped(n.inputs[0]) : n);
 
+/** Of which value a node is a run of neighbouring elements, and from which element on. */
+function sliceOf(n: Node): { source: Node; at: number } | undefined {
+  if (n.op !== "slice") return undefined;
+  const [source] = n.inputs;
+  const { start, step } = argsOf(n, "slice");
+  const axis = n.shape.findIndex((d) => d > 1);
+  const whole = source.shape.every((d, i) => i <= axis || d === n.shape[i]);
+  if (axis < 0 || !whole || step.some((s) => s !== 1)) return undefined;
+  return { source, at: start.reduce((at, s, i) => at * source.shape[i] + s, 0) };
+}
+
 const isTransposed = (n: Node): boolean => n.op === "permute" && sameShape(argsOf(n, "permute").order, [1, 0]);
 
 /** A term of the form Xᵀ·Y, or its transpose. */
@@ -208,11 +247,14 @@ export function findJoins(trace: Trace): Joins & { readonly order: readonly Node
 
 export const noJoins: Joins = { whole: new Map(), products: new Map() };
 
+const partsMade = ({ parts, source }: Join): readonly Node[] => (source === undefined ? parts : [source]);
+
 /** The trace's nodes in an order in which all that a node is made from comes before it; undefined if there is none. */
 function joinedOrder(trace: Trace, { whole, products }: Joins): Node[] | undefined {
   const sources = (n: Node): readonly Node[] => {
     const product = products.get(n);
-    if (product !== undefined) return [...product.left.join.parts, ...product.right.join.parts, ...product.rest];
+    if (product !== undefined)
+      return [...partsMade(product.left.join), ...partsMade(product.right.join), ...product.rest];
     return whole.get(n)?.parts ?? n.inputs;
   };
   const done = new Set<Node>();
