@@ -116,15 +116,30 @@ class Rewriter {
       x.shape.map((_, i) => Math.max(0, -of(i, 0))),
       x.shape.map((d, i) => d - Math.max(0, -of(i, 1))),
     );
-    if (x === node.inputs[0]) return node;
-    this.kept.add(x);
+    const filters = this.#filters(node);
+    if (x === node.inputs[0] && filters === node.inputs[1]) return node;
+    if (x !== node.inputs[0]) this.kept.add(x);
     const none = spatial.map(() => [0, 0] as const);
-    return this.node(
-      "conv",
-      [x, node.inputs[1]],
-      { ...args, padding: none, inputDilation: spatial.map(() => 1) },
-      node.shape,
-    );
+    return this.node("conv", [x, filters], { ...args, padding: none, inputDilation: spatial.map(() => 1) }, node.shape);
+  }
+
+  /** Filters of a convolution whose rows are too short for vectors, which then run along the channels: a copy has these last. */
+  #filters(node: Node): Node {
+    const filters = node.inputs[1];
+    const { lanes, products } = this.#target;
+    const [batch, channels, ...image] = node.shape;
+    const wide = image[image.length - 1] >= lanes || channels < lanes || batch * sizeOf(image) < products.uses;
+    if (products.contiguous !== "columns" || wide || argsOf(node, "conv").groups > 1) return filters;
+    const known = this.#copies.get(filters)?.get(0);
+    if (known !== undefined) return known;
+    const last = [...filters.shape.keys()].slice(1).concat(0);
+    const turned = last.map((i) => filters.shape[i]);
+    const copy = this.node("permute", [filters], { order: last }, turned);
+    this.kept.add(copy);
+    const first = [last.length - 1, ...last.keys()].slice(0, last.length);
+    const view = this.node("permute", [copy], { order: first }, filters.shape);
+    this.#copies.set(filters, (this.#copies.get(filters) ?? new Map()).set(0, view));
+    return view;
   }
 
   /**
