@@ -275,7 +275,9 @@ function estimate(
   const streams: number[] = [];
   for (const load of loads) {
     const count = repeats((a) => coefficient(load.index, a) !== 0);
-    instructions += (fused ? 0.5 : 1) * count * (vector === undefined ? 1 : accessCost(load, vector, lanes));
+    if (vector === undefined) instructions += (fused ? 0.5 : 1) * count;
+    else if (fused) instructions += overlap * count * loadCost(load, vector, unrolled, count * steps, lanes);
+    else instructions += count * accessCost(load, vector, lanes);
     streams.push(count);
     // tile elements far apart in memory crowd the cache
     for (const u of unrolled) if (Math.abs(coefficient(load.index, u.axis) ?? 0) >= far) instructions += 0.5 * u.factor;
@@ -298,6 +300,25 @@ function estimate(
   const tailWaste = onResult ? Math.sqrt(groups / (Math.ceil(vector.extent / lanes) * lanes)) : 1;
   const useful = tileSize * (vector === undefined ? 1 : usefulLanes(vector.extent, lanes));
   return { cost: (instructions * waste * tailWaste) / useful, rounds };
+}
+
+/** How much of the time of loads does not vanish behind arithmetic. */
+const overlap = 0.35;
+/** Bytes that stay in the first-level cache while a sum is formed. */
+const nearBytes = 16 * 1024;
+
+/** Slots that a vector load takes of the units that load: where it crosses lines of the cache it takes two, and more from further away. */
+function loadCost(load: Access, vector: Axis, unrolled: readonly Unrolled[], vectors: number, lanes: number): number {
+  const step = coefficient(load.index, vector);
+  if (step === 0) return 0.5 + (accessCost(load, vector, lanes) - 1);
+  if (step !== 1) return accessCost(load, vector, lanes) / overlap / 2;
+  const askew = (coef: number): boolean => coef % lanes !== 0;
+  const tiles = unrolled.some((u) => askew(coefficient(load.index, u.axis) ?? 0));
+  const taps =
+    load.index.terms.some((t) => t.coef !== 1 && askew(t.coef)) ||
+    load.index.terms.filter((t) => t.coef === 1).length > 1;
+  const far = 4 * lanes * vectors > nearBytes ? 1 : 0;
+  return accessCost(load, vector, lanes) + far + (tiles ? 1.5 : taps ? 0.7 : 0);
 }
 
 const isProduct = ({ op, value, compensated }: Reduction): boolean =>

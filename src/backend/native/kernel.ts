@@ -331,8 +331,7 @@ class Renderer {
     const first = `(i)(${this.#index(index, instance, 0)})`;
     if (mode === "scalar") return first;
     const step = coefficient(index, this.kernel.vector!)!;
-    const steps = Array.from({ length: this.kernel.lanes }, (_, lane) => lane * step);
-    return `(splat_i(${first}) + (vi){${steps.join(", ")}})`;
+    return `(splat_i(${first}) + ${this.#lanes(step)})`;
   }
 
   #load(e: Expr & { kind: "load" }, instance: Instance, mode: Mode): string {
@@ -358,7 +357,7 @@ class Renderer {
     return e.dtype === "bool" ? `(vb)(${text} != 0)` : text;
   }
 
-  /** A vector of which lanes outside the guards are 0: one load where both ends are inside, else lane by lane. */
+  /** A vector of which lanes outside the guards are 0: one load where lanes are neighbours, else lane by lane. */
   #guarded(
     e: Expr & { kind: "load" },
     instance: Instance,
@@ -366,19 +365,32 @@ class Renderer {
     whole: () => string,
     element: (lane: number) => string,
   ): string {
-    const varying = e.guards.filter((g) => coefficient(g.index, this.kernel.vector!) !== 0);
-    const fixed = e.guards.filter((g) => !varying.includes(g)).map((g) => this.#guard(g, instance, 0));
-    const at = (lane: number): string => varying.map((g) => this.#guard(g, instance, lane)).join(" & ");
+    const along = ({ index }: { index: Index }): number => coefficient(index, this.kernel.vector!)!;
+    const varying = e.guards.filter((g) => along(g) !== 0);
+    const conditions = e.guards.filter((g) => !varying.includes(g)).map((g) => this.#guard(g, instance, 0));
     const name = this.#declare(e.dtype === "f32" ? "vf" : "vi", "{}");
-    const ends = varying.length === 0 ? [] : [at(0), at(this.kernel.lanes - 1)];
-    const all = [...fixed, ...ends].join(" & ");
-    this.#line(`if (${all}) ${name} = ${whole()};`);
-    if (varying.length > 0) {
-      this.#line(`else ${fixed.length > 0 ? `if (${fixed.join(" & ")})` : ""} {`);
-      for (let lane = 0; lane < used; lane++) this.#line(`if (${at(lane)}) ${name}[${lane}] = ${element(lane)};`);
-      this.#line("}");
+    if (along(e) === 1 && varying.every((g) => along(g) === 1)) {
+      // buffers have room around them for a vector of which one lane is inside
+      const first = varying.map((g) => this.#declare("long", this.#index(g.index, instance, 0)));
+      const some = varying.map((g, k) => `${first[k]} > ${-used} & ${first[k]} < ${g.size}`);
+      const masks = varying.map((g, k) => ` & (vi)((vu)(splat_i((i)${first[k]}) + ${this.#lanes()}) < ${g.size}u)`);
+      const type = e.dtype === "f32" ? "vf" : "vi";
+      this.#line(`if (${[...conditions, ...some].join(" & ")}) ${name} = (${type})((vi)${whole()}${masks.join("")});`);
+      return name;
     }
+    if (varying.length === 0) {
+      this.#line(`if (${conditions.join(" & ")}) ${name} = ${whole()};`);
+      return name;
+    }
+    const at = (lane: number): string => varying.map((g) => this.#guard(g, instance, lane)).join(" & ");
+    this.#line(`if (${conditions.length > 0 ? conditions.join(" & ") : 1}) {`);
+    for (let lane = 0; lane < used; lane++) this.#line(`if (${at(lane)}) ${name}[${lane}] = ${element(lane)};`);
+    this.#line("}");
     return name;
+  }
+
+  #lanes(step = 1): string {
+    return `(vi){${Array.from({ length: this.kernel.lanes }, (_, lane) => lane * step).join(", ")}}`;
   }
 
   /** Whether a guard holds in one lane: as unsigned numbers negative indices are large. */
