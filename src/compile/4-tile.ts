@@ -282,6 +282,9 @@ function estimate(
     // tile elements far apart in memory crowd the cache
     for (const u of unrolled) if (Math.abs(coefficient(load.index, u.axis) ?? 0) >= far) instructions += 0.5 * u.factor;
   }
+  for (const { index } of kernel.stores)
+    for (const u of unrolled)
+      if (Math.abs(coefficient(index, u.axis) ?? 0) >= far / 2) instructions += (16 * u.factor) / steps;
   for (const e of ops) instructions += repeats((a) => e.axes.has(a.id));
   const loaded = target.loadsFirst ? streams.reduce((a, b) => a + b, 0) : streams.length > 1 ? Math.min(...streams) : 1;
   const left = registers - accumulators - 1;
