@@ -105,7 +105,7 @@ function placeInArena(
     for (const { node } of kernel.buffers)
       lastUse.set(wholes.get(node)?.whole ?? node, last.has(node) ? kernels.length : i);
   });
-  const taken: { node: Node; from: number; to: number }[] = []; // sorted by `from`
+  const taken: { from: number; to: number; until: number }[] = []; // sorted by `from`
   let size = 0;
   kernels.forEach((kernel, i) => {
     for (const { node, written } of kernel.buffers) {
@@ -123,13 +123,15 @@ function placeInArena(
         if (taken[before].from - at >= bytes) break;
         at = Math.max(at, taken[before].to);
       }
-      taken.splice(before, 0, { node: whole, from: at, to: at + bytes });
+      taken.splice(before, 0, { from: at, to: at + bytes, until: lastUse.get(whole)! });
       located.set(whole, { kind: "arena", offset: at });
       located.set(node, { kind: "arena", offset: at + start });
       size = Math.max(size, at + bytes);
     }
     if (!reuse) return;
-    for (let j = taken.length - 1; j >= 0; j--) if (lastUse.get(taken[j].node)! <= i) taken.splice(j, 1);
+    let kept = 0;
+    for (const t of taken) if (t.until > i) taken[kept++] = t;
+    taken.length = kept;
   });
   return size;
 }

@@ -370,6 +370,7 @@ export class Tensor {
         b.shape[1],
       );
     }
+    if (a.rank === 2 && b.rank === 2) return make("matmul", [a, b], {});
     const lead = broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2));
     return make("matmul", [a.expand(...lead, ...a.shape.slice(-2)), b.expand(...lead, ...b.shape.slice(-2))], {});
   }
@@ -438,6 +439,8 @@ function binary(op: Computed, left: Tensor, right: Operand): Tensor {
   const bitwise = op === "and" || op === "or" || op === "xor";
   const truth = bitwise && left.dtype === "bool" && typeof right === "number";
   const other = truth ? full(left.shape, right, "bool") : lift(op, right, left);
+  const alike = other.dtype === left.dtype && sameShape(left.shape, other.shape);
+  if (alike && left.dtype !== "bool") return make(op, [left, other], {});
   const logical = bitwise || op === "eq";
   const dtype = promote(promote(left.dtype, other.dtype), logical ? "bool" : op === "lt" ? "bool" : "i32");
   const shape = sameShape(left.shape, other.shape) ? left.shape : broadcastShapes(op, left.shape, other.shape);
