@@ -1,8 +1,8 @@
 // Renders a program as one C module: a function a kernel, and `hebb_main`, which every thread calls once per run.
 
-import type { Copy, Location } from "../../compile/5-plan.ts";
+import type { Location } from "../../compile/5-plan.ts";
 import { type Item, share } from "../../compile/6-share.ts";
-import type { Access, Program, Step } from "../../compile/program.ts";
+import type { Program, Step } from "../../compile/program.ts";
 import { kernelHead, renderKernel } from "./kernel.ts";
 import { prelude } from "./prelude.ts";
 
@@ -35,33 +35,52 @@ const overwrites = ({ accesses }: Step): boolean =>
       accesses.some((b) => !b.written && b.location.kind === "bound" && sameLocation(a.location, b.location)),
   );
 
-const sameLocation = (a: Location, b: Location): boolean => place(a) === place(b);
+const sameLocation = (a: Location, b: Location): boolean => String(place(a)) === String(place(b));
 
+/** The steps are data, which compiles in no time however many they are; kernels are called from one place each. */
 function renderMain(program: Program): string {
   const heads = program.kernels.map((k, i) => `${kernelHead(k.tiled, `k${i}`)};`);
-  const lines: string[] = [];
-  for (const phase of share(program)) {
-    if (phase.kind === "barrier") lines.push("barrier(threads);");
-    else if (phase.kind === "shared") lines.push(shared(phase.item));
-    else lines.push("if (thread == 0) {", ...phase.items.map((i) => call(i, "0", String(i.tasks))), "}");
+  const calls = program.kernels.map(({ tiled: { buffers } }, i) => {
+    const places = buffers.map((_, n) => `AT(${n})`);
+    return `case ${i}: k${i}(${[...places, "begin", "end"].join(", ")}); c += ${2 * buffers.length}; break;`;
+  });
+  return `${heads.join("\n")}
+static const long code[] = { ${codeOf(program).join(", ")} };
+#define AT(n) (c[2 * (n)] < 0 ? arena : base + bindings[c[2 * (n)]]) + c[2 * (n) + 1]
+__attribute__((visibility("default")))
+void hebb_main(long thread, long threads, char *base, unsigned *bindings, char *arena, void (*barrier)(long)) {
+  for (const long *c = code;;) {
+    long kernel = *c++;
+    if (kernel == ${stop}) return;
+    if (kernel == ${wait}) { barrier(threads); continue; }
+    long tasks = *c++, shared = *c++, chunk = shared ? (tasks - 1) / threads + 1 : thread == 0 ? tasks : 0;
+    long begin = chunk * thread, end = begin + chunk < tasks ? begin + chunk : tasks;
+    if (!shared) { begin = 0; end = chunk; }
+    switch (kernel) {
+    case ${copyBytes}: if (begin < end) __builtin_memcpy(AT(0), AT(1), tasks); c += 4; break;
+    ${calls.join("\n    ")}
+    }
   }
-  if (program.copies.length > 0) lines.push("if (thread == 0) {", ...program.copies.map(copy), "}");
-  const head =
-    "void hebb_main(long thread, long threads, char *base, unsigned *bindings, char *arena, void (*barrier)(long))";
-  return [...heads, `__attribute__((visibility("default"))) ${head} {`, ...lines, "}", ""].join("\n");
+}
+`;
 }
 
-/** Thread t of n runs tasks ⌈tasks / n⌉·t up to the next thread's first. */
-function shared(item: Item): string {
-  const chunk = `long chunk = (${item.tasks} - 1) / threads + 1, first = chunk * thread, last = first + chunk;`;
-  return `{ ${chunk} ${call(item, "first", `last < ${item.tasks} ? last : ${item.tasks}`)} }`;
+const [stop, wait, copyBytes] = [-1, -2, -3];
+
+/** Kernel, tasks, whether threads share them, and for each buffer its binding (−1: the arena) and the bytes from there. */
+function codeOf(program: Program): number[] {
+  const code: number[] = [];
+  const call = ({ kernel, tasks, accesses }: Item, shared: boolean): void => {
+    code.push(kernel, tasks, Number(shared), ...accesses.flatMap((a) => place(a.location, a.start)));
+  };
+  for (const phase of share(program)) {
+    if (phase.kind === "barrier") code.push(wait);
+    else if (phase.kind === "shared") call(phase.item, true);
+    else for (const item of phase.items) call(item, false);
+  }
+  for (const { from, to, bytes } of program.copies) code.push(copyBytes, bytes, 0, ...place(to), ...place(from));
+  return [...code, stop];
 }
 
-const call = ({ kernel, accesses }: Item, begin: string, end: string): string =>
-  `k${kernel}(${[...accesses.map(address), begin, end].join(", ")});`;
-
-const address = ({ location, start }: Access): string => place(location) + (start > 0 ? ` + ${start}` : "");
-
-const place = (l: Location): string => (l.kind === "arena" ? `arena + ${l.offset}` : `base + bindings[${l.index}]`);
-
-const copy = ({ from, to, bytes }: Copy): string => `__builtin_memcpy(${place(to)}, ${place(from)}, ${bytes});`;
+const place = (l: Location, start = 0): [number, number] =>
+  l.kind === "arena" ? [-1, l.offset + start] : [l.index, start];
