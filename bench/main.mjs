@@ -1,11 +1,13 @@
 // The benchmark's driver: runs the contestants in turn, round by round, and writes their times side by side.
 //   node bench/main.mjs [--quick | --full] [--only matmul,lenet] [--contestants hebb1,torch1] [--rounds N] [--out FILE]
-import { writeFileSync } from "node:fs";
-import { loadavg } from "node:os";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Contestant, contestants } from "./process.mjs";
 import { median, rowLine, tables } from "./report.mjs";
+import { measureLimits } from "./roofline.mjs";
 import { rows } from "./rows.mjs";
 
 const { values: options } = parseArgs({
@@ -18,9 +20,11 @@ const { values: options } = parseArgs({
     out: { type: "string" },
   },
 });
-const rounds = Number(options.rounds ?? (options.quick ? 3 : 7));
-/** Seconds: of measuring in a round, of warming up, and until a contestant is given up on. */
-const pace = options.quick ? { seconds: 0.08, warmup: 0.1, limit: 4 } : { seconds: 0.4, warmup: 0.5, limit: 120 };
+const rounds = Number(options.rounds ?? (options.quick ? 2 : 7));
+/** Seconds: of measuring in a round, of warming up, and until a contestant is given up on; at the first call, native code compiles. */
+const pace = options.quick
+  ? { seconds: 0.08, warmup: 0.1, limit: 3, compile: 30 }
+  : { seconds: 0.4, warmup: 0.5, limit: 120, compile: 120 };
 
 const [load] = loadavg();
 
@@ -39,6 +43,7 @@ if (unknown.length > 0 || chosenRows.length === 0) {
   process.exit(2);
 }
 
+const limits = measureLimits();
 const field = new Map(); // name → { contestant, version }
 for (const name of chosenNames) {
   const contestant = new Contestant(name);
@@ -50,18 +55,22 @@ for (const name of chosenNames) {
 /** One contestant's figure in one round: its median time in ms, or its memory; or why there is none. */
 async function measure(name, row) {
   if (row.memory) {
+    if (contestants[name].limit === undefined) return { error: "not asked: its steps are too slow" };
     const fresh = new Contestant(name);
-    const { resident, error } = await fresh.ask({ name: row.memory, steps: row.steps }, 3600);
+    const { resident, error } = await fresh.ask({ name: row.memory, steps: row.steps }, 600);
     fresh.stop();
     return { value: resident, error };
   }
   if (row.first) {
     const fresh = new Contestant(name, ["--first", row.first, "--from", row.from]);
-    const { times, error } = await fresh.start(Math.max(10, pace.limit));
+    const cache = row.emptyCache ? mkdtempSync(join(tmpdir(), "hebb-bench-")) : undefined;
+    const { times, error } = await fresh.start(Math.max(10, pace.limit), cache && { XDG_CACHE_HOME: cache });
     fresh.stop();
+    if (cache) rmSync(cache, { recursive: true, force: true });
     return { value: times?.[0], error };
   }
-  const { times, error } = await field.get(name).contestant.ask({ name: row.name, ...pace }, pace.limit);
+  const limit = contestants[name].limit ? pace.compile : pace.limit;
+  const { times, error } = await field.get(name).contestant.ask({ name: row.name, ...pace }, limit);
   return { value: times && median(times), error };
 }
 
@@ -80,6 +89,11 @@ async function run(row) {
   return { row, figures };
 }
 
+process.on("SIGINT", () => {
+  for (const { contestant } of field.values()) contestant.stop();
+  process.exit(130);
+});
+
 const results = [];
 for (const row of chosenRows) {
   const result = await run(row);
@@ -93,8 +107,12 @@ const report = tables(results, new Map([...field].map(([name, { version }]) => [
   rounds,
   command,
   load,
+  limits,
 });
 console.log(report);
 const everything = options.only === undefined && options.contestants === undefined;
 const out = options.out ?? (everything ? fileURLToPath(new URL("results.md", import.meta.url)) : undefined);
-if (out !== undefined) writeFileSync(out, report);
+if (out !== undefined) {
+  writeFileSync(`${out}.new`, report);
+  renameSync(`${out}.new`, out);
+}

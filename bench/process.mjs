@@ -7,23 +7,24 @@ const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 const newerNode = path("node_modules/node/bin/node");
 const python = process.env.HEBB_BENCH_PYTHON ?? "/usr/bin/python3";
 
-const entry = (title, threads, program, file, reference, ...rest) => ({
+const entry = (title, threads, limit, program, file, reference, ...rest) => ({
   title,
   threads,
+  limit,
   reference,
   command: [program, path(`contestants/${file}`), String(threads), ...rest],
 });
 
-/** By the name that `--contestants` takes. reference: whom its speed is compared with, the better one if there are several. */
+/** By the name that `--contestants` takes. limit: what of the machine's bounds it. reference: whom its speed is compared with, the better one if there are several. */
 export const contestants = {
-  hebb1: entry("hebb wasm, 1 thread", 1, process.execPath, "hebb.mjs", ["torch1"], "wasm"),
-  hebb2: entry("hebb wasm, 2 threads", 2, process.execPath, "hebb.mjs", ["torch1", "torch2"], "wasm"),
-  native1: entry("hebb native, 1 thread", 1, process.execPath, "hebb.mjs", ["torch1"], "native"),
-  native2: entry("hebb native, 2 threads", 2, process.execPath, "hebb.mjs", ["torch1", "torch2"], "native"),
-  torch1: entry("PyTorch, 1 thread", 1, python, "pytorch.py"),
-  torch2: entry("PyTorch, 2 threads", 2, python, "pytorch.py"),
-  jax: entry("jax-js wasm", 1, newerNode, "jax.mjs", ["torch1"]),
-  tfjs: entry("TensorFlow.js wasm", 1, process.execPath, "tfjs.mjs", ["torch1"]),
+  hebb1: entry("hebb wasm, 1 thread", 1, "wasm", process.execPath, "hebb.mjs", ["torch1"], "wasm"),
+  hebb2: entry("hebb wasm, 2 threads", 2, "wasm", process.execPath, "hebb.mjs", ["torch1", "torch2"], "wasm"),
+  native1: entry("hebb native, 1 thread", 1, "native", process.execPath, "hebb.mjs", ["torch1"], "native"),
+  native2: entry("hebb native, 2 threads", 2, "native", process.execPath, "hebb.mjs", ["torch1", "torch2"], "native"),
+  torch1: entry("PyTorch, 1 thread", 1, "native", python, "pytorch.py"),
+  torch2: entry("PyTorch, 2 threads", 2, "native", python, "pytorch.py"),
+  jax: entry("jax-js wasm", 1, undefined, newerNode, "jax.mjs", ["torch1"]),
+  tfjs: entry("TensorFlow.js wasm", 1, undefined, process.execPath, "tfjs.mjs", ["torch1"]),
 };
 
 export class Contestant {
@@ -39,10 +40,15 @@ export class Contestant {
   }
 
   /** The first answer: { ready: version } or, with `--first`, the time; { error } where it does not start. */
-  start(limit = 60) {
+  start(limit = 60, variables = {}) {
     const { command, threads } = contestants[this.#name];
     const [program, ...rest] = command;
-    const env = { ...process.env, OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads) };
+    const env = {
+      ...process.env,
+      OMP_NUM_THREADS: String(threads),
+      OPENBLAS_NUM_THREADS: String(threads),
+      ...variables,
+    };
     const child = spawn(program, [...rest, ...this.#extra], { env, stdio: ["pipe", "pipe", "pipe"] });
     this.#child = child;
     this.#errors = "";

@@ -1,6 +1,7 @@
 // The benchmark's figures as text: times, rates, ratios to PyTorch, memory.
 import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os";
 import { contestants } from "./process.mjs";
+import { leastTime } from "./roofline.mjs";
 
 export function median(values) {
   const sorted = values.toSorted((a, b) => a - b);
@@ -76,16 +77,21 @@ function ratios(timed, names) {
     return Math.exp(all.reduce((sum, ratio) => sum + Math.log(ratio), 0) / all.length);
   });
   if (trainings.length > 1) lines.push(["**training steps, geometric mean**", ...means.map(show)]);
-  const threads = ({ figures }) => {
-    const [one, two] = [figures.get("hebb1"), figures.get("hebb2")];
-    if (!one || !two || one.error !== undefined || two.error !== undefined) return undefined;
-    return median(one.values.map((t, i) => t / two.values[i]));
+  const pairs = [
+    ["hebb1", "hebb2", "wasm"],
+    ["native1", "native2", "native"],
+  ].filter(([one, two]) => names.includes(one) && names.includes(two));
+  const scaling = (figures, [one, two]) => {
+    const [a, b] = [figures.get(one), figures.get(two)];
+    return (a.error ?? b.error) ? undefined : median(a.values.map((t, i) => t / b.values[i]));
   };
-  const scaled = names.includes("hebb1") && names.includes("hebb2");
-  if (scaled) for (const [i, result] of timed.entries()) lines[i].push(show(threads(result)));
-  if (scaled && trainings.length > 1) lines.at(-1).push("");
-  const head = [...compared.map((name) => contestants[name].title), ...(scaled ? ["hebb, 2 threads over 1"] : [])];
-  return compared.some((name) => timed.some(({ figures }) => speed(name, figures) !== undefined)) || scaled
+  for (const [i, { figures }] of timed.entries()) lines[i].push(...pairs.map((pair) => show(scaling(figures, pair))));
+  if (trainings.length > 1) lines.at(-1).push(...pairs.map(() => ""));
+  const head = [
+    ...compared.map((name) => contestants[name].title),
+    ...pairs.map(([, , device]) => `${device}, 2 threads over 1`),
+  ];
+  return compared.some((name) => timed.some(({ figures }) => speed(name, figures) !== undefined)) || pairs.length > 0
     ? section(
         "Speed relative to PyTorch",
         "Above 1 is faster than PyTorch with as many threads; two threads are held against the better of PyTorch's one and two.",
@@ -108,18 +114,41 @@ function missing(results) {
   return ["Without a figure:", [...grouped].map(([reason, rows]) => `- ${rows.join(", ")}: ${reason}`).join("\n")];
 }
 
+/** Which part of what the machine can do each contestant reaches. */
+function roofline(timed, names, limits) {
+  if (limits.problem) return [`No roofline: ${limits.problem}.`];
+  const shown = names.filter((name) => contestants[name].limit !== undefined);
+  const figure = (row, { values, error }, { threads, limit }) => {
+    if (error !== undefined) return "–";
+    return `${((100 * leastTime(row, limits[threads], limits[threads][limit])) / median(values)).toFixed(0)} %`;
+  };
+  const lines = timed
+    .filter(({ row }) => row.bytes)
+    .map(({ row, figures }) => [row.title, ...shown.map((name) => figure(row, figures.get(name), contestants[name]))]);
+  const described = [1, 2].map((threads) => {
+    const { native, wasm, memory } = limits[threads];
+    return `with ${threads} thread${threads > 1 ? "s" : ""} ${native.toFixed(0)} GFLOP/s of fused multiply-adds, ${wasm.toFixed(0)} GFLOP/s of 128-bit multiplications and additions (the limit of WebAssembly), ${memory.toFixed(0)} GB/s`;
+  });
+  return section(
+    "Fraction of the roofline",
+    `The least time that the arithmetic or the memory traffic of a row could take, whichever is longer, over the time that it took. Measured in C just before: ${described.join("; ")}. Elementary functions count no arithmetic.`,
+    ["", ...shown.map((name) => contestants[name].title)],
+    lines,
+  );
+}
+
 const busy = (load) =>
   `**The machine was busy (load ${load.toFixed(1)} before the start).** Other programs took part of the cores: times are too long, and two threads suffer more than one, PyTorch's most of all.`;
 
 /** The whole report in Markdown; load is the machine's before the start. */
-export function tables(results, versions, { rounds, command, load }) {
+export function tables(results, versions, { rounds, command, load, limits }) {
   const names = [...versions.keys()];
   const titles = names.map((name) => contestants[name].title);
   const timed = results.filter(({ row }) => !row.memory);
   const each = (figures, show) => names.map((name) => figureOf(figures.get(name), show));
   const rate = (flops) => (values) => `${(flops / median(values) / 1e6).toFixed(1)}`;
   const who = names.map((name) => `${contestants[name].title}: ${versions.get(name)}`).join("; ");
-  const rated = timed.filter(({ row }) => row.flops);
+  const rated = timed.filter(({ row }) => row.rate);
   const machine = `${cpus()[0].model}, ${availableParallelism()} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, ${platform()} ${release()} ${arch()}, Node ${process.version}`;
   return `${[
     "# Benchmark",
@@ -143,6 +172,7 @@ export function tables(results, versions, { rounds, command, load }) {
       timed.filter(({ row }) => !row.first),
       names,
     ),
+    ...roofline(timed, names, limits),
     ...section(
       "Resident memory",
       "",

@@ -1,28 +1,101 @@
 // What is measured, in the order of the report. Each contestant builds the case of a row's name and hands back its step.
 
-const convolution = 2 * 32 * 64 * 64 * 9 * 32 * 32;
+const product = (...sizes) => sizes.reduce((n, d) => n * d, 1);
+const floats = (...counts) => 4 * counts.reduce((n, c) => n + c, 0);
+
+/** A product of n × n matrices: two operands are read, one is written. */
+const square = (n) => ({ flops: 2 * n ** 3, bytes: floats(3 * n * n) });
+
+const image = product(32, 64, 32, 32);
+const convolution = 2 * image * 64 * 9;
 
 /**
- * name: what `--only` matches by prefix. flops: arithmetic of one run, where a rate says something. training: counts in the
+ * A training step. layers: [multiply-adds of the forward pass, parameters] each, the first without a gradient for its input;
+ * slots: what the optimizer keeps beside each parameter. Parameters and slots are read and written once.
+ */
+function step(layers, slots, inputs) {
+  const forward = layers.reduce((n, [macs]) => n + macs, 0);
+  const parameters = layers.reduce((n, [, count]) => n + count, 0);
+  return {
+    training: true,
+    flops: 2 * (3 * forward - layers[0][0]),
+    bytes: floats(2 * (1 + slots) * parameters, inputs),
+  };
+}
+
+const linear = (rows, inputs, outputs) => [rows * inputs * outputs, (inputs + 1) * outputs];
+/** A convolution without bias, and the normalisation after it. */
+const conv = (inputs, outputs, kernel, side) => [
+  64 * inputs * outputs * kernel ** 2 * side ** 2,
+  inputs * outputs * kernel ** 2 + 2 * outputs,
+];
+const lenet = [
+  [64 * product(6, 28, 28, 25), 156],
+  [64 * product(16, 10, 10, 150), 2416],
+  linear(64, 400, 120),
+  linear(64, 120, 84),
+  linear(64, 84, 10),
+];
+const stage = (inputs, outputs, side) => [
+  conv(inputs, outputs, 3, side),
+  ...Array.from({ length: 5 }, () => conv(outputs, outputs, 3, side)),
+  ...(inputs === outputs ? [] : [conv(inputs, outputs, 1, side)]),
+];
+const resnet = [
+  conv(3, 16, 3, 32),
+  ...stage(16, 16, 32),
+  ...stage(16, 32, 16),
+  ...stage(32, 64, 8),
+  linear(64, 64, 10),
+];
+/** 64 steps of 32 sequences: embedding 128, `gates` · 256 hidden units, 65 characters. The embedding's gradient is no product. */
+const recurrent = (gates) =>
+  step([[0, 65 * 128], linear(2048, 128, gates * 256), linear(2048, 256, gates * 256), linear(2048, 256, 65)], 2, 2048);
+
+/**
+ * name: what `--only` matches by prefix. flops, bytes: arithmetic and memory traffic of one run at least. rate: GFLOP/s are shown. training: counts in the
  * geometric mean. first: instead of steady steps, the first step of that case in a fresh process, timed from the import or
  * from the step. memory: instead of time, the resident memory over that many steps of the case (only with `--full`).
  */
 export const rows = [
-  { name: "matmul256", title: "matmul 256³", flops: 2 * 256 ** 3 },
-  { name: "matmul512", title: "matmul 512³", flops: 2 * 512 ** 3 },
-  { name: "matmul1024", title: "matmul 1024³", flops: 2 * 1024 ** 3 },
-  { name: "convForward", title: "conv 3×3, 64→64, 32×32, batch 32: forward", flops: convolution },
-  { name: "convBackward", title: "the same, forward + backward", flops: 3 * convolution },
-  { name: "expTanh", title: "tanh(exp(x)), 1 M elements" },
-  { name: "softmax", title: "softmax [4096, 1000]" },
-  { name: "mlp", title: "MLP 784-512-512-10, Adam, batch 64", training: true },
-  { name: "lenet", title: "LeNet-5, SGD + momentum, batch 64", training: true },
-  { name: "resnet20", title: "ResNet-20 (CIFAR-10), SGD + momentum, batch 64", training: true },
-  { name: "charRnn", title: "char-RNN 256, Adam, 32 × 64 characters", training: true },
-  { name: "charLstm", title: "char-LSTM 256, Adam, 32 × 64 characters", training: true },
-  { name: "charGru", title: "char-GRU 256, Adam, 32 × 64 characters", training: true },
+  { name: "matmul256", title: "matmul 256³", rate: true, ...square(256) },
+  { name: "matmul512", title: "matmul 512³", rate: true, ...square(512) },
+  { name: "matmul1024", title: "matmul 1024³", rate: true, ...square(1024) },
+  {
+    name: "convForward",
+    title: "conv 3×3, 64→64, 32×32, batch 32: forward",
+    rate: true,
+    flops: convolution,
+    bytes: floats(2 * image),
+  },
+  {
+    name: "convBackward",
+    title: "the same, forward + backward",
+    rate: true,
+    flops: 3 * convolution,
+    bytes: floats(4 * image),
+  },
+  { name: "expTanh", title: "tanh(exp(x)), 1 M elements", bytes: floats(2 * 2 ** 20) },
+  { name: "softmax", title: "softmax [4096, 1000]", bytes: floats(2 * 4096 * 1000) },
+  {
+    name: "mlp",
+    title: "MLP 784-512-512-10, Adam, batch 64",
+    ...step([linear(64, 784, 512), linear(64, 512, 512), linear(64, 512, 10)], 2, 64 * 784),
+  },
+  { name: "lenet", title: "LeNet-5, SGD + momentum, batch 64", ...step(lenet, 1, 64 * 784) },
+  { name: "resnet20", title: "ResNet-20 (CIFAR-10), SGD + momentum, batch 64", ...step(resnet, 1, 64 * 3072) },
+  { name: "charRnn", title: "char-RNN 256, Adam, 32 × 64 characters", ...recurrent(1) },
+  { name: "charLstm", title: "char-LSTM 256, Adam, 32 × 64 characters", ...recurrent(4) },
+  { name: "charGru", title: "char-GRU 256, Adam, 32 × 64 characters", ...recurrent(3) },
   { name: "tiny", title: "MLP 2-16-16-1, Adam, batch 32" },
   { name: "cold", title: "import to first finished LeNet-5 step", first: "lenet", from: "import" },
+  {
+    name: "coldEmpty",
+    title: "the same, no compiled kernels cached",
+    first: "lenet",
+    from: "import",
+    emptyCache: true,
+  },
   { name: "deep", title: "first step of a 100-layer MLP, width 64 (trace, compile, run)", first: "deep", from: "step" },
   { name: "memoryLenet", title: "LeNet-5, 10 000 steps", memory: "lenet", steps: 10_000 },
   { name: "memoryResnet", title: "ResNet-20, 100 steps", memory: "resnet20", steps: 100 },
