@@ -19,6 +19,7 @@ const longestSum = 4096;
 
 /** Products shorter than this, and rows closer than this many elements, are left as they lie. */
 const longDepth = 128;
+const veryLongDepth = 512;
 const farApart = 64;
 
 /** Elements between neighbours along an axis, where a chain of simple views tells. */
@@ -154,8 +155,9 @@ class Rewriter {
     const { contiguous, uses } = this.#target.products;
     const turn = (x: Node, axis: number, count: number): Node => (count < uses ? x : this.#contiguous(x, axis));
     if (contiguous === "columns") {
+      const left = a.shape[rank - 1] < veryLongDepth ? a : turn(a, rank - 1, columns / 8);
       const right = turn(b, rank - 1, rows);
-      return right === b ? node : { ...node, id: this.#count++, inputs: [a, right] };
+      return left === a && right === b ? node : { ...node, id: this.#count++, inputs: [left, right] };
     }
     if (a.shape[rank - 1] < longDepth) return node;
     const [left, right] = [turn(a, rank - 1, columns), turn(b, rank - 2, rows)];
