@@ -57,6 +57,29 @@ export function operationText(e: Expr & { kind: "op" }, mode: Mode, args: readon
   return from === "bool" && op !== "eq" ? `(vb)(${b} ${sign} ${a})` : `(vb)(${a} ${sign} ${b})`;
 }
 
+/** A choice or a scaling that processors have one instruction for: its name in the prelude, and its operands. */
+export function singleInstruction(e: Expr): { readonly name: string; readonly args: readonly Expr[] } | undefined {
+  if (e.kind !== "op" || e.dtype !== "f32") return undefined;
+  const [condition, x, y] = e.args;
+  if (e.op === "where" && condition.kind === "op" && condition.op === "lt") {
+    const [p, q] = condition.args;
+    if (p === x && q === y) return { name: "lesser_vf", args: [x, y] };
+    if (p === y && q === x) return { name: "greater_vf", args: [x, y] };
+  }
+  return e.op === "mul" ? scaling(e) : undefined;
+}
+
+/** a · 2ⁿ as the elementary functions write it: by two powers, since one could leave the range. */
+function scaling({ args: [product, last] }: Expr & { kind: "op" }): ReturnType<typeof singleInstruction> {
+  if (!isOp(product, "mul") || !isOp(last, "pow2") || !isOp(last.args[0], "sub")) return undefined;
+  const [n, half] = last.args[0].args;
+  const [a, first] = product.args;
+  const halved = isOp(half, "sar") && half.by === 1 && half.args[0] === n;
+  return halved && isOp(first, "pow2") && first.args[0] === half ? { name: "scale_vf", args: [a, n] } : undefined;
+}
+
+const isOp = (e: Expr, op: ScalarOp): e is Expr & { kind: "op" } => e.kind === "op" && e.op === op;
+
 /** An index as a 64-bit expression; `row` gives the C of a row number read from memory. */
 export function indexText(index: Index, offset: number, row: (e: Expr) => string): string {
   const terms = index.terms.map(({ coef, atom }) => (coef === 1 ? "" : `${coef} * `) + atomText(atom, row));

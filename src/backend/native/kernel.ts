@@ -3,7 +3,15 @@ import { liveExprs, type TiledKernel, type TileLoop, tileLoops, vectorOnResult }
 import { type Axis, coefficient, type Index } from "../../compile/affine.ts";
 import type { Expr, Guard, Reduction } from "../../compile/kernel.ts";
 import { bytesOf, type DType } from "../../graph/internal.ts";
-import { axisName, constantText, indexText, type Mode, operationText, typeName } from "./expressions.ts";
+import {
+  axisName,
+  constantText,
+  indexText,
+  type Mode,
+  operationText,
+  singleInstruction,
+  typeName,
+} from "./expressions.ts";
 
 /** Offsets from the loop variables that tell the elements of a register tile apart, by axis id. */
 type Instance = ReadonlyMap<number, number>;
@@ -303,12 +311,16 @@ class Renderer {
 
   #compute(e: Expr, instance: Instance, mode: Mode): string {
     switch (e.kind) {
-      case "op":
+      case "op": {
+        const single = mode === "vector" ? singleInstruction(e) : undefined;
+        if (single !== undefined)
+          return `${single.name}(${single.args.map((a) => this.#value(a, instance, mode)).join(", ")})`;
         return operationText(
           e,
           mode,
           e.args.map((a) => this.#value(a, instance, mode)),
         );
+      }
       case "load":
         return this.#load(e, instance, mode);
       case "index":

@@ -129,6 +129,25 @@ INLINE f high_f(f x) { return float_i(bits_f(x) & (i)0xfffff000u); }
 INLINE vf high_vf(vf x) { return (vf)((vi)x & (i)0xfffff000u); }
 INLINE d high_d(d x) { return float_l(bits_d(x) & (l)0xfffffffff8000000ull); }
 
+/* x < y ? x : y and y < x ? x : y, of which the second operand stands where one is NaN */
+#if defined(__x86_64__) && defined(__AVX__)
+INLINE vf lesser_vf(vf x, vf y) { vf r; __asm__("vminps %2, %1, %0" : "=v"(r) : "v"(x), "v"(y)); return r; }
+INLINE vf greater_vf(vf x, vf y) { vf r; __asm__("vmaxps %2, %1, %0" : "=v"(r) : "v"(x), "v"(y)); return r; }
+#else
+INLINE vf lesser_vf(vf x, vf y) { return where_vf((vb)(x < y), x, y); }
+INLINE vf greater_vf(vf x, vf y) { return where_vf((vb)(y < x), x, y); }
+#endif
+/* a * 2^n, rounded once */
+#if defined(__AVX512F__)
+INLINE vf scale_vf(vf a, vi n) {
+  vf r, m = __builtin_convertvector(n, vf);
+  __asm__("vscalefps %2, %1, %0" : "=v"(r) : "v"(a), "v"(m));
+  return r;
+}
+#else
+INLINE vf scale_vf(vf a, vi n) { vi h = n >> 1; return (a * pow2_vi(h)) * pow2_vi(n - h); }
+#endif
+
 /* a row number read from memory */
 INLINE long row(i r, long rows) { return r < 0 ? 0 : r >= rows ? rows - 1 : r; }
 /* adds a term and, to the carry, the exact error of that addition (Knuth's two-sum, 1969) */
