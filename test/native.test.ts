@@ -1,7 +1,9 @@
 // The native backend against double precision: primitives of every kind, random graphs, threads, and what happens without a compiler.
+import { execFile } from "node:child_process";
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { promisify } from "node:util";
 import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { CompilerError, NativeBackend } from "../src/backend/native/index.ts";
@@ -89,6 +91,22 @@ describe.skipIf(!works())("native", () => {
     rmSync(folder, { recursive: true });
   });
 
+  test("processes that compile the same at once end with one file", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "hebb-native-"));
+    const module = new URL("../dist/backend/native/toolchain.js", import.meta.url).href;
+    const source = Array.from({ length: 200 }, (_, i) => `int answer${i}(int x) { return x * x / ${i + 1}; }`).join(
+      "\n",
+    );
+    const script = `import { findToolchain } from ${JSON.stringify(module)};
+      console.log(findToolchain(${JSON.stringify(folder)}).compile([${JSON.stringify(source)}]));`;
+    const compile = () => promisify(execFile)(process.execPath, ["--input-type=module", "-e", script]);
+    const files = (await Promise.all([compile(), compile(), compile()])).map(({ stdout }) => stdout.trim());
+    expect(new Set(files).size).toBe(1);
+    expect(readdirSync(folder)).toEqual([basename(files[0])]);
+    expect(findToolchain(folder).compile([source])).toBe(files[0]);
+    rmSync(folder, { recursive: true });
+  });
+
   test("C that does not compile is named in one line, and nothing is left behind", () => {
     const folder = mkdtempSync(join(tmpdir(), "hebb-native-"));
     expect(() => findToolchain(folder).compile(["int answer(void) { return"])).toThrow(
@@ -114,17 +132,15 @@ describe("without a compiler", () => {
   ])("%s: WebAssembly, with one line that says why", (_, compiler, folder, problem) => {
     vi.stubEnv("CC", compiler);
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
-    const backend = new NativeBackend({
-      threads: 1,
-      leastWork: [0, 0],
-      folder: folder ?? mkdtempSync(join(tmpdir(), "hebb-native-")),
-    });
+    const own = mkdtempSync(join(tmpdir(), "hebb-native-"));
+    const backend = new NativeBackend({ threads: 1, leastWork: [0, 0], folder: folder ?? own });
     for (let i = 0; i < 2; i++) expect([...runTrace(backend, product())[0]]).toEqual([11]);
     expect(warn).toHaveBeenCalledTimes(1);
     expect(warn.mock.calls[0][0]).toMatch(problem);
     expect(warn.mock.calls[0][0]).not.toContain("\n");
     expect(backend.name).toBe("wasm");
     expect(() => backend.compiler()).toThrow(CompilerError);
+    rmSync(own, { recursive: true });
   });
 
   test("a folder that others can write to is not trusted", () => {
