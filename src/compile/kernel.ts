@@ -135,3 +135,13 @@ export function printExpr(e: Expr): string {
       return `${e.op}(${e.args.map((a) => `%${a.id}`).join(", ")}${e.by === 0 ? "" : `, ${e.by}`})`;
   }
 }
+
+/** Whether a choice is x < y ? x : y ("lesser") or y < x ? x : y ("greater"), for which processors have one instruction; y stands where one is NaN. */
+export function choiceOf(e: Expr): "lesser" | "greater" | undefined {
+  if (e.kind !== "op" || e.op !== "where" || e.dtype !== "f32") return undefined;
+  const [condition, x, y] = e.args;
+  if (condition.kind !== "op" || condition.op !== "lt") return undefined;
+  const [p, q] = condition.args;
+  if (p === x && q === y) return "lesser";
+  return p === y && q === x ? "greater" : undefined;
+}

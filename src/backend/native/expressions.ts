@@ -1,6 +1,6 @@
 // How a kernel's expressions are said in C: constants, operations by name, indices.
 import type { Atom, Index } from "../../compile/affine.ts";
-import type { Expr, ScalarOp, ScalarType } from "../../compile/kernel.ts";
+import { choiceOf, type Expr, type ScalarOp, type ScalarType } from "../../compile/kernel.ts";
 
 export type Mode = "vector" | "scalar";
 
@@ -60,12 +60,8 @@ export function operationText(e: Expr & { kind: "op" }, mode: Mode, args: readon
 /** A choice or a scaling that processors have one instruction for: its name in the prelude, and its operands. */
 export function singleInstruction(e: Expr): { readonly name: string; readonly args: readonly Expr[] } | undefined {
   if (e.kind !== "op" || e.dtype !== "f32") return undefined;
-  const [condition, x, y] = e.args;
-  if (e.op === "where" && condition.kind === "op" && condition.op === "lt") {
-    const [p, q] = condition.args;
-    if (p === x && q === y) return { name: "lesser_vf", args: [x, y] };
-    if (p === y && q === x) return { name: "greater_vf", args: [x, y] };
-  }
+  const choice = choiceOf(e);
+  if (choice !== undefined) return { name: `${choice}_vf`, args: e.args.slice(1) };
   return e.op === "mul" ? scaling(e) : undefined;
 }
 

@@ -1,6 +1,6 @@
 // How each scalar operation of a kernel is said in WebAssembly: on four 32-bit lanes, or on one value of any type.
 
-import type { Expr, ScalarOp, ScalarType } from "../../compile/kernel.ts";
+import { choiceOf, type Expr, type ScalarOp, type ScalarType } from "../../compile/kernel.ts";
 import { wasmTarget } from "../../compile/target.ts";
 import type { Func, Op } from "./assembler.ts";
 
@@ -64,12 +64,20 @@ function emitVector(f: Func, e: Expr & { kind: "op" }, push: Push): void {
     return;
   }
   switch (op) {
-    case "where":
+    case "where": {
+      const choice = choiceOf(e);
+      if (choice !== undefined) {
+        push(2);
+        push(1);
+        f.op(choice === "lesser" ? "f32x4.pmin" : "f32x4.pmax");
+        return;
+      }
       push(1);
       push(2);
       push(0);
       f.op("v128.bitselect");
       return;
+    }
     case "max":
       pushAll(e, push);
       f.op(from === "f32" ? "f32x4.max" : "i32x4.max_s");
