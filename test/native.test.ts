@@ -107,6 +107,47 @@ describe.skipIf(!works())("native", () => {
     rmSync(folder, { recursive: true });
   });
 
+  test("tiles are measured once, kept, and change no result", { timeout: 120_000 }, () => {
+    const told = vi.spyOn(console, "warn").mockImplementation(() => {});
+    const folder = mkdtempSync(join(tmpdir(), "hebb-tiles-"));
+    try {
+      const a = tensor(Array.from({ length: 200 * 300 }, (_, i) => Math.sin(i))).reshape(200, 300);
+      const b = tensor(Array.from({ length: 300 * 200 }, (_, i) => Math.cos(i))).reshape(300, 200);
+      const graph = trace([a.matmul(b)]);
+      const values = (tune: boolean) =>
+        runTrace(new NativeBackend({ threads: 1, leastWork: [0, 0], folder, tune }), graph)[0];
+      const products = () => readdirSync(folder).filter((f) => f.endsWith(".so")).length;
+      const plain = values(false);
+      expect(readdirSync(folder).filter((f) => f.endsWith(".json"))).toEqual([]);
+      expect(values(true)).toEqual(plain);
+      expect(told).toHaveBeenCalledTimes(1);
+      const [name, ...others] = readdirSync(folder).filter((f) => !f.endsWith(".so"));
+      expect(others).toEqual([]);
+      const file = join(folder, name);
+      const [[kernel, tiles]] = Object.entries(JSON.parse(readFileSync(file, "utf8")) as Record<string, string>);
+      expect(tiles).toMatch(/^\dv\d/);
+      const count = products();
+      expect(values(true)).toEqual(plain);
+      expect(values(false)).toEqual(plain);
+      expect([products(), told.mock.calls.length], "what was found is used again").toEqual([count, 1]);
+      for (const other of ["1v1 0x8", "1v2 0x8", "1v1 0x12", "1v2 0x12"]) {
+        writeFileSync(file, JSON.stringify({ [kernel]: other }));
+        expect(values(false)).toEqual(plain);
+      }
+      expect(products(), "a choice that is kept is followed").toBeGreaterThan(count);
+      for (const damaged of ["{", "null", JSON.stringify({ [kernel]: 7 })]) {
+        writeFileSync(file, damaged);
+        expect(values(false), damaged).toEqual(plain);
+      }
+      writeFileSync(file, "[");
+      expect(values(true)).toEqual(plain);
+      expect(Object.keys(JSON.parse(readFileSync(file, "utf8")))).toEqual([kernel]);
+    } finally {
+      rmSync(folder, { recursive: true });
+      told.mockRestore();
+    }
+  });
+
   test("C that does not compile is named in one line, and nothing is left behind", () => {
     const folder = mkdtempSync(join(tmpdir(), "hebb-native-"));
     expect(() => findToolchain(folder).compile(["int answer(void) { return"])).toThrow(

@@ -46,11 +46,16 @@ interface Choice {
   cost: number;
 }
 
-/** Lays out a kernel's loops. */
-export function tile(kernel: Kernel, options: TileOptions): TiledKernel {
-  const laid = layOut(kernel, options);
-  const blocked = options.unroll ? block(laid, options.target.blockBytes) : undefined;
-  return blocked ?? laid;
+/** Lays out a kernel's loops as the cost model likes best. */
+export const tile = (kernel: Kernel, options: TileOptions): TiledKernel => layouts(kernel, options, 1)[0];
+
+/** Up to `most` ways to lay out a kernel's loops, the most promising first. All add terms in the same order: results are the same. */
+export function layouts(kernel: Kernel, options: TileOptions, most: number): TiledKernel[] {
+  return choices(kernel, options, most).map((choice) => {
+    const laid = layOut(kernel, choice, options.target.lanes);
+    const blocked = options.unroll ? block(laid, options.target.blockBytes) : undefined;
+    return blocked ?? laid;
+  });
 }
 
 /** Splits the innermost tiled loop when what it walks through is too large to be in cache again for the next outer tile. */
@@ -75,31 +80,35 @@ function block(kernel: TiledKernel, blockBytes: number): TiledKernel | undefined
   return { ...kernel, ...rebuilt, plain: [outside, ...kernel.plain], unrolled };
 }
 
-function layOut(kernel: Kernel, options: TileOptions): TiledKernel {
-  const { lanes } = options.target;
+function choices(kernel: Kernel, options: TileOptions, most: number): Choice[] {
   const live = liveExprs(kernel);
   const accesses: Access[] = loadsOf(live);
   accesses.push(...kernel.stores.map((s) => ({ index: s.index, guards: [], store: true })));
   const vectorizable = options.vectorize && !kernel.serial && live.every(hasVectorForm);
   const candidates = (axes: readonly Axis[]): Axis[] =>
     vectorizable ? axes.filter((a) => a.extent >= 3 && live.every((e) => affineAlong(e, a))) : [];
-  const choice =
-    kernel.reductions.length === 0
-      ? elementwise(kernel, live, accesses, candidates(kernel.outer), options)
-      : reducing(kernel, live, candidates, { ...options, unroll: options.unroll && !kernel.serial });
-  const tiled = new Set(choice.unrolled.map((u) => u.axis));
-  const onResult = choice.vector !== undefined && kernel.outer.includes(choice.vector);
+  if (kernel.reductions.length === 0) return [elementwise(kernel, live, accesses, candidates(kernel.outer), options)];
+  const unroll = options.unroll && !kernel.serial;
+  const [best, ...others] = reducing(kernel, live, candidates, { ...options, unroll });
+  const sameSums = (c: Choice): boolean => c.vector === best.vector || (onResults(c) && onResults(best));
+  const onResults = ({ vector }: Choice): boolean => vector !== undefined && kernel.outer.includes(vector);
+  return most === 1 ? [best] : [best, ...others.filter(sameSums).sort((a, b) => a.cost - b.cost)].slice(0, most);
+}
+
+function layOut(kernel: Kernel, { vector, vectors, unrolled, rounds }: Choice, lanes: number): TiledKernel {
+  const tiled = new Set(unrolled.map((u) => u.axis));
+  const onResult = vector !== undefined && kernel.outer.includes(vector);
   return {
     ...kernel,
     lanes,
-    plain: kernel.outer.filter((a) => !tiled.has(a) && !(onResult && a === choice.vector)),
-    unrolled: choice.unrolled,
-    vector: choice.vector,
-    vectors: choice.vectors,
-    rounds: choice.rounds,
+    plain: kernel.outer.filter((a) => !tiled.has(a) && !(onResult && a === vector)),
+    unrolled,
+    vector,
+    vectors,
+    rounds,
     reducedOrder: onResult
       ? kernel.reduced
-      : [...kernel.reduced.filter((a) => a !== choice.vector), ...kernel.reduced.filter((a) => a === choice.vector)],
+      : [...kernel.reduced.filter((a) => a !== vector), ...kernel.reduced.filter((a) => a === vector)],
   };
 }
 
@@ -179,13 +188,13 @@ function accessCost(access: Access, axis: Axis, lanes: number): number {
 
 const usefulLanes = (extent: number, lanes: number): number => extent / Math.ceil(extent / lanes);
 
-/** Searches vector axis and register tile of a kernel with reductions by counting instructions per useful multiply-add. */
+/** Vector axes and register tiles of a kernel with reductions, first the one with the fewest instructions per useful multiply-add. */
 function reducing(
   kernel: Kernel,
   live: readonly Expr[],
   candidates: (axes: readonly Axis[]) => Axis[],
   { target, unroll }: TileOptions,
-): Choice {
+): Choice[] {
   const { lanes } = target;
   const inner = new Set<Expr>();
   const collect = (e: Expr): void => {
@@ -206,10 +215,11 @@ function reducing(
   const free = kernel.outer.filter(
     (a) => live.every((e) => affineAlong(e, a)) && kernel.stores.every((s) => coefficient(s.index, a) !== undefined),
   );
-  let best: Choice = { vector: undefined, vectors: 1, unrolled: [], ...estimate(work, undefined, 1, []) };
+  const all: Choice[] = [];
+  let best = 0;
   const consider = (vector: Axis | undefined, vectors: number, unrolled: Unrolled[]): void => {
-    const { cost, rounds } = estimate(work, vector, vectors, unrolled);
-    if (cost < best.cost) best = { vector, vectors, unrolled, rounds, cost };
+    const choice = { vector, vectors, unrolled, ...estimate(work, vector, vectors, unrolled) };
+    if (all.push(choice) > 1 && choice.cost < all[best].cost) best = all.length - 1;
   };
   const onResult = candidates(kernel.outer).filter((a) =>
     kernel.stores.every((s) => coefficient(s.index, a) !== undefined),
@@ -223,7 +233,8 @@ function reducing(
       if (unroll) for (const tile of tilesOf(others, target)) consider(vector, vectors, tile);
     }
   }
-  return best;
+  [all[0], all[best]] = [all[best], all[0]];
+  return all;
 }
 
 /** Register tiles over one or two axes. */

@@ -51,7 +51,7 @@ export function share(program: Program): Phase[] {
 export const isParallel = (phases: readonly Phase[]): boolean => phases.some((p) => p.kind === "shared");
 
 /** Number of independent iterations of a kernel. */
-function taskCount(kernel: TiledKernel): number {
+export function taskCount(kernel: TiledKernel): number {
   if (kernel.serial) return 1;
   if (kernel.plain.length > 0) return kernel.plain.reduce((n, a) => n * a.extent, 1);
   const [first] = tileLoops(kernel);

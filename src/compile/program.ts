@@ -3,7 +3,7 @@ import { bytesOf, type Node, sizeOf, type Trace } from "../graph/internal.ts";
 import { prepare } from "./1-prepare.ts";
 import { type Group, schedule } from "./2-schedule.ts";
 import { lower, rebuild, startsOf } from "./3-lower.ts";
-import { liveExprs, type TiledKernel, tile } from "./4-tile.ts";
+import { layouts, liveExprs, type TiledKernel, type TileOptions, tile } from "./4-tile.ts";
 import { bytesFor, type Copy, type Location, plan } from "./5-plan.ts";
 import { type Kernel, printKernel } from "./kernel.ts";
 import { type Target, wasmTarget } from "./target.ts";
@@ -70,7 +70,7 @@ export function compileTrace(
     const text = printKernel(based);
     let index = distinct.get(text);
     if (index === undefined) {
-      index = tiled.push({ tiled: tile(based, options), text }) - 1;
+      index = tiled.push({ tiled: chooseTile(based, text, options), text }) - 1;
       distinct.set(text, index);
     }
     const accesses = kernel.buffers.map(({ node, written }, i) => {
@@ -86,6 +86,13 @@ export function compileTrace(
     leafCount: trace.leaves.length,
     outputCount: trace.outputs.length,
   };
+}
+
+function chooseTile(kernel: Kernel, text: string, options: TileOptions): TiledKernel {
+  const { tuning } = options.target;
+  if (tuning === undefined || !options.unroll || kernel.serial || workOf(kernel) < tuning.leastWork)
+    return tile(kernel, options);
+  return tuning.choose(layouts(kernel, options, tuning.most), text);
 }
 
 /** Roots that another kernel or the outside reads; the others never leave their kernel. */

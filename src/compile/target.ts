@@ -1,4 +1,5 @@
 // What the tiler knows of a machine; each backend has one.
+import type { TiledKernel } from "./4-tile.ts";
 
 export interface Target {
   /** 32-bit elements in a vector. */
@@ -17,6 +18,18 @@ export interface Target {
   readonly mostUnrolled: number;
   /** Bytes of one operand that should stay in the second-level cache while the other passes by. */
   readonly blockBytes: number;
+  /** Chooses among register tiles by measuring them; without, the cost model's estimate decides. */
+  readonly tuning?: Tuning;
+}
+
+/** Knows, or finds out, which of several layouts of one kernel is the fastest here. */
+export interface Tuning {
+  /** Scalar operations below which a kernel is not worth measuring. */
+  readonly leastWork: number;
+  /** Layouts of a kernel that may be tried. */
+  readonly most: number;
+  /** One of `layouts`, which are sorted by the cost model's estimate; `text` says what the kernel computes. */
+  choose(layouts: readonly TiledKernel[], text: string): TiledKernel;
 }
 
 /** 128-bit vectors in WebAssembly: V8 hands out 15 of the 16 registers of x86-64. */
@@ -32,7 +45,7 @@ export const wasmTarget: Target = {
 };
 
 /** Vectors of a processor that C is compiled for; its compiler puts operands and addresses where they belong. */
-export const nativeTarget = (lanes: number): Target => ({
+export const nativeTarget = (lanes: number, tuning: Tuning): Target => ({
   lanes,
   registers: lanes === 8 ? 16 : 32,
   loadsFirst: false,
@@ -41,4 +54,5 @@ export const nativeTarget = (lanes: number): Target => ({
   factors: [2, 3, 4, 5, 6, 7, 8, 10, 12, 14],
   mostUnrolled: 28,
   blockBytes: 512 * 1024,
+  tuning,
 });

@@ -12,27 +12,38 @@ export const deviceNames: readonly (DeviceName | "auto")[] = ["auto", "native", 
 /** More than any machine has use for; each thread reserves memory of its own. */
 export const mostThreads = 256;
 
-const makers: Record<DeviceName, (threads: number | undefined) => Backend> = {
-  native: (threads) => new NativeBackend({ threads }),
-  wasm: (threads) => new WasmBackend({ threads }),
+export interface DeviceOptions {
+  /** Default: as many as the machine has cores. */
+  threads?: number;
+  /**
+   * On `native`, measures several register tiles for each large kernel that is new to this machine and keeps the fastest: about a
+   * second for each kernel, once; results stay the same. Default: whether HEBB_TUNE is 1; otherwise estimates decide.
+   */
+  tune?: boolean;
+}
+
+const makers: Record<DeviceName, (options: DeviceOptions) => Backend> = {
+  native: (options) => new NativeBackend(options),
+  wasm: ({ threads }) => new WasmBackend({ threads }),
   js: () => new JsBackend(),
 };
 const made = new Map<string, Backend>();
 let current: Backend | undefined;
 
 /**
- * Chooses where tensors are computed from now on, with how many threads, and returns the device's name.
+ * Chooses where tensors are computed from now on, and returns the device's name.
  * Values that live on another device are moved when they are next used.
  */
-export function device(name?: DeviceName | "auto", { threads }: { threads?: number } = {}): string {
+export function device(name?: DeviceName | "auto", options: DeviceOptions = {}): string {
   if (name !== undefined) {
     if (!deviceNames.includes(name)) throw new Error(`device: "${name}" is not one of ${deviceNames.join(", ")}`);
+    const { threads, tune = globalThis.process?.env?.HEBB_TUNE === "1" } = options;
     if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= mostThreads)) {
       throw new Error(`device: threads must be a whole number from 1 to ${mostThreads}, got ${threads}`);
     }
     const kind = name !== "auto" ? name : hasCompiler() ? "native" : "wasm";
-    const key = `${kind} ${threads ?? ""}`;
-    const backend = made.get(key) ?? makers[kind](threads);
+    const key = `${kind} ${threads ?? ""} ${tune}`;
+    const backend = made.get(key) ?? makers[kind]({ threads, tune });
     if (name === "native") (backend as NativeBackend).compiler(); // an error is due now, not a warning later
     made.set(key, backend);
     current = backend;

@@ -1,12 +1,13 @@
 // The native backend: programs as C, compiled by the machine's own compiler, over the memory of the wasm backend.
 import { compileTrace, type Program } from "../../compile/program.ts";
-import { nativeTarget, wasmTarget } from "../../compile/target.ts";
+import { nativeTarget, type Target, wasmTarget } from "../../compile/target.ts";
 import type { Trace } from "../../graph/internal.ts";
 import type { Executable } from "../backend.ts";
 import { WasmBackend, type WasmOptions } from "../wasm/index.ts";
 import { renderProgram } from "./module.ts";
 import { runtimeSource } from "./runtime.ts";
 import { CompilerError, findToolchain, type Toolchain } from "./toolchain.ts";
+import { tuning } from "./tune.ts";
 
 export { CompilerError, hasCompiler } from "./toolchain.ts";
 
@@ -16,11 +17,19 @@ interface Runtime {
   run(main: number, memory: Uint8Array, bindings: number, arena: number, threads: number): void;
 }
 
+interface Compiler {
+  readonly toolchain: Toolchain;
+  readonly target: Target;
+  readonly runtime: Runtime;
+}
+
 export interface NativeOptions extends WasmOptions {
   /** Scalar operations in a run below which a program stays in WebAssembly: of steps that are repeated, and of those run once. */
   leastWork?: readonly [repeated: number, once: number];
   /** Where compiled code is kept. Default: `hebb/native` in the user's cache folder. */
   folder?: string;
+  /** Measures which register tiles are the fastest for large kernels that are new to this machine: about a second for each, once. */
+  tune?: boolean;
 }
 
 /**
@@ -30,7 +39,8 @@ export interface NativeOptions extends WasmOptions {
 export class NativeBackend extends WasmBackend {
   readonly #leastWork: readonly [number, number];
   readonly #folder: string | undefined;
-  #compiler: { readonly toolchain: Toolchain; readonly runtime: Runtime } | undefined;
+  readonly #tune: boolean;
+  #compiler: Compiler | undefined;
   /** Why no C is compiled. */
   #problem: string | undefined;
 
@@ -39,17 +49,18 @@ export class NativeBackend extends WasmBackend {
     return this.#problem === undefined ? "native" : "wasm";
   }
 
-  constructor({ leastWork = [300_000, 1e10], folder, ...options }: NativeOptions = {}) {
+  constructor({ leastWork = [300_000, 1e10], folder, tune = false, ...options }: NativeOptions = {}) {
     super(options);
     this.#leastWork = leastWork;
     this.#folder = folder;
+    this.#tune = tune;
   }
 
   /** The compiler, found and tried out at the first call. Throws CompilerError where none makes code that runs here. */
-  compiler(): { readonly toolchain: Toolchain; readonly runtime: Runtime } {
+  compiler(): Compiler {
     if (this.#problem !== undefined) throw new CompilerError(this.#problem);
     try {
-      this.#compiler ??= start(this.#folder);
+      this.#compiler ??= start(this.#folder, this.#tune);
     } catch (error) {
       this.#problem = (error as Error).message;
       throw error instanceof CompilerError ? error : new CompilerError(this.#problem);
@@ -64,7 +75,7 @@ export class NativeBackend extends WasmBackend {
       let large = false;
       const program = compileTrace(trace, this.without, (work) => {
         large = work >= least;
-        return large ? nativeTarget(this.compiler().toolchain.lanes) : wasmTarget;
+        return large ? this.compiler().target : wasmTarget;
       });
       return large ? this.#native(program) : this.wasm(program);
     } catch (error) {
@@ -85,7 +96,7 @@ export class NativeBackend extends WasmBackend {
   }
 }
 
-function start(folder: string | undefined): { toolchain: Toolchain; runtime: Runtime } {
+function start(folder: string | undefined, tune: boolean): Compiler {
   const toolchain = findToolchain(folder);
   const module = { exports: {} };
   try {
@@ -94,7 +105,8 @@ function start(folder: string | undefined): { toolchain: Toolchain; runtime: Run
     if (error instanceof CompilerError) throw error;
     throw new CompilerError(`compiled code does not load: ${(error as Error).message}`);
   }
-  return { toolchain, runtime: module.exports as Runtime };
+  const target = nativeTarget(toolchain.lanes, tuning(toolchain, tune));
+  return { toolchain, target, runtime: module.exports as Runtime };
 }
 
 function load(runtime: Runtime, path: string): number {

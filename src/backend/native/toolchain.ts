@@ -6,8 +6,14 @@ export interface Toolchain {
   readonly version: string;
   /** 32-bit elements in a vector of this processor. */
   readonly lanes: number;
+  /** Where its products lie. */
+  readonly folder: string;
+  /** Names the compiler, how it is called and the processor: a product made for another has another name. */
+  readonly identity: string;
   /** Path of a shared object made from C files; what the cache holds is not compiled again. Throws CompilerError. */
   compile(sources: readonly string[]): string;
+  /** What a program made from C files prints; it is not kept. Throws CompilerError. */
+  execute(sources: readonly string[]): string;
 }
 
 /** No compiler, one that fails, or a folder that cannot be written. */
@@ -36,18 +42,21 @@ export function findToolchain(folder: string = cacheFolder()): Toolchain {
   const defined = run(command, [...own, "-march=native", "-dM", "-E", "-x", "c", "/dev/null"]).stdout;
   const lanes = /__AVX512F__/.test(defined) ? 16 : /__AVX2__/.test(defined) ? 8 : 4;
   const all = [...own, ...flags, ...(lanes === 16 && /gcc|cc/i.test(version) ? [wide] : [])];
-  // a product made for another processor or by another compiler has another name
-  const identity = [version, ...all, hash(defined).toString("hex")].join(" ");
+  const identity = hashName([version, ...all, defined]);
   makeFolder(folder);
   const compile = (sources: readonly string[]): string => {
-    const name = hash([identity, ...sources].join("\n"))
-      .toString("hex")
-      .slice(0, 40);
-    const file = path.join(folder, `${name}.so`);
-    if (!isWhole(file)) build(command, all, sources, file);
+    const file = path.join(folder, `${hashName([identity, ...sources])}.so`);
+    if (isWhole(file)) return file;
+    build(command, [...all, "-shared"], sources, file, (fresh) => {
+      const fs = builtin("node:fs");
+      fs.appendFileSync(fresh, hash(fs.readFileSync(fresh)));
+      fs.renameSync(fresh, file);
+    });
     return file;
   };
-  return { version, lanes, compile };
+  const execute = (sources: readonly string[]): string =>
+    build(command, all, sources, path.join(folder, "measure"), (program) => run(program, []).stdout);
+  return { version, lanes, folder, identity, compile, execute };
 }
 
 /** The command that compiles C: `CC`, else `cc`, with arguments that come with it. */
@@ -72,6 +81,9 @@ export function cacheFolder(): string {
   const home = builtin("node:os").homedir();
   return path.join(XDG_CACHE_HOME || path.join(home, ".cache"), "hebb", "native");
 }
+
+/** A name for texts: the same for the same ones. */
+export const hashName = (texts: readonly string[]): string => hash(JSON.stringify(texts)).toString("hex").slice(0, 40);
 
 const hash = (data: string | Uint8Array): Buffer => builtin("node:crypto").createHash("sha256").update(data).digest();
 
@@ -101,8 +113,17 @@ function isWhole(file: string): boolean {
 
 let builds = 0;
 
-/** Compiles side by side and links into a file of another name, then renames it: two processes may do so at once. */
-function build(command: string, options: readonly string[], sources: readonly string[], file: string): void {
+/**
+ * Compiles side by side and links into a file of another name than `file`, as two processes may do so at once. What is to be kept
+ * of it, `use` renames: the rest is deleted.
+ */
+function build<T>(
+  command: string,
+  options: readonly string[],
+  sources: readonly string[],
+  file: string,
+  use: (fresh: string) => T,
+): T {
   const fs = builtin("node:fs");
   const fresh = `${file}.${globalThis.process.pid}.${builds++}`;
   const parts = sources.map((_, i) => `${fresh}.${i}`);
@@ -113,9 +134,8 @@ function build(command: string, options: readonly string[], sources: readonly st
     const compilers = parts.map((part) => quoted([command, ...options, "-c", "-o", `${part}.o`, `${part}.c`]));
     const waits = compilers.map((_, i) => `wait $p${i} || exit 1`);
     run("sh", ["-c", [...compilers.map((c, i) => `${c} & p${i}=$!`), ...waits].join("\n")], command);
-    run(command, [...options, "-shared", "-o", fresh, ...parts.map((part) => `${part}.o`)]);
-    fs.appendFileSync(fresh, hash(fs.readFileSync(fresh)));
-    fs.renameSync(fresh, file);
+    run(command, [...options, "-o", fresh, ...parts.map((part) => `${part}.o`)]);
+    return use(fresh);
   } catch (error) {
     if (error instanceof CompilerError) throw error;
     throw new CompilerError(`compiled code could not be written: ${(error as Error).message}`);
