@@ -1,6 +1,6 @@
 // The case table: for every primitive, graphs of one such node over leaves and views of leaves. A primitive without cases is a type error.
 import type { Args, DType, Op, Shape } from "../src/graph/index.ts";
-import { full, iota, make, Tensor, where } from "../src/graph/tensor.ts";
+import { concat, full, iota, make, Tensor, where } from "../src/graph/tensor.ts";
 import {
   all,
   anyBits,
@@ -232,6 +232,37 @@ const flipCases = (dtype: DType): Case[] =>
     ] as const
   ).flatMap(([shape, axes]) => viewCases(`over ${axes}`, shape, dtype, (x) => x.flip(axes)));
 
+function concatCases(dtype: DType): Case[] {
+  const lists: readonly (readonly [number, ...Shape[]])[] = [
+    [0, [3], [4]],
+    [0, [1], [0], [5], [2]],
+    [0, [7]],
+    [0, [0], [0]],
+    [1, [3, 2], [3, 5], [3, 1]],
+    [0, [2, 3], [1, 3]],
+    [1, [2, 3, 4], [2, 1, 4]],
+    [2, [2, 3, 17], [2, 3, 16], [2, 3, 1]],
+    [1, [1, 4, 5], [1, 2, 5]],
+    [1, [5, 0], [5, 2]],
+    [0, [0, 4], [3, 4], [0, 4]],
+  ];
+  return lists.flatMap(([axis, ...shapes]) =>
+    [plain, permuted, expanded].flatMap((view) => {
+      const bases = shapes.map((s) => view.base(s));
+      if (bases.some((s) => s === undefined)) return [];
+      const xs = bases.map((s) => leaf(s!, dtype));
+      const parts = xs.map((x, i) => view.of(x, shapes[i], 0));
+      const joined = concat(parts, axis);
+      return [
+        oneCase(`${view.name}along ${axis}`, xs, joined),
+        oneCase(`computed ${view.name}along ${axis}`, xs, concat(parts.map(computed), axis)),
+        oneCase(`used ${view.name}along ${axis}`, xs, computed(joined)),
+        oneCase(`twice ${view.name}along ${axis}`, xs, concat([joined, computed(parts[0]), joined], axis)),
+      ];
+    }),
+  );
+}
+
 const rowShapes: readonly (readonly [Shape, Shape])[] = [
   [[5], [7]],
   [[5, 3], [4]],
@@ -458,7 +489,6 @@ export const cases: { readonly [O in Op]: readonly Case[] } = {
   sin: unary(floats, (x) => x.sin(), [-40, 40]),
   cos: unary(floats, (x) => x.cos(), [-40, 40]),
   sqrt: unary(floats, (x) => x.sqrt(), [1e-3, 50]),
-  recip: unary(floats, (x) => x.recip(), [0.1, 20]),
   floor: unary(floats, (x) => x.floor(), [-5, 5]),
   tanh: unary(floats, (x) => x.tanh(), [-5, 5]),
   sigmoid: unary(floats, (x) => x.sigmoid(), [-9, 9]),
@@ -468,6 +498,11 @@ export const cases: { readonly [O in Op]: readonly Case[] } = {
   cast: all.flatMap((from) => all.flatMap((to) => unary([from], (x) => make("cast", [x], { dtype: to })))),
   add: binary(numbers, (x, y) => x.add(y)),
   mul: [...binary(numbers, (x, y) => x.mul(y)), ...binary(["i32"], (x, y) => x.mul(y), anyBits)],
+  div: [
+    ...binary(floats, (x, y) => x.div(y), [0.1, 20]),
+    ...unary(floats, (x) => x.recip(), [0.1, 20]),
+    ...binary(["f32"], (x, y) => x.mul(1e-39).div(y.mul(1e-39)), [0.5, 3]),
+  ],
   max: binary(numbers, (x, y) => x.maximum(y)),
   mod: [
     ...binary(floats, (x, y) => x.mod(y), [-9, -0.5], [0.5, 3]),
@@ -490,6 +525,7 @@ export const cases: { readonly [O in Op]: readonly Case[] } = {
   pad: all.flatMap(padCases),
   slice: all.flatMap(sliceCases),
   flip: all.flatMap(flipCases),
+  concat: all.flatMap(concatCases),
   gather: all.flatMap(gatherCases),
   scatterAdd: numbers.flatMap(scatterCases),
   matmul: floats.flatMap(matmulCases),

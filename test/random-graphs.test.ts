@@ -20,8 +20,7 @@ const lacking = new Map(passes.map((pass) => [pass, backend([pass])]));
 /** Whether leaving a pass out must not change a single bit: nothing is added up in another order, and no division is fused. */
 function sameBits(pass: Pass | "all", graph: Trace): boolean {
   if (pass === "reuse" || pass === "inPlace") return true;
-  const has = (...ops: string[]): boolean => graph.nodes.some((n) => ops.includes(n.op));
-  return !has("sum", "matmul", "conv") && !((pass === "fuse" || pass === "all") && has("recip"));
+  return !graph.nodes.some((n) => ["sum", "matmul", "conv"].includes(n.op));
 }
 
 const bytesOf = (data: Data): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
@@ -48,7 +47,7 @@ test("random graphs agree", { timeout: 600_000 }, async () => {
   const property = fc.asyncProperty(recipes, async (recipe) => {
     const { outputs, updates } = build(recipe);
     const graph = trace(outputs, updates);
-    const references = expected(graph);
+    const references = expected(trace(outputs, updates, { simplify: false }));
     for (const { bounds } of references) {
       elements += bounds.length;
       exact += bounds.filter((e) => e === 0).length;

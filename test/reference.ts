@@ -14,11 +14,11 @@ export interface Reference {
 
 /** Rounding of one operation, in units of the last place; the operations not named here only move numbers or are exact. */
 const ulps: Partial<Record<Op, number>> = {
-  exp: 1.5, log: 1.5, sin: 3, cos: 3, sqrt: 0.5, recip: 0.5, tanh: 3, sigmoid: 2.5, erf: 3, expm1: 3, log1p: 3, cast: 0.5, add: 0.5, mul: 0.5,
+  exp: 1.5, log: 1.5, sin: 3, cos: 3, sqrt: 0.5, div: 0.5, tanh: 3, sigmoid: 2.5, erf: 3, expm1: 3, log1p: 3, cast: 0.5, add: 0.5, mul: 0.5,
 }; // biome-ignore format: a table
 
 /** Operations rounded once, correctly: a representable result is that very number. */
-const correctlyRounded = new Set<Op>(["add", "mul", "sqrt", "recip", "cast"]);
+const correctlyRounded = new Set<Op>(["add", "mul", "sqrt", "div", "cast"]);
 const views = new Set<Op>(["reshape", "permute", "expand", "slice", "flip", "gather"]);
 const unit = { f32: 2 ** -23, f64: 2 ** -52, i32: 0, bool: 0 };
 const tiniest = { f32: 2 ** -149, f64: 2 ** -1074, i32: 0, bool: 0 };
@@ -70,7 +70,7 @@ function boundsOf(node: Node, inputs: readonly Reference[], values: Values): Flo
   const errors = inputs.map((i) => i.bounds);
   if (inputs.length === 0 || node.op === "random") return new Float64Array(values.length);
   if (views.has(node.op)) return inDoubles(node, [errors[0], ...inputs.slice(1).map((i) => i.values)]);
-  if (node.op === "maxReduce") return inDoubles(node, errors);
+  if (node.op === "maxReduce" || node.op === "concat") return inDoubles(node, errors);
   if (node.op === "pad") return inDoubles({ ...node, args: { ...argsOf(node, "pad"), value: 0 } }, errors);
   if (node.op === "sum")
     return sumBounds(node, inDoubles(node, errors), inDoubles(node, [absolute(x.values)]), x.values);
@@ -123,16 +123,13 @@ function elementwiseBounds(node: Node, inputs: readonly Reference[], values: Val
   const [u, k] = [unit[node.dtype], ulps[node.op] ?? 0];
   for (let i = 0; i < values.length; i++) {
     const v = values[i];
-    const representable = node.op === "recip" ? isPowerOfTwo(v) : node.dtype === "f64" || Math.fround(v) === v;
+    const representable = node.dtype === "f64" || Math.fround(v) === v;
     const exact = correctlyRounded.has(node.op) && bounds[i] === 0 && representable;
     if (k > 0 && u > 0 && !exact) bounds[i] += k * u * (Math.abs(v) + bounds[i]) + tiniest[node.dtype];
     if (node.op === "mod" && u > 0) bounds[i] += moduloRounding(inputs[0].values[i], inputs[1].values[i], u);
   }
   return bounds;
 }
-
-/** Only then is a·(1/b) the same as a/b to the bit, which compilers may choose between. */
-const isPowerOfTwo = (v: number): boolean => Math.abs(v) === 2 ** Math.round(Math.log2(Math.abs(v)));
 
 /** How far the result moves while the operands move within their errors: at the corners, and inside where a jump may hide. */
 function spread(node: Node, inputs: readonly Reference[], values: Values, bounds: Float64Array): void {
@@ -155,7 +152,7 @@ function spread(node: Node, inputs: readonly Reference[], values: Values, bounds
     const [a, b] = [inputs[0].values[i], inputs[1]?.values[i] ?? 0];
     if ((op === "sin" || op === "cos") && e > 0.01) bounds[i] = Math.max(bounds[i], Math.min(2, e));
     if (op === "eq" || (op === "cast" && node.dtype === "bool")) bounds[i] = Math.abs(a - b) <= e ? 1 : 0;
-    if (op === "recip" && Math.abs(a) <= e) bounds[i] = Number.POSITIVE_INFINITY;
+    if (op === "div" && Math.abs(b) <= inputs[1].bounds[i]) bounds[i] = Number.POSITIVE_INFINITY;
     if (op === "mod") bounds[i] = Number.POSITIVE_INFINITY;
     if (op === "and" || op === "or" || op === "xor" || op === "shift")
       bounds[i] = node.dtype === "bool" ? 1 : Number.POSITIVE_INFINITY;
@@ -169,12 +166,17 @@ function moduloRounding(x: number, y: number, u: number): number {
   return 2 * u * (Math.abs(x) + Math.abs(y)) + (jumps && !Number.isInteger(q) ? Math.abs(y) : 0);
 }
 
+const exactly = (value: number): string => (Object.is(value, -0) ? "-0" : String(value));
+
 /** Where a result leaves its bound: a message for the first element that does, or undefined. */
 export function disagreement(actual: Data, { values, bounds }: Reference): string | undefined {
   for (let i = 0; i < values.length; i++) {
     const [a, v, e] = [actual[i], values[i], bounds[i]];
-    if (e === Number.POSITIVE_INFINITY || a === v || (Number.isNaN(a) && Number.isNaN(v))) continue;
-    if (!(Math.abs(a - v) <= e)) return `element ${i} of ${values.length} is ${a}, not ${v} ± ${e}`;
+    if (e === Number.POSITIVE_INFINITY || (Number.isNaN(a) && Number.isNaN(v))) continue;
+    const signs =
+      e === 0 && a === 0 && v === 0 && !(actual instanceof Int32Array) && Object.is(a, -0) !== Object.is(v, -0);
+    if (signs || !(a === v || Math.abs(a - v) <= e))
+      return `element ${i} of ${values.length} is ${exactly(a)}, not ${exactly(v)} ± ${e}`;
   }
   return actual.length === values.length ? undefined : `${actual.length} elements, not ${values.length}`;
 }

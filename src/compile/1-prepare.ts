@@ -198,7 +198,8 @@ class Rewriter {
     const parts = join.parts.map((part, i) => (join.copied.has(i) ? this.copy(made(part)) : made(part)));
     for (const part of parts) this.kept.add(part);
     const size = parts.reduce((n, p) => n + sizeOf(p.shape), 0);
-    node = { id: this.#count++, op: "add", inputs: parts, args: {}, shape: [size], dtype: parts[0].dtype, slot: -1 };
+    const { dtype } = parts[0];
+    node = { id: this.#count++, op: "concat", inputs: parts, args: { axis: 0 }, shape: [size], dtype, slot: -1 };
     this.#joins.set(join, node);
     this.kept.add(node);
     this.joined.set(node, parts);
@@ -300,7 +301,7 @@ export interface PrepareOptions {
 }
 
 export function prepare(trace: Trace, target: Target, options: PrepareOptions): Prepared {
-  const rewriter = new Rewriter(trace.nodes.length, target);
+  const rewriter = new Rewriter(1 + Math.max(-1, ...trace.nodes.slice(-1).map((n) => n.id)), target);
   const { whole, products, order } = options.join ? findJoins(trace) : { ...noJoins, order: trace.nodes };
   const users = usersOf(trace);
   const made = new Map<Node, Node>();

@@ -1,5 +1,5 @@
 // Pass 2: cuts the graph into groups, one kernel each. Decides which values get a buffer and which live only inside a kernel.
-import { argsOf, type Node, type Op, sameShape, sizeOf } from "../graph/internal.ts";
+import { argsOf, type Node, sameShape, sizeOf, traits } from "../graph/internal.ts";
 import type { Prepared } from "./1-prepare.ts";
 
 /** Values computed by one kernel over one shape; all but the first are computed beside it while its inputs are at hand. */
@@ -20,40 +20,14 @@ export interface ScheduleOptions {
   readonly merge: boolean;
 }
 
-const isCore = (n: Node): boolean => n.op === "sum" || n.op === "maxReduce" || isContraction(n);
-export const isContraction = (n: Node): boolean => n.op === "matmul" || n.op === "conv";
-const isView = (n: Node): boolean => views.has(n.op);
-const views = new Set<Op>(["reshape", "permute", "expand", "slice", "flip"]);
-/** Operations after which a flat position still means the same element, so that a reduction below them can be part of the kernel. */
-const rearranging = new Set<Op>(["permute", "expand", "pad", "slice", "flip", "gather", "scatterAdd"]);
+const isCore = (n: Node): boolean => traits[n.op].class === "reduction" || isContraction(n);
+export const isContraction = (n: Node): boolean => traits[n.op].class === "contraction";
+const isView = (n: Node): boolean => traits[n.op].class === "view";
+/** Whether a flat position means another element after a node than before, so that no reduction below it can be part of the kernel. */
+const moves = (n: Node): boolean => traits[n.op].class === "rearranging" || (isView(n) && n.op !== "reshape");
+/** Whether a node is computed by kernels of its own into a buffer: scattered, or part by part. */
+const ownKernels = (n: Node): boolean => n.op === "scatterAdd" || n.op === "concat";
 
-/** Rough cost of recomputing one element, in simple instructions. */
-const opCost: Partial<Record<Op, number>> = {
-  buffer: 1,
-  const: 0,
-  iota: 1,
-  random: 80,
-  exp: 14,
-  log: 18,
-  sin: 25,
-  cos: 25,
-  sqrt: 4,
-  recip: 4,
-  tanh: 25,
-  sigmoid: 20,
-  erf: 30,
-  expm1: 20,
-  log1p: 20,
-  mod: 6,
-  reshape: 0,
-  permute: 0,
-  expand: 0,
-  slice: 0,
-  flip: 0,
-  pad: 2,
-  gather: 4,
-  scatterAdd: 1,
-};
 const recomputeLimit = 6;
 /** What one kernel computes for an element: no more instructions than this, and no longer a chain. */
 const expressionLimit = 400;
@@ -82,7 +56,7 @@ class Scheduler {
   #require(): void {
     for (const n of this.order) {
       if (!this.options.fuse && n.op !== "const") this.buffered.add(n);
-      if (n.op === "scatterAdd") this.buffered.add(n);
+      if (ownKernels(n)) this.buffered.add(n);
       if (n.op === "gather") this.buffered.add(baseOf(n.inputs[0], false));
       if (isContraction(n)) for (const x of n.inputs) this.buffered.add(baseOf(x, true));
     }
@@ -98,7 +72,9 @@ class Scheduler {
     const deepest = (n: Node, of: Map<Node, number>): number =>
       n.inputs.reduce((most, x) => Math.max(most, inside(x) ? of.get(x)! : 0), 0);
     const measure = (n: Node): void => {
-      cost.set(n, (opCost[n.op] ?? 1) + n.inputs.reduce((sum, x) => sum + (inside(x) ? cost.get(x)! : 1), 0));
+      const parts = n.inputs.map((x) => (inside(x) ? cost.get(x)! : 1));
+      const all = n.op === "concat" ? parts.reduce((a, b) => Math.max(a, b), 0) : parts.reduce((a, b) => a + b, 0);
+      cost.set(n, traits[n.op].cost + all);
       depth.set(n, deepest(n, depth) + 1);
       reshapes.set(n, deepest(n, reshapes) + (n.op === "reshape" ? 1 : 0));
     };
@@ -112,7 +88,7 @@ class Scheduler {
       for (const [of, limit] of limits) {
         while (of.get(n)! > limit && n.op !== "buffer" && !this.buffered.has(n)) this.#cut(n, of, inside, measure);
       }
-      const inner = cost.get(n)! - (opCost[n.op] ?? 1);
+      const inner = cost.get(n)! - traits[n.op].cost;
       const wasteful = n.op === "expand" && inner >= recomputeLimit && !isView(n.inputs[0]) && growth(n) >= 4;
       if (!wasteful || n.inputs[0].op === "buffer") continue;
       this.buffered.add(n.inputs[0]);
@@ -138,8 +114,7 @@ class Scheduler {
   #shareForks(cost: Map<Node, number>): void {
     const holdsCore = new Set<Node>();
     for (const n of this.order)
-      if (isCore(n) || (!rearranging.has(n.op) && n.inputs.some((x) => holdsCore.has(x) && !this.buffered.has(x))))
-        holdsCore.add(n);
+      if (isCore(n) || (!moves(n) && n.inputs.some((x) => holdsCore.has(x) && !this.buffered.has(x)))) holdsCore.add(n);
     const kernelsOf = new Map<Node, Set<Node>>();
     for (const n of [...this.order].reverse()) {
       const kernels = new Set<Node>();
@@ -161,7 +136,7 @@ class Scheduler {
     for (const n of this.order) {
       const cores = [...new Set(n.inputs.filter((x) => !this.buffered.has(x) && carried.get(x) !== undefined))];
       let core: Node | undefined;
-      if (isCore(n) || rearranging.has(n.op)) {
+      if (isCore(n) || moves(n)) {
         for (const x of cores) this.buffered.add(x);
         core = isCore(n) ? n : undefined;
       } else {
@@ -275,7 +250,7 @@ function merge(groups: readonly Group[], joined: Prepared["joined"]): Group[] {
 
 function fits(host: Group, group: Group): boolean {
   const [a, b] = [host.roots[0], group.roots[0]];
-  if (!sameShape(a.shape, b.shape) || a.op === "scatterAdd" || b.op === "scatterAdd") return false;
+  if (!sameShape(a.shape, b.shape) || ownKernels(a) || ownKernels(b)) return false;
   if (host.cost + group.cost > expressionLimit) return false;
   const produced = [...group.reads].filter((n) => host.roots.includes(n));
   const shared = [...group.reads].some((n) => n.shape.length > 0 && host.reads.has(n));
@@ -296,12 +271,12 @@ function sameReduction(a: Node, b: Node): boolean {
 function readInPlace(group: Group, target: Node): boolean {
   const seen = new Set<Node>();
   const visit = (n: Node, moved: boolean): boolean => {
-    const moves = moved || rearranging.has(n.op) || isCore(n);
+    const away = moved || moves(n) || isCore(n);
     return n.inputs.every((x) => {
-      if (x === target) return !moves;
-      if (group.reads.has(x) || (seen.has(x) && !moves)) return true;
+      if (x === target) return !away;
+      if (group.reads.has(x) || (seen.has(x) && !away)) return true;
       seen.add(x);
-      return visit(x, moves);
+      return visit(x, away);
     });
   };
   return visit(group.roots[0], false);

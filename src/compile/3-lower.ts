@@ -77,6 +77,7 @@ interface Split {
 const binaryOps: Partial<Record<Op, ScalarOp>> = {
   add: "add",
   mul: "mul",
+  div: "div",
   max: "max",
   mod: "mod",
   lt: "lt",
@@ -140,6 +141,18 @@ class Lowering {
     return { outer, reduced, reductions, stores, buffers, exprs: this.exprs.list, serial: true };
   }
 
+  /** Computes one input of a concatenation into its places. */
+  part(node: Node, k: number): Kernel {
+    const { axis } = argsOf(node, "concat");
+    const start = node.inputs.slice(0, k).reduce((n, x) => n + x.shape[axis], 0);
+    const value = this.value(node.inputs[k], this.#rootPlace);
+    const coords = this.#rootPlace.coords.map((c, i) => (i === axis ? shifted(c, start) : c));
+    this.buffers.push({ node, written: true, shared: true });
+    const stores = [{ buffer: this.buffers.length - 1, index: flatten(coords, stridesOf(node.shape)), value }];
+    const { outer, reduced, reductions, buffers } = this;
+    return { outer, reduced, reductions, stores, buffers, exprs: this.exprs.list, serial: false };
+  }
+
   /** Fills a node's buffer with zeros. */
   clear(node: Node): Kernel {
     const stores = [
@@ -179,8 +192,6 @@ class Lowering {
           ? this.value(x, place)
           : this.exprs.op(by > 0 ? "shl" : "shr", [this.value(x, place)], "i32", Math.abs(by));
       }
-      case "recip":
-        return this.exprs.op("div", [this.exprs.constant(1, node.dtype), this.value(x, place)]);
       case "where":
         return this.exprs.op(
           "where",
@@ -380,10 +391,17 @@ export interface LowerOptions {
   readonly collapse: boolean;
 }
 
-/** The kernels of a group: one, or two where values are scattered into a cleared buffer. */
+/** The kernels of a group: one, or two where values are scattered into a cleared buffer, or one for each part of a concatenation. */
 export function lower(group: Group, stored: (n: Node) => boolean, options: LowerOptions): Kernel[] {
   const [root] = group.roots;
-  if (root.op !== "scatterAdd") return [lowerLoop(group, stored, options)];
+  if (root.op === "concat")
+    return root.inputs.map(({ shape }, k) =>
+      refined(shape, [], options, (split) => new Lowering(group, split, shape).part(root, k)),
+    );
+  if (root.op !== "scatterAdd") {
+    const reduced = reducedSizes(group.cores[0]);
+    return [refined(root.shape, reduced, options, (split) => new Lowering(group, split).kernel(stored))];
+  }
   const flat = { ...group, roots: [root], cores: [] };
   const clear = new Lowering(flat, { outer: [[sizeOf(root.shape)]], reduced: [] }, [sizeOf(root.shape)]).clear(root);
   const { shape } = root.inputs[0];
@@ -391,17 +409,18 @@ export function lower(group: Group, stored: (n: Node) => boolean, options: Lower
   return [clear, scatter];
 }
 
-/** The kernel of a group; `stored` tells which roots are needed outside of it. */
-function lowerLoop(group: Group, stored: (n: Node) => boolean, options: LowerOptions): Kernel {
-  const split: Split = {
-    outer: group.roots[0].shape.map((d) => [d]),
-    reduced: reducedSizes(group.cores[0]).map((d) => [d]),
-  };
+/** A kernel over the axes, split where that removes a division; `make` lowers it for a split. */
+function refined(
+  outer: readonly number[],
+  reduced: readonly number[],
+  { collapse: merged }: LowerOptions,
+  make: (split: Split) => Kernel,
+): Kernel {
+  const split: Split = { outer: outer.map((d) => [d]), reduced: reduced.map((d) => [d]) };
   // Splitting at most once per division found: each round removes one, and sizes are finite.
   for (let round = 0; ; round++) {
-    const lowering = new Lowering(group, split);
-    const kernel = lowering.kernel(stored);
-    if (round === 24 || !refine(kernel, split)) return options.collapse ? collapse(kernel) : kernel;
+    const kernel = make(split);
+    if (round === 24 || !refine(kernel, split)) return merged ? collapse(kernel) : kernel;
   }
 }
 

@@ -59,7 +59,9 @@ export function taskCount(kernel: TiledKernel): number {
 }
 
 const conflict = (a: Step, b: Step): boolean =>
-  a.accesses.some((x) => b.accesses.some((y) => (x.written || y.written) && overlap(x, y)));
+  a.accesses.some((x) => b.accesses.some((y) => (x.written || y.written) && !apart(x, y) && overlap(x, y)));
+
+const apart = (x: Access, y: Access): boolean => x.sharing !== undefined && x.sharing === y.sharing;
 
 function overlap(a: Access, b: Access): boolean {
   if (a.location.kind === "bound" || b.location.kind === "bound") {

@@ -35,8 +35,6 @@ export class Expressions {
 
   op(op: ScalarOp, args: readonly Expr[], dtype: ScalarType = args[args.length - 1].dtype, by = 0): Expr {
     const [a, b] = args;
-    if (op === "mul" && isOp(b, "div") && isConst(b.args[0], 1)) return this.op("div", [a, b.args[1]]); // a·(1/b), rounded once
-    if (op === "mul" && isOp(a, "div") && isConst(a.args[0], 1)) return this.op("div", [b, a.args[1]]);
     if (op === "add" && isOp(b, "neg")) return this.op("sub", [a, b.args[0]]);
     if (op === "add" && isOp(a, "neg")) return this.op("sub", [b, a.args[0]]);
     if (op === "mul" && isConst(b, 1)) return a;

@@ -1,5 +1,5 @@
 // Finds values that are put together from many, as over the steps of a recurrent network, so that each part is computed in its place.
-import { argsOf, type Node, type Op, type Shape, sameShape, sizeOf, type Trace } from "../graph/internal.ts";
+import { argsOf, type Node, type Shape, sameShape, sizeOf, type Trace, traits } from "../graph/internal.ts";
 
 /** Values one after another in one buffer. */
 export interface Join {
@@ -34,11 +34,11 @@ export interface Joins {
   readonly products: ReadonlyMap<Node, JoinedProduct>;
 }
 
-/** Fewer parts are not worth it. */
+/** Fewer terms of a sum are not worth it. */
 const fewest = 4;
 
-/** Values that have no kernel of their own. */
-const unmade = new Set<Op>(["buffer", "const", "reshape", "permute", "expand", "slice", "flip"]);
+/** Whether a value has no kernel of its own. */
+const unmade = (n: Node): boolean => n.op === "buffer" || n.op === "const" || traits[n.op].class === "view";
 
 interface Term {
   readonly node: Node;
@@ -71,16 +71,13 @@ class Finder {
   }
 
   find(): Joins {
-    const sums = this.#sums();
-    for (const [root, terms] of sums) {
-      const parts = partsOf(root, terms);
-      if (parts !== undefined) this.#candidates.set(root, parts);
+    for (const n of this.#trace.nodes) {
+      const parts = partsOf(n);
+      if (parts !== undefined) this.#candidates.set(n, parts);
     }
     for (const [root, parts] of this.#candidates) if (this.#worth(parts)) this.whole.set(root, this.#place(parts));
     // the longest first: others may be over a part of the same run
-    const products = [...sums]
-      .filter(([root]) => !this.whole.has(root))
-      .map(([root, terms]) => ({ root, terms, alike: this.#alike(terms) }));
+    const products = [...this.#sums()].map(([root, terms]) => ({ root, terms, alike: this.#alike(terms) }));
     products.sort((a, b) => b.alike.length - a.alike.length);
     for (const { root, terms, alike } of products) if (alike.length >= fewest) this.#product(root, terms, alike);
     return this;
@@ -108,13 +105,12 @@ class Finder {
 
   /** Whether a value can be computed straight into a join: it has a kernel, and no other place yet. */
   #free(n: Node): boolean {
-    return !unmade.has(n.op) && !this.#candidates.has(n) && !this.#placed.has(n) && sizeOf(n.shape) > 0;
+    return !unmade(n) && !this.#candidates.has(n) && !this.#placed.has(n) && sizeOf(n.shape) > 0;
   }
 
   /** Whether most parts of a whole can be computed in place; the others are copied. */
   #worth(parts: readonly Node[]): boolean {
-    const free = new Set(parts.filter((p) => this.#free(p)));
-    return free.size >= fewest && 2 * free.size >= parts.length;
+    return 2 * new Set(parts.filter((p) => this.#free(p))).size >= parts.length;
   }
 
   #place(parts: readonly Node[]): Join {
@@ -195,24 +191,10 @@ class Finder {
   }
 }
 
-/** The values that a sum of padded ones places one after another, without gap or overlap. */
-function partsOf(root: Node, terms: readonly Node[]): Node[] | undefined {
-  const axis = root.shape.findIndex((d) => d > 1);
-  if (axis < 0) return undefined;
-  const padded = terms.every((t) => {
-    if (t.op !== "pad" || argsOf(t, "pad").value !== 0) return false;
-    const { before, after } = argsOf(t, "pad");
-    return root.shape.every((_, i) => i === axis || (before[i] === 0 && after[i] === 0));
-  });
-  if (!padded) return undefined;
-  const start = (t: Node): number => argsOf(t, "pad").before[axis];
-  const ordered = [...terms].sort((a, b) => start(a) - start(b));
-  let at = 0;
-  for (const t of ordered) {
-    if (start(t) !== at) return undefined;
-    at += t.inputs[0].shape[axis];
-  }
-  return at === root.shape[axis] ? ordered.map((t) => unshaped(t.inputs[0])) : undefined;
+/** The parts of a concatenation that lie one after another in memory. */
+function partsOf(n: Node): Node[] | undefined {
+  const outermost = n.shape.findIndex((d) => d > 1);
+  return n.op === "concat" && argsOf(n, "concat").axis === outermost ? n.inputs.map(unshaped) : undefined;
 }
 
 const unshaped = (n: Node): Node => (n.op === "reshape" ? unshaped(n.inputs[0]) : n);

@@ -82,6 +82,8 @@ export interface Store {
 export interface BufferUse {
   readonly node: Node;
   readonly written: boolean;
+  /** Of a node that several kernels write: each writes other elements. */
+  readonly shared?: boolean;
 }
 
 export interface Kernel {

@@ -1,5 +1,5 @@
 // The Program: the ordered kernels of one step, where their buffers lie, and how much work each is. The end of the compile pipeline.
-import { bytesOf, type Node, sizeOf, type Trace } from "../graph/internal.ts";
+import { bytesOf, type Node, sizeOf, type Trace, traits } from "../graph/internal.ts";
 import { prepare } from "./1-prepare.ts";
 import { type Group, schedule } from "./2-schedule.ts";
 import { lower, rebuild, startsOf } from "./3-lower.ts";
@@ -17,6 +17,8 @@ export interface Access {
   readonly start: number;
   readonly bytes: number;
   readonly written: boolean;
+  /** Accesses that write one value between them, each other elements of it, have the same number. */
+  readonly sharing?: number;
 }
 
 export interface Step {
@@ -56,7 +58,9 @@ export function compileTrace(
     ...[...prepared.joined.values()].flat(),
   ];
   const needed = neededOutside(groups, new Set(results));
-  const kernels = groups.flatMap((g) => lower(g, (n) => needed.has(n), { collapse: on("collapse") }));
+  const kernels = groups
+    .flatMap((g) => lower(g, (n) => needed.has(n), { collapse: on("collapse") }))
+    .filter((k) => k.stores.length > 0);
   const { at, copies, arenaBytes } = plan(prepared, kernels, trace.leaves.length, {
     reuse: on("reuse"),
     inPlace: on("inPlace"),
@@ -73,8 +77,9 @@ export function compileTrace(
       index = tiled.push({ tiled: chooseTile(based, text, options), text }) - 1;
       distinct.set(text, index);
     }
-    const accesses = kernel.buffers.map(({ node, written }, i) => {
-      return { location: at(node), start: starts[i] * bytesOf[node.dtype], bytes: bytesFor(node), written };
+    const accesses = kernel.buffers.map(({ node, written, shared }, i): Access => {
+      const sharing = shared ? node.id : undefined;
+      return { location: at(node), start: starts[i] * bytesOf[node.dtype], bytes: bytesFor(node), written, sharing };
     });
     return { kernel: index, accesses, work: workOf(kernel) };
   });
@@ -107,7 +112,7 @@ function workOfNode(node: Node): number {
   const size = sizeOf(node.shape);
   if (node.op === "matmul") return 2 * size * node.inputs[0].shape[node.shape.length - 1];
   if (node.op === "conv") return 2 * size * sizeOf(node.inputs[1].shape.slice(1));
-  return node.op === "sum" || node.op === "maxReduce" ? sizeOf(node.inputs[0].shape) : size;
+  return traits[node.op].class === "reduction" ? sizeOf(node.inputs[0].shape) : size;
 }
 
 function workOf(kernel: Kernel): number {

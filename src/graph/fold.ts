@@ -1,93 +1,146 @@
-// Folding while the graph is built: identities, views of views, arithmetic on constants. Values never change, only the node count.
-import type { DType } from "./dtype.ts";
-import type { Args, Computed, Op } from "./primitives.ts";
+// Simplifying a trace's nodes: identities, views of views, arithmetic on constants. Values stay the same to the bit, signed zeros too.
+import { type DType, isFloat } from "./dtype.ts";
+import type { Args, Op } from "./primitives.ts";
 import { type Shape, sameShape, sizeOf } from "./shape.ts";
-import { full, make, type Tensor } from "./tensor.ts";
+import type { Node } from "./trace.ts";
 
-const argsOf = <O extends Op>(t: Tensor, _op: O): Args[O] => t.args as Args[O];
-const constant = (t: Tensor | undefined): number | undefined =>
-  t?.op === "const" ? argsOf(t, "const").value : undefined;
+/** A node not yet part of a trace. */
+export type Draft = Pick<Node, "op" | "inputs" | "args" | "shape" | "dtype">;
 
-const arithmetic: Partial<Record<Computed, (a: number, b: number) => number>> = {
+/** What a rule may make: nodes of the same trace, themselves simplified. */
+export type Add = (draft: Draft) => Node;
+
+const argsOf = <O extends Op>(node: Draft, _op: O): Args[O] => node.args as Args[O];
+const constant = (node: Node | undefined): number | undefined =>
+  node?.op === "const" ? argsOf(node, "const").value : undefined;
+
+type Calculate = (a: number, b: number) => number;
+
+/** Arithmetic on constants, in double precision and then rounded: for these operations that is what f32 arithmetic gives. */
+const floats: Partial<Record<Op, Calculate>> = {
   neg: (a) => -a,
   add: (a, b) => a + b,
   mul: (a, b) => a * b,
+  div: (a, b) => a / b,
   max: (a, b) => Math.max(a, b),
   lt: (a, b) => Number(a < b),
   eq: (a, b) => Number(a === b),
   xor: (a, b) => a ^ b,
 };
+const integers: Partial<Record<Op, Calculate>> = { ...floats, mul: Math.imul };
 
-/** The node that stands for op(inputs) without computing anything, if there is one. */
-export function fold(
-  op: Computed,
-  inputs: readonly Tensor[],
-  args: object,
-  shape: Shape,
-  dtype: DType,
-): Tensor | undefined {
+/** The node that stands for a draft without computing anything, if there is one. */
+export function fold(draft: Draft, add: Add): Node | undefined {
+  const { op, inputs, shape, dtype } = draft;
   const [x, y] = inputs;
+  const fill = (value: number): Node => add({ op: "const", inputs: [], args: { value }, shape, dtype });
+  if (op === "const" || op === "buffer") return undefined;
+  if (sizeOf(shape) === 0) return fill(0); // no elements: any value is right
+  if (inputs.length > 0 && inputs.some((i) => sizeOf(i.shape) === 0)) return foldEmpty(draft, add);
   const [a, b] = [constant(x), constant(y)];
-  const calculate = arithmetic[op];
-  if (calculate !== undefined && a !== undefined && (inputs.length === 1 || b !== undefined)) {
-    const value = calculate(a, b as number);
-    return full(shape, dtype !== "i32" ? value : op === "mul" ? Math.imul(a, b as number) : value | 0, dtype);
+  const calculate = (x !== undefined && isFloat(x.dtype) ? floats : integers)[op];
+  if (calculate !== undefined && a !== undefined && (inputs.length === 1 || b !== undefined))
+    return fill(rounded(calculate(a, b as number), dtype));
+  switch (op) {
+    case "cast":
+      return x.dtype === dtype ? x : a === undefined ? undefined : fill(convert(a, dtype));
+    case "add": // x + 0 is not x where that is −0
+      return isZero(a, dtype) ? y : isZero(b, dtype) ? x : undefined;
+    case "mul":
+      return a === 1 ? y : b === 1 ? x : undefined;
+    case "div":
+      return b === undefined ? undefined : foldDivision(draft, b, add);
+    case "neg":
+      return x.op === "neg" ? x.inputs[0] : undefined;
+    case "where":
+      return a === undefined ? undefined : inputs[a !== 0 ? 1 : 2];
+    case "sum":
+    case "maxReduce":
+      return argsOf(draft, op).axes.length === 0 ? x : undefined;
+    default:
+      return foldView(draft, a, add);
   }
-  // 1/c only where it is exact: x / 3 stays a division, correctly rounded
-  if (op === "recip" && a !== undefined && Math.abs(Math.log2(Math.abs(a))) % 1 === 0) return full(shape, 1 / a, dtype);
-  if (op === "cast") return x.dtype === dtype ? x : a === undefined ? undefined : full(shape, convert(a, dtype), dtype);
-  if (op === "add") return a === 0 ? y : b === 0 ? x : undefined;
-  if (op === "mul") return a === 1 ? y : b === 1 ? x : undefined;
-  if (op === "neg" && x.op === "neg") return x.inputs[0];
-  if (op === "sum" || op === "maxReduce") return (args as Args["sum"]).axes.length === 0 ? x : undefined;
-  return foldView(op, x, a, args, shape, dtype);
 }
 
-function foldView(
-  op: Computed,
-  x: Tensor,
-  value: number | undefined,
-  args: object,
-  shape: Shape,
-  dtype: DType,
-): Tensor | undefined {
+/** x + −0 is x for every float, x + 0 for every whole number. */
+const isZero = (value: number | undefined, dtype: DType): boolean =>
+  value === 0 && (dtype === "i32" || Object.is(value, -0));
+
+/** x / c is x·(1 / c) where 1 / c is exact and a normal number. */
+function foldDivision({ inputs: [x, c], shape, dtype }: Draft, value: number, add: Add): Node | undefined {
+  if (value === 1) return x;
+  const inverse = rounded(1 / value, dtype);
+  const powerOfTwo = Math.log2(Math.abs(value)) % 1 === 0 && inverse * value === 1;
+  if (!powerOfTwo || Math.abs(inverse) < (dtype === "f32" ? 2 ** -126 : 2 ** -1022)) return undefined;
+  const factor = add({ op: "const", inputs: [], args: { value: inverse }, shape: c.shape, dtype });
+  return add({ op: "mul", inputs: [x, factor], args: {}, shape, dtype });
+}
+
+/** Operations that give elements although an input has none: what they are without terms. */
+function foldEmpty({ op, inputs, args, shape, dtype }: Draft, add: Add): Node | undefined {
+  const fill = (value: number): Node => add({ op: "const", inputs: [], args: { value }, shape, dtype });
+  if (op === "pad") return fill((args as Args["pad"]).value);
+  if (op === "concat") return add({ op, inputs: inputs.filter((x) => sizeOf(x.shape) > 0), args, shape, dtype });
+  return op === "sum" || op === "matmul" || op === "conv" || op === "scatterAdd" ? fill(0) : undefined;
+}
+
+const reshaped = (x: Node, shape: Shape, add: Add): Node =>
+  add({ op: "reshape", inputs: [x], args: { shape }, shape, dtype: x.dtype });
+
+function foldView(draft: Draft, value: number | undefined, add: Add): Node | undefined {
+  const { op, inputs, shape, dtype } = draft;
+  const [x] = inputs;
+  const fill = (): Node => add({ op: "const", inputs: [], args: { value: value! }, shape, dtype });
   switch (op) {
     case "reshape":
-      if (value !== undefined) return full(shape, value, dtype);
+      if (value !== undefined) return fill();
       if (sameShape(x.shape, shape)) return x;
-      return x.op === "reshape" && !isDetached(x) ? make("reshape", [x.inputs[0]], { shape }) : undefined;
+      return x.op === "reshape" ? reshaped(x.inputs[0], shape, add) : undefined;
     case "expand":
-      if (value !== undefined) return full(shape, value, dtype);
+      if (value !== undefined) return fill();
       if (sameShape(x.shape, shape)) return x;
-      return x.op === "expand" ? make("expand", [x.inputs[0]], { shape }) : undefined;
-    case "permute": {
-      const { order } = args as Args["permute"];
-      if (value !== undefined) return full(shape, value, dtype);
-      if (order.every((axis, i) => axis === i)) return x;
-      // moving axes of size 1 moves no element
-      if (inOrder(order.filter((axis) => x.shape[axis] !== 1))) return make("reshape", [x], { shape });
-      if (x.op !== "permute") return undefined;
-      const inner = argsOf(x, "permute").order;
-      return make("permute", [x.inputs[0]], { order: order.map((i) => inner[i]) });
-    }
+      return x.op === "expand" ? add({ ...draft, inputs: x.inputs }) : undefined;
+    case "permute":
+      return value !== undefined ? fill() : foldPermute(draft, add);
     case "pad":
       return sameShape(x.shape, shape) ? x : undefined;
     case "slice":
-      return value !== undefined ? full(shape, value, dtype) : sameShape(x.shape, shape) ? x : undefined;
-    case "flip":
-      return value !== undefined || (args as Args["flip"]).axes.length === 0 || sizeOf(shape) <= 1 ? x : undefined;
+      return value !== undefined ? fill() : sameShape(x.shape, shape) ? x : undefined;
+    case "flip": {
+      const axes = argsOf(draft, op).axes.filter((i) => x.shape[i] > 1);
+      return value !== undefined || axes.length === 0 ? x : undefined;
+    }
+    case "concat":
+      return inputs.length === 1 ? x : undefined;
     default:
       return undefined;
   }
 }
 
+function foldPermute(draft: Draft, add: Add): Node | undefined {
+  const { inputs, shape, dtype } = draft;
+  const [x] = inputs;
+  const { order } = argsOf(draft, "permute");
+  if (order.every((axis, i) => axis === i)) return x;
+  // moving axes of size 1 moves no element
+  if (inOrder(order.filter((axis) => x.shape[axis] !== 1))) return reshaped(x, shape, add);
+  if (x.op !== "permute") return undefined;
+  const inner = argsOf(x, "permute").order;
+  return add({ op: "permute", inputs: x.inputs, args: { order: order.map((i) => inner[i]) }, shape, dtype });
+}
+
 const inOrder = (list: readonly number[]): boolean => list.every((axis, i) => i === 0 || list[i - 1] < axis);
 
-/** Whether a reshape is a `detach()`: it stops gradients, so nothing may be folded through it. */
-export const isDetached = (t: Tensor): boolean => t.op === "reshape" && argsOf(t, "reshape").detached === true;
+/** A number as the dtype holds it; whole numbers wrap around. */
+const rounded = (value: number, dtype: DType): number =>
+  dtype === "f32" ? Math.fround(value) : dtype === "f64" ? value : value | 0;
 
 function convert(value: number, dtype: DType): number {
   if (dtype === "bool") return Number(value !== 0);
-  if (dtype !== "i32") return value;
+  if (dtype !== "i32") return rounded(value, dtype);
   return Number.isNaN(value) ? 0 : Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, Math.trunc(value)));
 }
+
+/** Whether a reshape is a `detach()`: it stops gradients. */
+export const isDetached = (t: { readonly op: Op; readonly args: Args[Op] }): boolean =>
+  t.op === "reshape" && (t.args as Args["reshape"]).detached === true;

@@ -2,10 +2,9 @@
 
 import { isFloat } from "./dtype.ts";
 import { isDetached } from "./fold.ts";
-import { tensor } from "./leaves.ts";
 import type { Args, ConvArgs, Op } from "./primitives.ts";
 import { fail, sameShape, show } from "./shape.ts";
-import { full, iota, make, type Tensor, where } from "./tensor.ts";
+import { concat, full, iota, make, type Tensor, where } from "./tensor.ts";
 
 /** Cotangents of the inputs, given the cotangent g of the node t; undefined where none flows. */
 type Vjp<O extends Op> = (g: Tensor, t: Tensor, args: Args[O]) => readonly (Tensor | undefined)[];
@@ -29,7 +28,6 @@ const vjp: { readonly [O in Op]: Vjp<O> } = {
   sin: (g, t) => [g.mul(first(t).cos())],
   cos: (g, t) => [g.mul(first(t).sin()).neg()],
   sqrt: (g, t) => [g.div(t.mul(2))],
-  recip: (g, t) => [g.mul(t).mul(t).neg()],
   floor: none,
   tanh: (g, t) => [g.mul(t.mul(t).neg().add(1))],
   sigmoid: (g, t) => [g.mul(t.mul(t.neg().add(1)))],
@@ -44,14 +42,21 @@ const vjp: { readonly [O in Op]: Vjp<O> } = {
   ],
   expm1: (g, t) => [g.mul(t.add(1))],
   log1p: (g, t) => [g.div(first(t).add(1))],
-  cast: (g, t) => [isFloat(first(t).dtype) ? g.cast(first(t).dtype) : undefined],
+  cast: (g, t) => [isFloat(first(t).dtype) && isFloat(t.dtype) ? g.cast(first(t).dtype) : undefined],
   add: (g) => [g, g],
   mul: (g, t) => [g.mul(second(t)), g.mul(first(t))],
+  div: (g, t) => {
+    const left = g.div(second(t));
+    return [left, left.mul(t).neg()];
+  },
   max: (g, t) => {
     const right = first(t).lt(second(t));
     return [where(right, g.full(0), g), where(right, g, g.full(0))];
   },
-  mod: (g, t) => [g, g.mul(first(t).div(second(t)).floor()).neg()],
+  mod: (g, t) => {
+    const quotient = first(t).sub(t).div(second(t)).add(0.5).floor(); // ⌊x / y⌋, which is whole but for rounding
+    return [g, g.mul(quotient).neg()];
+  },
   lt: none,
   eq: none,
   and: none,
@@ -62,8 +67,8 @@ const vjp: { readonly [O in Op]: Vjp<O> } = {
   sum: (g, t, { axes }) => [spread(g, first(t), axes)],
   maxReduce: (g, t, { axes }) => {
     const x = first(t);
-    const hit = x.eq(spread(t, x, axes)).cast(x.dtype); // ties share the gradient evenly
-    return [hit.mul(spread(g.div(hit.sum(axes)), x, axes))];
+    const hit = x.eq(spread(t, x, axes));
+    return [where(hit, spread(g.div(hit.cast(x.dtype).sum(axes)), x, axes), 0)]; // ties share the gradient evenly
   },
   reshape: (g, t) => [isDetached(t) ? undefined : g.reshape(first(t).shape)],
   permute: (g, _, { order }) => [g.permute(order.map((_, i) => order.indexOf(i)))],
@@ -78,6 +83,10 @@ const vjp: { readonly [O in Op]: Vjp<O> } = {
   ],
   slice: (g, t, args) => [unslice(g, first(t), args)],
   flip: (g, _, { axes }) => [g.flip(axes)],
+  concat: (g, t, { axis }) => {
+    let start = 0;
+    return t.inputs.map(({ shape }) => g.slice(axis, start, (start += shape[axis])));
+  },
   gather: (g, t) => [make("scatterAdd", [g, second(t)], { size: first(t).shape[0] })],
   scatterAdd: (g, t) => [g.gather(second(t))],
   matmul: (g, t) => [g.matmul(second(t).transpose()), first(t).transpose().matmul(g)],
@@ -185,26 +194,74 @@ export function topological(roots: readonly Tensor[]): Tensor[] {
   return order;
 }
 
+/** The sum of a value's cotangents. Those that fill different places along one axis, as of the slices of a sequence, are put together. */
+function total(parts: readonly Tensor[]): Tensor {
+  const byAxis = new Map<number, Tensor[]>();
+  const terms: Tensor[] = [];
+  for (const part of parts) {
+    const axis = placedAlong(part);
+    if (axis === undefined) terms.push(part);
+    else byAxis.set(axis, [...(byAxis.get(axis) ?? []), part]);
+  }
+  for (const [axis, placed] of byAxis) terms.push(...(together(placed, axis) ?? placed));
+  return terms.reduce((sum, term) => sum.add(term));
+}
+
+const startOf = (part: Tensor, axis: number): number => (part.args as Args["pad"]).before[axis];
+
+/** The one axis along which a value lies among zeros. */
+function placedAlong(part: Tensor): number | undefined {
+  if (part.op !== "pad" || (part.args as Args["pad"]).value !== 0) return undefined;
+  const axes = axesThat(part, (i) => part.shape[i] !== first(part).shape[i]);
+  return axes.length === 1 ? axes[0] : undefined;
+}
+
+/** Several values among zeros as one, where no two of them share a place. */
+function together(placed: readonly Tensor[], axis: number): [Tensor] | undefined {
+  if (placed.length < 2) return undefined;
+  const sorted = [...placed].sort((a, b) => startOf(a, axis) - startOf(b, axis));
+  const pieces: Tensor[] = [];
+  let end = 0;
+  const zerosUpTo = (to: number): void => {
+    const { shape, dtype } = sorted[0];
+    if (to > end) pieces.push(full(shape.with(axis, to - end), 0, dtype));
+  };
+  for (const part of sorted) {
+    const start = startOf(part, axis);
+    if (start < end) return undefined;
+    zerosUpTo(start);
+    pieces.push(first(part));
+    end = start + first(part).shape[axis];
+  }
+  zerosUpTo(sorted[0].shape[axis]);
+  return [concat(pieces, axis)];
+}
+
 /** Vector-Jacobian products Σ uᵀ·∂y/∂x over the ys, for each x; zeros where no y depends on x. */
 export function vjpOf(ys: readonly Tensor[], xs: readonly Tensor[], us: readonly Tensor[]): Tensor[] {
   const order = topological(ys);
   const needed = new Set<Tensor>(xs);
   for (const t of order) if (t.inputs.some((i) => needed.has(i))) needed.add(t);
-  const cotangent = new Map<Tensor, Tensor>();
+  const parts = new Map<Tensor, Tensor[]>();
   const accumulate = (t: Tensor, part: Tensor | undefined): void => {
     if (part === undefined || !needed.has(t)) return;
-    const sum = cotangent.get(t);
-    cotangent.set(t, sum === undefined ? part : sum.add(part));
+    const known = parts.get(t);
+    if (known === undefined) parts.set(t, [part]);
+    else known.push(part);
   };
+  const cotangent = new Map<Tensor, Tensor>();
   ys.forEach((y, i) => {
     accumulate(y, us[i]);
   });
   for (const t of order.reverse()) {
-    const g = cotangent.get(t);
-    if (g === undefined || !t.inputs.some((i) => needed.has(i))) continue;
-    const parts = (vjp[t.op] as Vjp<Op>)(g, t, t.args);
+    const known = parts.get(t);
+    if (known === undefined) continue;
+    const g = total(known);
+    cotangent.set(t, g);
+    if (!t.inputs.some((i) => needed.has(i))) continue;
+    const passed = (vjp[t.op] as Vjp<Op>)(g, t, t.args);
     t.inputs.forEach((input, i) => {
-      accumulate(input, parts[i]);
+      accumulate(input, passed[i]);
     });
   }
   const wanted = new Set(xs);
@@ -240,7 +297,7 @@ export function jvp(ys: readonly Tensor[], xs: readonly Tensor[], vs: readonly T
     if (!sameShape(shape, vs[i].shape))
       fail("jvp", `vector ${i} has the shape ${show(vs[i].shape)}, its x ${show(shape)}`);
   });
-  const us = ys.map((y) => tensor(y.dtype === "f64" ? new Float64Array(y.size) : new Float32Array(y.size), y.shape));
+  const us = ys.map((y) => full(y.shape, 0, y.dtype === "f64" ? "f64" : "f32"));
   return vjpOf(vjpOf(ys, xs, us), us, vs); // the pullback is linear in u, so the value of u does not matter
 }
 

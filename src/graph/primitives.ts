@@ -37,7 +37,6 @@ export interface Args {
   sin: None;
   cos: None;
   sqrt: None;
-  recip: None;
   floor: None;
   tanh: None;
   sigmoid: None;
@@ -47,6 +46,7 @@ export interface Args {
   cast: { dtype: DType };
   add: None;
   mul: None;
+  div: None;
   max: None;
   mod: None;
   lt: None;
@@ -65,6 +65,8 @@ export interface Args {
   pad: { before: readonly number[]; after: readonly number[]; value: number };
   slice: { start: readonly number[]; stop: readonly number[]; step: readonly number[] };
   flip: { axes: readonly number[] };
+  /** Any number of inputs, one after the other along an axis. */
+  concat: { axis: number };
   gather: None;
   scatterAdd: { size: number };
   matmul: None;
@@ -78,6 +80,58 @@ export interface Meta {
   readonly shape: Shape;
   readonly dtype: DType;
 }
+
+/**
+ * What kind of work an operation is. Sources have no operands with elements of theirs; elementwise ones compute each element from
+ * those at its place; views only say where elements lie; rearranging ones move them; reductions and contractions add many up.
+ */
+export type OpClass = "source" | "elementwise" | "view" | "rearranging" | "reduction" | "contraction";
+
+/** The class of each primitive, and what one element of it costs to compute, in simple instructions, roughly. */
+export const traits: { readonly [O in Op]: { readonly class: OpClass; readonly cost: number } } = {
+  buffer: { class: "source", cost: 1 },
+  const: { class: "source", cost: 0 },
+  iota: { class: "source", cost: 1 },
+  random: { class: "source", cost: 80 },
+  neg: { class: "elementwise", cost: 1 },
+  exp: { class: "elementwise", cost: 14 },
+  log: { class: "elementwise", cost: 18 },
+  sin: { class: "elementwise", cost: 25 },
+  cos: { class: "elementwise", cost: 25 },
+  sqrt: { class: "elementwise", cost: 4 },
+  floor: { class: "elementwise", cost: 1 },
+  tanh: { class: "elementwise", cost: 25 },
+  sigmoid: { class: "elementwise", cost: 20 },
+  erf: { class: "elementwise", cost: 30 },
+  expm1: { class: "elementwise", cost: 20 },
+  log1p: { class: "elementwise", cost: 20 },
+  cast: { class: "elementwise", cost: 1 },
+  add: { class: "elementwise", cost: 1 },
+  mul: { class: "elementwise", cost: 1 },
+  div: { class: "elementwise", cost: 4 },
+  max: { class: "elementwise", cost: 1 },
+  mod: { class: "elementwise", cost: 6 },
+  lt: { class: "elementwise", cost: 1 },
+  eq: { class: "elementwise", cost: 1 },
+  and: { class: "elementwise", cost: 1 },
+  or: { class: "elementwise", cost: 1 },
+  xor: { class: "elementwise", cost: 1 },
+  shift: { class: "elementwise", cost: 1 },
+  where: { class: "elementwise", cost: 1 },
+  sum: { class: "reduction", cost: 1 },
+  maxReduce: { class: "reduction", cost: 1 },
+  reshape: { class: "view", cost: 0 },
+  permute: { class: "view", cost: 0 },
+  expand: { class: "view", cost: 0 },
+  pad: { class: "rearranging", cost: 2 },
+  slice: { class: "view", cost: 0 },
+  flip: { class: "view", cost: 0 },
+  concat: { class: "rearranging", cost: 1 },
+  gather: { class: "rearranging", cost: 4 },
+  scatterAdd: { class: "rearranging", cost: 1 },
+  matmul: { class: "contraction", cost: 1 },
+  conv: { class: "contraction", cost: 1 },
+};
 
 type Rule<O extends Op> = (inputs: readonly Meta[], args: Args[O], op: O) => Meta;
 /** Operations whose shape and dtype are given by whoever makes them. */
@@ -120,7 +174,6 @@ export const rules: { readonly [O in Computed]: Rule<O> } = {
   sin: float,
   cos: float,
   sqrt: float,
-  recip: float,
   floor: float,
   tanh: float,
   sigmoid: float,
@@ -130,6 +183,7 @@ export const rules: { readonly [O in Computed]: Rule<O> } = {
   cast: ([x], { dtype }) => ({ shape: x.shape, dtype }),
   add: arithmetic,
   mul: arithmetic,
+  div: (inputs, args, op) => float([binary(inputs, args, op)], args, op),
   max: arithmetic,
   mod: arithmetic,
   lt: compare,
@@ -197,6 +251,19 @@ export const rules: { readonly [O in Computed]: Rule<O> } = {
     return { shape: x.shape.map((_, i) => Math.ceil((stop[i] - start[i]) / step[i])), dtype: x.dtype };
   },
   flip: same,
+  concat: (inputs, { axis }) => {
+    if (inputs.length === 0) fail("concat", "needs at least one tensor");
+    const [{ shape, dtype }] = inputs;
+    for (const x of inputs) {
+      const fits = x.shape.length === shape.length && x.shape.every((d, i) => i === axis || d === shape[i]);
+      if (!fits) fail("concat", `shapes differ off axis ${axis}, ${show(shape)} and ${show(x.shape)}`);
+      if (x.dtype !== dtype) fail("concat", `dtypes differ, ${dtype} and ${x.dtype}`);
+    }
+    const total = inputs.reduce((n, x) => n + x.shape[axis], 0);
+    const whole = shape.map((d, i) => (i === axis ? total : d));
+    checkShape("concat", whole);
+    return { shape: whole, dtype };
+  },
   gather: ([x, indices]) => {
     if (indices.dtype !== "i32") fail("gather", `indices must be i32, got ${indices.dtype}`);
     if (x.shape.length === 0) fail("gather", "the table needs at least one axis");

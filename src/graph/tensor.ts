@@ -1,6 +1,5 @@
 // The Tensor: an immutable, lazy node of the graph (operation, inputs, shape, dtype), and the methods that users chain.
 import { type Data, type DType, isFloat, promote, represent } from "./dtype.ts";
-import { fold } from "./fold.ts";
 import { power } from "./power.ts";
 import { type Args, type Computed, type ConvArgs, type Leaf, type Meta, type Op, rules } from "./primitives.ts";
 import { currentModule, recordUpdate } from "./scope.ts";
@@ -120,6 +119,7 @@ export class Tensor {
     return binary("add", this, other);
   }
   sub(other: Operand): Tensor {
+    if (typeof other === "number" && isFloat(this.dtype)) return this.add(-other);
     const o = lift("sub", other, this);
     return this.add((o.dtype === "bool" ? o.cast("i32") : o).neg());
   }
@@ -128,7 +128,8 @@ export class Tensor {
   }
   /** True division; integers are divided as f32. */
   div(other: Operand): Tensor {
-    return this.float().mul(lift("div", other, this.float()).recip());
+    const x = asFloat(this);
+    return binary("div", x, asFloat(lift("div", other, x)));
   }
   /** Larger of the two; NaN where either is. At a tie the gradient goes to this tensor. */
   maximum(other: Operand): Tensor {
@@ -137,44 +138,46 @@ export class Tensor {
   minimum(other: Operand): Tensor {
     const o = lift("minimum", other, this);
     const dtype = promote(promote(this.dtype, o.dtype), "i32");
-    return reversed(reversed(this.cast(dtype)).maximum(reversed(o.cast(dtype))));
+    return reversed(reversed(as(dtype, this)).maximum(reversed(as(dtype, o))));
   }
   /** x − y·⌊x / y⌋: the remainder with the sign of the divisor. */
   mod(other: Operand): Tensor {
     return binary("mod", this, other);
   }
+  /** 1 / x. */
   recip(): Tensor {
-    return make("recip", [this.float()], {});
+    const x = asFloat(this);
+    return x.full(1).div(x);
   }
   exp(): Tensor {
-    return make("exp", [this.float()], {});
+    return make("exp", [asFloat(this)], {});
   }
   log(): Tensor {
-    return make("log", [this.float()], {});
+    return make("log", [asFloat(this)], {});
   }
   expm1(): Tensor {
-    return make("expm1", [this.float()], {});
+    return make("expm1", [asFloat(this)], {});
   }
   log1p(): Tensor {
-    return make("log1p", [this.float()], {});
+    return make("log1p", [asFloat(this)], {});
   }
   sin(): Tensor {
-    return make("sin", [this.float()], {});
+    return make("sin", [asFloat(this)], {});
   }
   cos(): Tensor {
-    return make("cos", [this.float()], {});
+    return make("cos", [asFloat(this)], {});
   }
   tanh(): Tensor {
-    return make("tanh", [this.float()], {});
+    return make("tanh", [asFloat(this)], {});
   }
   sigmoid(): Tensor {
-    return make("sigmoid", [this.float()], {});
+    return make("sigmoid", [asFloat(this)], {});
   }
   erf(): Tensor {
-    return make("erf", [this.float()], {});
+    return make("erf", [asFloat(this)], {});
   }
   sqrt(): Tensor {
-    return make("sqrt", [this.float()], {});
+    return make("sqrt", [asFloat(this)], {});
   }
   square(): Tensor {
     return this.mul(this);
@@ -184,10 +187,10 @@ export class Tensor {
   }
   /** −1, 0 or 1; its gradient is zero. */
   sign(): Tensor {
-    return where(this.lt(0), this.full(-1), where(this.gt(0), this.full(1), this.mul(0)));
+    return where(this.lt(0), this.full(-1), where(this.gt(0), this.full(1), where(this.eq(0), 0, this.detach()))); // NaN stays
   }
   abs(): Tensor {
-    return where(this.lt(0), this.neg(), where(this.gt(0), this, this.mul(this))); // 0 for −0 and 0, with gradient 0; NaN stays
+    return where(this.lt(0), this.neg(), where(this.eq(0), 0, this)); // 0 for −0 and 0, with gradient 0; NaN stays
   }
   /** max(x, 0), with gradient 0 at 0. */
   relu(): Tensor {
@@ -244,7 +247,7 @@ export class Tensor {
   }
   /** The tensor itself if it is a float one, else cast to f32. */
   float(): Tensor {
-    return isFloat(this.dtype) ? this : this.cast("f32");
+    return this.cast(isFloat(this.dtype) ? this.dtype : "f32");
   }
   /** A constant of this tensor's shape and dtype. */
   full(value: number): Tensor {
@@ -261,7 +264,7 @@ export class Tensor {
     return reduce("sum", this.dtype === "bool" ? this.cast("i32") : this, axes, keepDims);
   }
   mean(axes?: Axes, { keepDims = false }: { keepDims?: boolean } = {}): Tensor {
-    const total = this.float().sum(axes, { keepDims });
+    const total = asFloat(this).sum(axes, { keepDims });
     return total.div(this.size / total.size);
   }
   max(axes?: Axes, { keepDims = false }: { keepDims?: boolean } = {}): Tensor {
@@ -276,13 +279,13 @@ export class Tensor {
       .square()
       .mean(axes, { keepDims });
   }
-  /** Index of the largest element along an axis, the first at ties, as i32. */
+  /** Index of the largest element along an axis, the first at ties, as i32; where there is a NaN, of the first NaN. */
   argmax(axis = -1): Tensor {
     const a = axisOf("argmax", axis, this.rank);
     const n = this.shape[a];
     const fromEnd = iota(this.shape, a).neg().add(n); // n − i, so that the first index is the largest
-    const hit = this.eq(this.max(a, { keepDims: true }));
-    return where(hit, fromEnd, fromEnd.full(1)).max(a).neg().add(n); // a row of NaN has no largest: the last index
+    const hit = this.eq(this.max(a, { keepDims: true })).or(this.ne(this)); // nothing equals the maximum where that is NaN
+    return where(hit, fromEnd, 0).max(a).neg().add(n);
   }
 
   // Views -------------------------------------------------------------------------------------------------------------
@@ -321,12 +324,27 @@ export class Tensor {
     const [before, after] = [widths.map((w) => w[0]), widths.map((w) => w[1])];
     return make("pad", [this], { before, after, value: represent("pad", value, this.dtype) });
   }
-  /** Elements start, start + step, … before stop along one axis; negative positions count from the end. */
-  slice(axis: number, start: number, stop: number = Number.POSITIVE_INFINITY, step = 1): Tensor {
+  /**
+   * Elements start, start + step, … before stop along one axis; negative positions count from the end. With a negative step they
+   * go down to before stop, by default to the first element.
+   */
+  slice(axis: number, start: number, stop?: number, step = 1): Tensor {
     const a = axisOf("slice", axis, this.rank);
     const n = this.shape[a];
-    const place = (p: number): number => Math.max(0, Math.min(n, p < 0 ? p + n : p));
-    const [from, to] = [place(start), place(stop)];
+    if (!Number.isInteger(step) || step === 0)
+      fail("slice", `the step must be a whole number other than 0, got ${step}`);
+    for (const p of [start, stop ?? 0]) {
+      if (Number.isNaN(p) || (Number.isFinite(p) && !Number.isInteger(p)))
+        fail("slice", `positions must be whole numbers, got ${start} to ${stop}`);
+    }
+    const place = (p: number, least: number): number => Math.max(least, Math.min(n + least, p < 0 ? p + n : p));
+    if (step < 0) {
+      const [from, to] = [place(start, -1), stop === undefined ? -1 : place(stop, -1)];
+      const count = Math.max(0, Math.ceil((from - to) / -step));
+      const least = count === 0 ? 0 : from + (count - 1) * step;
+      return this.slice(a, least, count === 0 ? 0 : from + 1, -step).flip(a);
+    }
+    const [from, to] = [place(start, 0), stop === undefined ? n : place(stop, 0)];
     const pick = (value: number, rest: readonly number[]): number[] => rest.map((r, i) => (i === a ? value : r));
     const zeros = this.shape.map(() => 0);
     return make("slice", [this], {
@@ -359,8 +377,8 @@ export class Tensor {
       fail("matmul", `needs matrices or vectors, got ${show(this.shape)} · ${show(other.shape)}`);
     if (other.rank === 1) return this.matmul(other.unsqueeze(1)).squeeze(-1);
     if (this.rank === 1) return this.unsqueeze(0).matmul(other).squeeze(-2);
-    const dtype = promote(this.float().dtype, other.float().dtype);
-    const [a, b] = [this.cast(dtype), other.cast(dtype)];
+    const dtype = promote(promote(this.dtype, other.dtype), "f32");
+    const [a, b] = [as(dtype, this), as(dtype, other)];
     if (b.rank === 2 && a.rank > 2) {
       // one large product instead of a batch of small ones
       const [k] = a.shape.slice(-1);
@@ -372,7 +390,7 @@ export class Tensor {
     }
     if (a.rank === 2 && b.rank === 2) return make("matmul", [a, b], {});
     const lead = broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2));
-    return make("matmul", [a.expand(...lead, ...a.shape.slice(-2)), b.expand(...lead, ...b.shape.slice(-2))], {});
+    return make("matmul", [spread(a, [...lead, ...a.shape.slice(-2)]), spread(b, [...lead, ...b.shape.slice(-2)])], {});
   }
   /** Cross-correlation: this [N, C, …] with weights [O, C / groups, …] → [N, O, …]; geometry per spatial axis or one number for all. */
   conv(weight: Tensor, { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvOptions = {}): Tensor {
@@ -403,13 +421,18 @@ export interface ConvOptions {
   groups?: number;
 }
 
-/** Makes a node of the graph: checks it by the primitive's rule and folds what is trivial. */
+/** Makes a node of the graph, checked by the primitive's rule. Nothing is simplified here: the user holds the nodes, see `trace`. */
 export function make<O extends Computed>(op: O, inputs: readonly Tensor[], args: Args[O]): Tensor {
   checkTensors(op, inputs);
   const rule = rules[op] as unknown as (inputs: readonly Meta[], args: Args[O], op: O) => Meta;
   const { shape, dtype } = rule(inputs, args, op);
-  return fold(op, inputs, args, shape, dtype) ?? new Tensor(op, inputs, args, shape, dtype);
+  return new Tensor(op, inputs, args, shape, dtype);
 }
+
+/** An operand in a dtype, in floats, in a shape: itself where it is that already. */
+const as = (dtype: DType, x: Tensor): Tensor => (x.dtype === dtype ? x : x.cast(dtype));
+const asFloat = (x: Tensor): Tensor => (isFloat(x.dtype) ? x : x.cast("f32"));
+const spread = (x: Tensor, shape: Shape): Tensor => (sameShape(x.shape, shape) ? x : x.expand(shape));
 
 /** Checks what callers without types may pass. */
 function checkTensors(op: string, values: readonly unknown[]): void {
@@ -444,7 +467,7 @@ function binary(op: Computed, left: Tensor, right: Operand): Tensor {
   const logical = bitwise || op === "eq";
   const dtype = promote(promote(left.dtype, other.dtype), logical ? "bool" : op === "lt" ? "bool" : "i32");
   const shape = sameShape(left.shape, other.shape) ? left.shape : broadcastShapes(op, left.shape, other.shape);
-  return make(op, [left.cast(dtype).expand(...shape), other.cast(dtype).expand(...shape)], {});
+  return make(op, [spread(as(dtype, left), shape), spread(as(dtype, other), shape)], {});
 }
 
 function reduce(op: "sum" | "maxReduce", x: Tensor, axes: Axes | undefined, keepDims: boolean): Tensor {
@@ -478,29 +501,19 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   const [x, y] = [lift("where", a, like), lift("where", b, like)];
   const dtype = promote(x.dtype, y.dtype);
   const shape = broadcastShapes("where", condition.shape, broadcastShapes("where", x.shape, y.shape));
-  return make(
-    "where",
-    [condition.expand(...shape), x.cast(dtype).expand(...shape), y.cast(dtype).expand(...shape)],
-    {},
-  );
+  return make("where", [spread(condition, shape), spread(as(dtype, x), shape), spread(as(dtype, y), shape)], {});
 }
 
-/** Joins tensors along an existing axis. */
+/** Joins tensors along an existing axis; they are cast to the dtype that all of them promote to. */
 export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
   checkTensors("concat", tensors);
   if (tensors.length === 0) fail("concat", "needs at least one tensor");
-  const [{ shape, rank }] = tensors;
-  const a = axisOf("concat", axis, rank);
-  const total = tensors.reduce((n, t) => n + t.shape[a], 0);
-  let before = 0;
-  const parts = tensors.map((t) => {
-    const fits = t.rank === rank && t.shape.every((d, i) => i === a || d === shape[i]);
-    if (!fits) fail("concat", `shapes differ off axis ${axis}, ${show(shape)} and ${show(t.shape)}`);
-    const part = t.pad(t.shape.map((d, i) => (i === a ? [before, total - before - d] : [0, 0]) as [number, number]));
-    before += t.shape[a];
-    return part;
-  });
-  return parts.reduce((sum, part) => (sum.dtype === "bool" && part.dtype === "bool" ? sum.or(part) : sum.add(part)));
+  const dtype = tensors.map((t) => t.dtype).reduce(promote);
+  return make(
+    "concat",
+    tensors.map((t) => as(dtype, t)),
+    { axis: axisOf("concat", axis, tensors[0].rank) },
+  );
 }
 
 /** Joins tensors of one shape along a new axis. */

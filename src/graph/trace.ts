@@ -1,5 +1,6 @@
 // A trace: the graph of one step, copied, with equal nodes merged, in topological order. It is what the compiler and the backends read.
 import type { DType } from "./dtype.ts";
+import { type Draft, fold, isDetached } from "./fold.ts";
 import { topological } from "./grad.ts";
 import type { Args, Op } from "./primitives.ts";
 import type { Update } from "./scope.ts";
@@ -30,42 +31,80 @@ export interface Trace {
 
 export const argsOf = <O extends Op>(node: Node, _op: O): Args[O] => node.args as Args[O];
 
-/** Copies the graph below the outputs and updates. */
-export function trace(outputs: readonly Tensor[], updates: readonly Update[] = []): Trace {
-  const nodes: Node[] = [];
-  const leaves: Tensor[] = [];
-  const byKey = new Map<string, Node>();
-  const copies = new Map<Tensor, Node>();
-  const lines: string[] = [];
-  const copy = (t: Tensor): void => {
-    const leaf = t.op === "buffer";
-    const inputs = t.inputs.map((i) => copies.get(i)!);
-    const attributes = leaf ? leaves.length : JSON.stringify(t.args, exactNumber);
-    const key = `${t.op} ${inputs.map((i) => i.id).join()} ${attributes} ${t.dtype} ${t.shape.join()}`;
-    let node = byKey.get(key);
+/** The nodes of a trace being made: equal ones are one, and what can be simplified is. */
+class Tracer {
+  readonly nodes: Node[] = [];
+  readonly leaves: Tensor[] = [];
+  readonly lines: string[] = [];
+  readonly #byKey = new Map<string, Node>();
+  readonly #simplify: boolean;
+
+  constructor(simplify: boolean) {
+    this.#simplify = simplify;
+  }
+
+  readonly add = (draft: Draft): Node => {
+    const { op, inputs, args, shape, dtype } = draft;
+    const key = `${op} ${inputs.map((i) => i.id).join()} ${JSON.stringify(args, exactNumber)} ${dtype} ${shape.join()}`;
+    let node = this.#byKey.get(key);
     if (node === undefined) {
-      node = {
-        id: nodes.length,
-        op: t.op,
-        inputs,
-        args: t.args,
-        shape: t.shape,
-        dtype: t.dtype,
-        slot: leaf ? leaves.length : -1,
-      };
-      if (leaf) leaves.push(t);
-      byKey.set(key, node);
-      nodes.push(node);
-      lines.push(key);
+      node =
+        (this.#simplify ? fold(draft, this.add) : undefined) ??
+        this.#append({ op, inputs, args, shape, dtype }, -1, key);
+      this.#byKey.set(key, node);
     }
-    copies.set(t, node);
+    return node;
+  };
+
+  leaf(t: Tensor): Node {
+    const slot = this.leaves.push(t) - 1;
+    const { op, args, shape, dtype } = t;
+    return this.#append({ op, inputs: [], args, shape, dtype }, slot, `leaf ${slot} ${dtype} ${shape.join()}`);
+  }
+
+  #append(draft: Draft, slot: number, line: string): Node {
+    const node = { id: this.nodes.length, ...draft, slot };
+    this.nodes.push(node);
+    this.lines.push(line);
+    return node;
+  }
+}
+
+/** Copies the graph below the outputs and updates; `simplify` off (in tests) leaves every node as it was made. */
+export function trace(
+  outputs: readonly Tensor[],
+  updates: readonly Update[] = [],
+  { simplify = true }: { simplify?: boolean } = {},
+): Trace {
+  const tracer = new Tracer(simplify);
+  const copies = new Map<Tensor, Node>();
+  const copy = (t: Tensor): Node => {
+    if (t.op === "buffer") return tracer.leaf(t);
+    const args = isDetached(t) ? { shape: t.shape } : t.args; // only derivatives ask whether it is
+    return tracer.add({ op: t.op, inputs: t.inputs.map((i) => copies.get(i)!), args, shape: t.shape, dtype: t.dtype });
   };
   const roots = [...outputs, ...updates.flatMap((u) => [u.value, u.leaf])];
-  for (const t of topological(roots)) copy(t);
+  for (const t of topological(roots)) copies.set(t, copy(t));
   const written = updates.map((u) => ({ slot: copies.get(u.leaf)!.slot, value: copies.get(u.value)! }));
   const results = outputs.map((t) => copies.get(t)!);
-  lines.push(results.map((n) => n.id).join(), written.map((u) => `${u.slot}:${u.value.id}`).join());
-  return { nodes, leaves, outputs: results, updates: written, key: lines.join("\n") };
+  return withoutUnused(
+    { nodes: tracer.nodes, leaves: tracer.leaves, outputs: results, updates: written },
+    tracer.lines,
+  );
+}
+
+/** Leaves out the nodes that only what has been simplified away needed; leaves stay. */
+function withoutUnused(whole: Omit<Trace, "key">, lines: readonly string[]): Trace {
+  const { nodes, outputs, updates } = whole;
+  const used = new Set<Node>([...outputs, ...updates.map((u) => u.value)]);
+  for (let i = nodes.length - 1; i >= 0; i--) if (used.has(nodes[i])) for (const x of nodes[i].inputs) used.add(x);
+  const kept = (n: Node): boolean => n.op === "buffer" || used.has(n);
+  const key = [
+    ...lines.filter((_, i) => kept(nodes[i])),
+    outputs.map((n) => n.id).join(),
+    updates.map((u) => `${u.slot}:${u.value.id}`).join(),
+  ].join("\n");
+  return { ...whole, nodes: nodes.filter(kept), key };
 }
 
 /** JSON has no NaN, infinities or −0; two constants that differ so must not share a key. */

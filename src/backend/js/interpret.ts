@@ -55,6 +55,7 @@ const reduce =
   (node, [x], out) => {
     const { axes } = argsOf(node, "sum");
     const shape = node.inputs[0].shape;
+    if (axes.length === 0) return out.set(x); // −0 + 0 would be 0
     const kept = shape.map((_, i) => i).filter((i) => !axes.includes(i));
     const strides = stridesOf(node.shape);
     out.fill(node.dtype === "i32" && start === Number.NEGATIVE_INFINITY ? -(2 ** 31) : start);
@@ -130,7 +131,6 @@ export const evaluate: { readonly [O in Op]: Evaluate } = {
   sin: unary(scalarFunctions.sin),
   cos: unary(scalarFunctions.cos),
   sqrt: unary(Math.sqrt), // exact by IEEE 754, so the same everywhere
-  recip: unary((x) => 1 / x),
   floor: unary(Math.floor),
   tanh: unary(scalarFunctions.tanh),
   sigmoid: unary(scalarFunctions.sigmoid),
@@ -142,6 +142,7 @@ export const evaluate: { readonly [O in Op]: Evaluate } = {
   },
   add: binary((x, y) => x + y),
   mul: binary((x, y, float) => (float ? x * y : Math.imul(x, y))),
+  div: binary((x, y) => x / y),
   max: binary((x, y) => Math.max(x, y)),
   mod: binary((x, y, float) => (float ? x - y * Math.floor(x / y) : y === 0 ? 0 : x - Math.imul(y, Math.floor(x / y)))),
   lt: binary((x, y) => Number(x < y)),
@@ -178,6 +179,17 @@ export const evaluate: { readonly [O in Op]: Evaluate } = {
     return index.map((p, i) => start[i] + p * step[i]);
   }),
   flip: view((node, index) => index.map((p, i) => (argsOf(node, "flip").axes.includes(i) ? node.shape[i] - 1 - p : p))),
+  concat: (node, inputs, out) => {
+    const { axis } = argsOf(node, "concat");
+    let start = 0;
+    node.inputs.forEach(({ shape }, k) => {
+      const run = sizeOf(shape.slice(axis));
+      const step = sizeOf(node.shape.slice(axis));
+      for (let i = 0; i * run < inputs[k].length; i++)
+        out.set(inputs[k].subarray(i * run, (i + 1) * run), i * step + start);
+      start += run;
+    });
+  },
   gather: (node, [table, indices], out) => {
     const rows = node.inputs[0].shape[0];
     const width = rows === 0 ? 0 : table.length / rows;
