@@ -130,12 +130,19 @@ export function checkSizes(layer: string, sizes: Readonly<Record<string, number>
   }
 }
 
+/** Throws where a layer was given options that it does not know, which would have no effect; types let some through. */
+export function checkOptions(layer: string, others: object): void {
+  for (const name of Object.keys(others)) fail(layer, `there is no option "${name}"`);
+}
+
 /** A size per spatial axis of an image, [height, width], or one for both. */
 export type Pair = number | readonly [height: number, width: number];
 
 /** Both sizes of a pair, checked. */
 export function pairOf(layer: string, name: string, value: Pair, least = 1): readonly [number, number] {
-  const [height, width] = typeof value === "number" ? [value, value] : value;
+  const [height, width, ...more] = typeof value === "number" ? [value, value] : value;
+  if (more.length > 0)
+    fail(layer, `${name} must be one number or [height, width], got ${show(value as readonly number[])}`);
   checkSizes(layer, { [name]: height }, least);
   checkSizes(layer, { [name]: width }, least);
   return [height, width];
