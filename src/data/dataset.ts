@@ -70,7 +70,7 @@ class Source {
 
   /** Of all samples, for a set that does not state its own. */
   statistics(samples: Samples): Statistics {
-    return (this.#statistics ??= measureStatistics(samples, this.#info.shape));
+    return (this.#statistics ??= measureStatistics(samples, this.#info));
   }
 
   count(): number {
