@@ -84,6 +84,17 @@ describe("order", () => {
     expect(await visits(bytes().shuffle({ seed: 3 }).batch(20), { epoch: 0 })).toEqual(first);
     expect(await visits(data, { epoch: 1 })).not.toEqual(first);
     expect(await visits(bytes().shuffle({ seed: 4 }), { epoch: 0 })).not.toEqual(first);
+    const low = bytes().shuffle({ seed: 1 });
+    expect(low.order(0)).not.toEqual(
+      bytes()
+        .shuffle({ seed: 2 ** 32 + 1 })
+        .order(0),
+    );
+    expect(low.order(0)).not.toEqual(bytes().shuffle({ seed: -1 }).order(0));
+    for (const seed of [0.5, Number.NaN, 2 ** 53])
+      expect(() => bytes().shuffle({ seed }).order(0)).toThrow(
+        `seed: expected a whole number within ±2⁵³, not ${seed}`,
+      );
     expect(first.toSorted((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, i) => i));
     expect([...data.order(0)]).toEqual(first);
   });
@@ -184,6 +195,7 @@ describe("normalize", () => {
     expect((await all(data.raw()))[0].x).toEqual(samples.x);
     expect(() => data.normalize({ std: 0 })).toThrow("std must be 2 finite positive number(s), not [0]");
     expect(() => data.normalize({ mean: [1, 2, 3] })).toThrow("normalize: mean");
+    expect(() => data.normalize({ means: 0 } as object)).toThrow('normalize: there is no option "means"');
   });
 
   test.each([0, 1, 2])("a channel beside larger ones, as number %i, gets mean 0 and deviation 1", async (place) => {
