@@ -58,7 +58,7 @@ interface Header {
   readonly shape: number[];
 }
 
-const token = /\s*(?:[uU]?(?:'([^'\\]*)'|"([^"\\]*)")|(0|[1-9]\d*)L?|(True|False|[{}():,])|\S)/g;
+const token = /\s*(?:[uU]?(?:'([^'"\\]*)'|"([^'"\\]*)")|(0|[1-9]\d*)L?|(True|False|[{}():,])|\S)/g;
 const member = String.raw`'(?:descr|fortran_order|shape)' : (?:'[^']*'|True|False|\( (?:(?:\d+ , )+(?:\d+ )?)?\)) `;
 const dictionary = new RegExp(String.raw`^\{ ${member}, ${member}, ${member}(?:, )?\}$`);
 

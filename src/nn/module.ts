@@ -152,7 +152,7 @@ function convert({ dtype, shape, data }: LoadableTensor, t: Tensor): Data | stri
   if (!loadable.includes(dtype)) return `is ${dtype}, which has no conversion to ${t.dtype} (widen it to f32 first)`;
   if (data.length !== t.size) return `has ${data.length} elements, its shape ${show(t.shape)} takes ${t.size}`;
   const copy = allocate(t.dtype, t.size);
-  if (dtype === t.dtype && dtype !== "bool") {
+  if (dtype === t.dtype && dtype !== "bool" && data.constructor === copy.constructor) {
     copy.set(data as ArrayLike<number>);
     return copy;
   }

@@ -105,6 +105,8 @@ const leaf = {
 
 test.each<[keyof typeof leaf, LoadableTensor, string]>([
   ["i32", entry("i64", 2n ** 33n + 5n), "holds 8589934597 at element 0, which is no i32"],
+  ["i32", entry("i32", 4294967295), "holds 4294967295 at element 0, which is no i32"],
+  ["f32", entry("f32", 1e39), "holds 1e+39 at element 0, which is no f32"],
   ["i32", entry("u32", 4294967295), "holds 4294967295 at element 0, which is no i32"],
   ["i32", entry("f64", 1.5), "holds 1.5 at element 0, which is no i32"],
   ["i32", entry("f32", Number.NaN), "holds NaN at element 0, which is no i32"],
