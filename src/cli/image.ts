@@ -21,7 +21,8 @@ export async function readImage(path: string): Promise<Image> {
   return isPng ? decodePng(bytes, path) : decodeOther(bytes, path);
 }
 
-async function decodePng(bytes: Uint8Array, path: string): Promise<Image> {
+/** Decodes a PNG held in memory. Throws one line naming `path` where it is damaged. */
+export async function decodePng(bytes: Uint8Array, path: string): Promise<Image> {
   const { decode } = await import("fast-png");
   try {
     const { width, height, data, channels, depth, palette, transparency } = decode(bytes);

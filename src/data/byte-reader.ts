@@ -77,7 +77,7 @@ async function* inflate(bytes: Uint8Array, file: string): AsyncGenerator<Uint8Ar
     {
       pull(controller) {
         if (fed >= bytes.length) return controller.close();
-        controller.enqueue(bytes.slice(fed, (fed += pieceBytes)));
+        controller.enqueue(new Uint8Array(bytes.subarray(fed, (fed += pieceBytes)))); // a Buffer's own slice is no copy
       },
     },
     { highWaterMark: 0 },

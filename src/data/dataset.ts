@@ -70,7 +70,7 @@ class Source {
 
   /** Of all samples, for a set that does not state its own. */
   statistics(samples: Samples): Statistics {
-    return (this.#statistics ??= measureStatistics(samples, this.#info.shape));
+    return (this.#statistics ??= measureStatistics(samples, this.#info));
   }
 
   count(): number {
@@ -168,6 +168,7 @@ export class Dataset implements AsyncIterable<Batch> {
   normalize(statistics: { mean?: number | readonly number[]; std?: number | readonly number[] } = {}): Dataset {
     const channels = channelsOf(this.info.shape);
     for (const [name, value] of Object.entries(statistics)) {
+      if (name !== "mean" && name !== "std") throw new RangeError(`normalize: there is no option "${name}"`);
       if (value === undefined) continue;
       const values = [value].flat();
       if (

@@ -76,11 +76,12 @@ export async function readIdx(path: string, options: IdxOptions = {}): Promise<I
   return decodeIdx(bytes, { file: path, ...options });
 }
 
-/** The bytes of a plain IDX file. Throws RangeError when the shape does not hold the data. */
+/** The bytes of a plain IDX file. Throws RangeError when the shape does not hold the data, or the format has no such type. */
 export function encodeIdx({ shape, data }: Idx): Uint8Array<ArrayBuffer> {
   if (product(shape) !== data.length || shape.length > 255 || shape.some((size) => !(size >= 0 && size < 2 ** 32)))
     throw new RangeError(`encodeIdx: shape [${shape}] does not hold ${data.length} values`);
-  const code = Number(Object.keys(types).find((key) => data instanceof types[Number(key)]));
+  const code = Number(Object.keys(types).find((key) => data instanceof types[Number(key)]) ?? 0);
+  if (code === 0) throw new RangeError(`encodeIdx: IDX has no type for ${(data as object).constructor.name}`);
   const header = 4 + 4 * shape.length;
   const bytes = new Uint8Array(header + data.byteLength);
   const view = new DataView(bytes.buffer);

@@ -5,6 +5,7 @@ export type RandomStream = () => number;
 
 /**
  * The stream that belongs to a key of integers, e.g. (seed, epoch). Different keys give unrelated streams.
+ * Throws a RangeError for a key that is none, which would be another's.
  * Generator: sfc32 (Doty-Humphrey, PractRand), keyed by mixing each word with the finalizer of MurmurHash3 (Appleby).
  */
 export function randomStream(...key: number[]): RandomStream {
@@ -13,6 +14,7 @@ export function randomStream(...key: number[]): RandomStream {
   let c = 0xb7e15162;
   let counter = 1;
   for (const word of key) {
+    if (!Number.isSafeInteger(word)) throw new RangeError(`seed: expected a whole number within ±2⁵³, not ${word}`);
     a = mix(a ^ word);
     b = mix((b + a) | 0);
     c = mix(c ^ b ^ Math.floor(word / 2 ** 32));

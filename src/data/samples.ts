@@ -52,9 +52,12 @@ export interface Statistics {
   std: readonly number[];
 }
 
-/** The number of samples. Throws an Error when the arrays do not hold whole samples or disagree. */
+/** The number of samples. Throws an Error when the arrays are of another kind, do not hold whole samples or disagree. */
 export function countSamples(samples: Samples, info: SampleInfo): number {
   const { name = "dataset", shape, targetShape = [] } = info;
+  for (const [key, values] of Object.entries({ x: samples.x, y: samples.y }))
+    if (![Uint8Array, Float32Array, Int32Array].some((kind) => values instanceof kind))
+      throw new Error(`${name}: ${key} is ${kindOf(values)}; make it a Uint8Array, Float32Array or Int32Array`);
   const count = samples.x.length / product(shape);
   if (!Number.isInteger(count) || samples.y.length !== count * product(targetShape))
     throw new Error(
@@ -63,29 +66,49 @@ export function countSamples(samples: Samples, info: SampleInfo): number {
   return count;
 }
 
+const kindOf = (values: unknown): string => (values as object | undefined)?.constructor.name ?? String(values);
+
 /** Channels of a sample: its first axis when it has three, else one. */
 export const channelsOf = (shape: readonly number[]): number => (shape.length === 3 ? shape[0] : 1);
 
-/** Mean and deviation of each channel over all samples, in the scale of batches (bytes / 255). */
-export function measureStatistics({ x }: Samples, shape: readonly number[]): Statistics {
+/**
+ * Mean and deviation of each channel over all samples, in the scale of batches (bytes / 255); the deviation of a constant one is 1.
+ * In two passes: sums around a channel's first value lose no digits to a large mean, squares are taken around the mean.
+ * Throws an Error for a value that is not finite.
+ */
+export function measureStatistics({ x }: Samples, { name = "dataset", shape }: SampleInfo): Statistics {
   const channels = channelsOf(shape);
   const plane = product(shape) / channels;
   const scale = x instanceof Uint8Array ? 255 : 1;
-  const sums = new Float64Array(channels);
-  const squares = new Float64Array(channels);
-  const shift = x.length > 0 ? x[0] : 0; // sums around a value of the data lose no digits to a large mean
-  for (let at = 0, channel = 0; at < x.length; channel = (channel + 1) % channels)
-    for (const end = at + plane; at < end; at++) {
-      const centred = x[at] - shift;
-      sums[channel] += centred;
-      squares[channel] += centred * centred;
-    }
   const count = Math.max(1, x.length / channels);
-  const means = Array.from(sums, (sum) => sum / count);
+  const first = Array.from({ length: channels }, (_, channel) => x[channel * plane] ?? 0);
+  const mean = sumsAround(x, first, plane, 1).map((sum, channel) => first[channel] + sum / count);
+  const squares = sumsAround(x, mean, plane, 2);
+  if (!squares.every(Number.isFinite)) {
+    const at = x.findIndex((value) => !Number.isFinite(value));
+    throw new Error(
+      `${name}: sample ${Math.floor(at / product(shape))} holds ${x[at]}; replace it, or give normalize() mean and std`,
+    );
+  }
   return {
-    mean: means.map((mean) => (mean + shift) / scale),
-    std: means.map((mean, channel) => Math.sqrt(Math.max(0, squares[channel] / count - mean * mean)) / scale || 1),
+    mean: mean.map((each) => each / scale),
+    std: squares.map((sum) => Math.sqrt(sum / count) / scale || 1),
   };
+}
+
+/** Σ (x − centre)ᵖ over each channel, in double precision. */
+function sumsAround(x: Samples["x"], centres: readonly number[], plane: number, power: 1 | 2): number[] {
+  const sums = centres.map(() => 0);
+  for (let at = 0, channel = 0; at < x.length; channel = (channel + 1) % centres.length) {
+    const centre = centres[channel];
+    let sum = 0;
+    for (const end = at + plane; at < end; at++) {
+      const centred = x[at] - centre;
+      sum += power === 1 ? centred : centred * centred;
+    }
+    sums[channel] += sum;
+  }
+  return sums;
 }
 
 /** Makes the batch of the given samples, normalised when statistics are given: (x − mean) / std. */
@@ -168,6 +191,9 @@ export async function mapBatch(
   );
   if (rows.length === 0) return batch;
   const [first] = rows;
+  const other = rows.find((row) => `${row.shape}` !== `${first.shape}`);
+  if (other !== undefined)
+    throw new Error(`map: samples of one batch have shapes [${first.shape}] and [${other.shape}]; make them equal`);
   return {
     x: joinRows(rows.map((row) => row.x)),
     y: joinRows(rows.map((row) => row.y)),
@@ -201,6 +227,10 @@ function joinRows(rows: (Float32Array | Int32Array)[]): Float32Array | Int32Arra
   const joined =
     rows[0] instanceof Int32Array ? new Int32Array(rows.length * size) : new Float32Array(rows.length * size);
   rows.forEach((row, i) => {
+    if (kindOf(row) !== kindOf(joined))
+      throw new Error(
+        `map: samples of one batch are ${kindOf(row)} and ${kindOf(joined)}; make all Float32Array or all Int32Array`,
+      );
     if (row.length !== size)
       throw new Error(`map: samples of one batch have ${size} and ${row.length} values; make them equal`);
     joined.set(row, i * size);

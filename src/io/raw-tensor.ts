@@ -91,11 +91,13 @@ export function byteSize(dtype: RawDType, shape: readonly number[]): number | st
   return bits % 8 === 0 ? bits / 8 : `${elements} elements of ${dtype} do not end at a byte`;
 }
 
-/** The tensor that `bytes` hold: a view where the alignment allows it, a copy elsewhere. */
-export function viewTensor(dtype: RawDType, shape: readonly number[], bytes: Uint8Array): RawTensor {
+/** A copy in memory of its own, aligned for any element. A Buffer's own `slice` shares its memory. */
+export const copyOf = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(bytes);
+
+/** The tensor whose memory `bytes` are, from the beginning of their buffer. */
+export function tensorOf(dtype: RawDType, shape: readonly number[], bytes: Uint8Array): RawTensor {
   const { array } = rawDTypes[dtype];
-  const aligned = bytes.byteOffset % array.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
-  const data = new array(aligned.buffer, aligned.byteOffset, aligned.byteLength / array.BYTES_PER_ELEMENT);
+  const data = new array(bytes.buffer, bytes.byteOffset, bytes.byteLength / array.BYTES_PER_ELEMENT);
   return { dtype, shape, data };
 }
 
@@ -115,7 +117,10 @@ export function bytesOfTensor(name: string, { dtype, shape, data }: RawTensor): 
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-/** The elements as f32, exact for f16, bf16 and integers below 2²⁴. Throws for c64 and for floats of 8 bits and fewer. */
+/**
+ * The elements as f32, exact for f16, bf16 and integers up to 2²⁴ and rounded beyond; of an f32 tensor the array itself.
+ * Throws for c64, for floats of 8 bits and fewer, and for a number beyond the range of f32.
+ */
 export function toFloat32({ dtype, data }: RawTensor): Float32Array {
   if (data instanceof Float32Array && dtype === "f32") return data;
   if (/^(c64|f4|f6_.*|f8_.*)$/.test(dtype))
@@ -128,7 +133,11 @@ export function toFloat32({ dtype, data }: RawTensor): Float32Array {
     const bits = new Uint32Array(values.buffer);
     for (let i = 0; i < bits.length; i++) bits[i] = widenHalf(data[i] as number);
   } else {
-    for (let i = 0; i < values.length; i++) values[i] = Number(data[i]);
+    for (let i = 0; i < values.length; i++) {
+      values[i] = Number(data[i]);
+      if (Math.abs(values[i]) === Number.POSITIVE_INFINITY && values[i] !== data[i])
+        throw new RangeError(`toFloat32: element ${i} is ${data[i]}, beyond the range of f32; take it from .data`);
+    }
   }
   return values;
 }

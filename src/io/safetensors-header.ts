@@ -19,6 +19,7 @@ export interface Header {
 
 const maxHeader = 100_000_000;
 const maxRank = 64;
+const maxDepth = 128;
 const char = { quote: 34, comma: 44, colon: 58, open: 91, backslash: 92, close: 93, begin: 123, end: 125 };
 
 /** Length of the header from the first 8 bytes (u64, little-endian); throws a FormatError past 100 MB or the file's end. */
@@ -46,11 +47,11 @@ export function headerLength(start: Uint8Array, fileSize: number, file: string):
 export function parseHeader(header: Uint8Array, dataSize: number, file: string): Header {
   const reader = new Reader(decodeHeader(header, file), file);
   const entries = new Map<string, HeaderEntry>();
-  let metadata: Map<string, string> | undefined;
+  let metadata: Map<string, string> | undefined; // null is none, as it is to the reference reader
   reader.object((name, at) => {
     if (name === "__metadata__") {
       if (metadata) reader.fail("__metadata__ is there twice", at);
-      metadata = reader.strings();
+      metadata = reader.word("null") ? new Map() : reader.strings();
     } else {
       if (entries.has(name)) reader.fail(`tensor ${show(name)} is there twice`, at);
       entries.set(name, reader.entry(name, at));
@@ -119,6 +120,14 @@ class Reader {
 
   #expect(c: number): void {
     if (!this.#take(c)) this.fail(`the header is not JSON: ${String.fromCharCode(c)} is missing here`);
+  }
+
+  /** Whether a literal, such as null, comes next; it is then consumed. */
+  word(word: string): boolean {
+    this.#peek();
+    if (!this.#text.startsWith(word, this.#at)) return false;
+    this.#at += word.length;
+    return true;
   }
 
   finish(): void {
@@ -190,6 +199,25 @@ class Reader {
     return values;
   }
 
+  /** Passes over any value, nested at most as deep as the reference reader goes. */
+  #skip(depth = 0): void {
+    if (depth > maxDepth) this.fail(`a value is nested more than ${maxDepth} deep`);
+    const next = this.#peek();
+    if (next === char.begin) this.object(() => this.#skip(depth + 1));
+    else if (next === char.quote) this.string();
+    else if (this.#take(char.open)) {
+      if (this.#take(char.close)) return;
+      do this.#skip(depth + 1);
+      while (this.#take(char.comma));
+      this.#expect(char.close);
+    } else {
+      const literal = /(?:null|true|false|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)/y;
+      literal.lastIndex = this.#at;
+      if (!literal.test(this.#text)) this.fail("the header is not JSON: a value is missing here");
+      this.#at = literal.lastIndex;
+    }
+  }
+
   strings(): Map<string, string> {
     const map = new Map<string, string>();
     this.object((key, at) => {
@@ -205,13 +233,14 @@ class Reader {
     let offsets: number[] | undefined;
     const fail = (message: string) => this.fail(`tensor ${show(name)} ${message}`, at);
     this.object((key) => {
-      if (key === "dtype" && dtype === undefined) {
+      if ({ dtype, shape, data_offsets: offsets }[key] !== undefined) fail(`has the field ${show(key)} twice`);
+      if (key === "dtype") {
         const written = this.string();
         dtype = written === written.toUpperCase() ? (written.toLowerCase() as RawDType) : undefined;
         if (dtype === undefined || !Object.hasOwn(rawDTypes, dtype)) fail(`has the unknown dtype ${show(written)}`);
-      } else if (key === "shape" && shape === undefined) shape = this.#integers(maxRank);
-      else if (key === "data_offsets" && offsets === undefined) offsets = this.#integers(2);
-      else fail(`has the field ${show(key)} twice, or it is no field of a tensor`);
+      } else if (key === "shape") shape = this.#integers(maxRank);
+      else if (key === "data_offsets") offsets = this.#integers(2);
+      else this.#skip(); // a field of a later version of the format
     });
     if (dtype === undefined || shape === undefined || offsets?.length !== 2)
       return fail("lacks dtype, shape or two data_offsets");

@@ -1,6 +1,6 @@
 // Safetensors files: named tensors and nothing that runs. u64 header length, JSON header, the tensors' bytes; as the reference writes them.
 import { FormatError } from "../graph/format-error.ts";
-import { bytesOfTensor, type RawDType, type RawTensor, rawDTypes, viewTensor } from "./raw-tensor.ts";
+import { bytesOfTensor, copyOf, type RawDType, type RawTensor, rawDTypes, tensorOf } from "./raw-tensor.ts";
 import { readFailure } from "./read-failure.ts";
 import { headerLength, parseHeader } from "./safetensors-header.ts";
 
@@ -17,15 +17,15 @@ export interface SafetensorsOptions {
 export type NamedTensors = ReadonlyMap<string, RawTensor> | Readonly<Record<string, RawTensor>>;
 
 /**
- * Reads a safetensors file held in memory. The tensors are views of `bytes` where the alignment allows it, so keep the
- * bytes as they are. Throws a FormatError, naming `file` and the byte, for whatever is not exactly the format.
+ * Reads a safetensors file held in memory, each tensor into memory of its own.
+ * Throws a FormatError, naming `file` and the byte, for whatever is not exactly the format.
  */
 export function parseSafetensors(bytes: Uint8Array, { file = "safetensors" }: { file?: string } = {}): Safetensors {
   const start = 8 + headerLength(bytes, bytes.length, file);
   const { entries, metadata } = parseHeader(bytes.subarray(8, start), bytes.length - start, file);
   const tensors = new Map<string, RawTensor>();
   for (const [name, { dtype, shape, begin, end }] of entries)
-    tensors.set(name, viewTensor(dtype, shape, bytes.subarray(start + begin, start + end)));
+    tensors.set(name, tensorOf(dtype, shape, copyOf(bytes.subarray(start + begin, start + end))));
   return { tensors, metadata };
 }
 
@@ -51,7 +51,7 @@ export async function readSafetensors(path: string): Promise<Safetensors> {
     const { entries, metadata } = parseHeader(await read(8, start - 8), size - start, path);
     const tensors = new Map<string, RawTensor>();
     for (const [name, { dtype, shape, begin, end }] of entries)
-      tensors.set(name, viewTensor(dtype, shape, await read(start + begin, end - begin)));
+      tensors.set(name, tensorOf(dtype, shape, await read(start + begin, end - begin)));
     return { tensors, metadata };
   } catch (error) {
     throw error instanceof FormatError ? error : readFailure(path, error);

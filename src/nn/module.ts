@@ -1,6 +1,6 @@
 // What every module shares: its leaves found by walking own properties, their names, saving and loading them.
 import { nameModule, Tensor } from "../graph/index.ts";
-import { allocate, type Data, type DType, fail, type Leaf, sameShape, show } from "../graph/internal.ts";
+import { allocate, type Data, type DType, fail, isFloat, type Leaf, sameShape, show } from "../graph/internal.ts";
 import { overwrite } from "../run/memory.ts";
 import { read, realize } from "../run/realize.ts";
 
@@ -34,11 +34,13 @@ export function* walk(root: object): Generator<[path: string, object: object]> {
     seen.add(value);
     yield [path, value];
     if (value instanceof Tensor) return;
-    const entries = value instanceof Map ? value.entries() : Object.entries(value);
-    for (const [key, child] of entries) yield* visit(path === "" ? String(key) : `${path}.${key}`, child);
+    for (const [key, child] of childrenOf(value)) yield* visit(path === "" ? String(key) : `${path}.${key}`, child);
   }
   yield* visit("", root);
 }
+
+const childrenOf = (value: object): Iterable<[unknown, unknown]> =>
+  value instanceof Map ? value.entries() : Object.entries(value);
 
 const roleOf = (t: Tensor): Leaf["role"] | undefined => (t.op === "buffer" ? (t.args as Leaf).role : undefined);
 
@@ -77,9 +79,11 @@ export async function stateDict(model: object): Promise<Map<string, HostTensor>>
 const isCounter = (name: string): boolean => /(^|\.)num_batches_tracked$/.test(name);
 
 /**
- * Gives parameters and states the values of the same name, converted to their dtype. `strict` also refuses entries that
- * the model lacks and values that the dictionary lacks (PyTorch's `num_batches_tracked` may always be there).
- * Throws one line that names every entry that does not fit, and then nothing has changed.
+ * Gives parameters and states the values of the same name, converted to their dtype: fractions are rounded to f32, all else
+ * that the dtype cannot hold as it is (an integer, a fraction in i32, a number beyond its range) is refused.
+ * A tensor that the model has under several names may be in the dictionary under any of them, with equal elements.
+ * `strict` also refuses entries that the model lacks and values that the dictionary lacks (PyTorch's `num_batches_tracked`
+ * may always be there). Throws one line that names every entry that does not fit, and then nothing has changed.
  */
 export async function load(
   model: object,
@@ -87,40 +91,87 @@ export async function load(
   { strict = true }: { strict?: boolean } = {},
 ): Promise<void> {
   const tensors = namedTensors(model);
+  const named = entriesOf(model, tensors, dict);
   const problems: string[] = [];
   const found = new Map<Tensor, Data>();
-  for (const [name, t] of tensors) {
-    const entry = dict.get(name);
-    if (entry === undefined) {
-      if (strict) problems.push(`"${name}" ${show(t.shape)} is missing`);
-      continue;
+  for (const [firstName, t] of tensors) {
+    const names = named.get(t)!;
+    if (strict && names.length === 0) problems.push(`"${firstName}" ${show(t.shape)} is missing`);
+    for (const name of names) {
+      const data = convert(dict.get(name)!, t);
+      const first = found.get(t);
+      if (typeof data === "string") problems.push(`"${name}" ${data}`);
+      else if (first === undefined) found.set(t, data);
+      else {
+        const i = data.findIndex((value, at) => !Object.is(value, first[at]));
+        if (i >= 0)
+          problems.push(`"${names[0]}" and "${name}" differ at element ${i}, but are one tensor in the model`);
+      }
     }
-    const data = sameShape(entry.shape, t.shape)
-      ? convert(entry, t)
-      : `has shape ${show(entry.shape)}, the model needs ${show(t.shape)}`;
-    if (typeof data === "string") problems.push(`"${name}" ${data}`);
-    else found.set(t, data);
   }
   if (strict) {
-    for (const name of dict.keys()) {
-      if (!tensors.has(name) && !isCounter(name)) problems.push(`"${name}" is not in the model`);
-    }
+    const placed = new Set([...named.values()].flat());
+    for (const name of dict.keys())
+      if (!placed.has(name) && !isCounter(name)) problems.push(`"${name}" is not in the model`);
   }
   if (problems.length > 0) throw new Error(`load: ${problems.join("; ")}`);
   await realize(); // updates still pending would land on the loaded values
   for (const [t, data] of found) overwrite(t.leaf("load").storage, data);
 }
 
-/** A copy of the entry's elements in the tensor's dtype, or the sentence that says why there is none. */
-function convert({ dtype, data }: LoadableTensor, t: Tensor): Data | string {
-  if (!["f32", "f64", "i32", "bool", "i64"].includes(dtype)) {
-    return `is ${dtype}, which has no conversion to ${t.dtype} (widen it to f32 first)`;
+/** For each tensor the names of its entries, its first name in the model before the others that it has there. */
+function entriesOf(
+  model: object,
+  tensors: ReadonlyMap<string, Tensor>,
+  dict: ReadonlyMap<string, unknown>,
+): Map<Tensor, string[]> {
+  const named = new Map([...tensors].map(([name, t]) => [t, dict.has(name) ? [name] : []]));
+  for (const name of dict.keys()) {
+    const other = tensors.has(name) ? undefined : tensorAt(model, name);
+    if (other !== undefined) named.get(other)?.push(name);
   }
+  return named;
+}
+
+/** The tensor that a path leads to, also where `walk` came to it by another one before. */
+function tensorAt(value: unknown, path: string): Tensor | undefined {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || value instanceof Tensor) return;
+  for (const [key, child] of childrenOf(value)) {
+    if (path === String(key) && child instanceof Tensor) return child;
+    const found = path.startsWith(`${key}.`) ? tensorAt(child, path.slice(String(key).length + 1)) : undefined;
+    if (found !== undefined) return found;
+  }
+}
+
+/** Dtypes of files whose arrays hold the elements as numbers; of f16 and smaller ones they hold bits. */
+const loadable = ["f32", "f64", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "bool"];
+
+/** A copy of the entry's elements in the tensor's dtype, or the sentence that says why there is none. */
+function convert({ dtype, shape, data }: LoadableTensor, t: Tensor): Data | string {
+  if (!sameShape(shape, t.shape)) return `has shape ${show(shape)}, the model needs ${show(t.shape)}`;
+  if (!loadable.includes(dtype)) return `is ${dtype}, which has no conversion to ${t.dtype} (widen it to f32 first)`;
   if (data.length !== t.size) return `has ${data.length} elements, its shape ${show(t.shape)} takes ${t.size}`;
   const copy = allocate(t.dtype, t.size);
-  for (let i = 0; i < copy.length; i++) copy[i] = t.dtype === "bool" ? Number(Number(data[i]) !== 0) : Number(data[i]);
+  if (dtype === t.dtype && dtype !== "bool" && data.constructor === copy.constructor) {
+    copy.set(data as ArrayLike<number>);
+    return copy;
+  }
+  const rounds = (dtype === "f32" || dtype === "f64") && isFloat(t.dtype);
+  for (let i = 0; i < copy.length; i++) {
+    const value = data[i];
+    const number = Number(value);
+    copy[i] = number;
+    const kept = t.dtype === "bool" ? number === 0 || number === 1 : same(value, copy[i]);
+    if (!kept && !(rounds && Number.isFinite(copy[i]))) return `holds ${value} at element ${i}, which is no ${t.dtype}`;
+  }
   return copy;
 }
+
+/** Whether a number is what was stored of it. */
+const same = (value: number | bigint, stored: number): boolean =>
+  typeof value === "bigint"
+    ? BigInt(stored) === value
+    : value === stored || (Number.isNaN(value) && Number.isNaN(stored));
 
 /** Throws where a size that a layer is built from is not a whole number ≥ least. */
 export function checkSizes(layer: string, sizes: Readonly<Record<string, number>>, least = 1): void {
@@ -130,12 +181,19 @@ export function checkSizes(layer: string, sizes: Readonly<Record<string, number>
   }
 }
 
+/** Throws where a layer was given options that it does not know, which would have no effect; types let some through. */
+export function checkOptions(layer: string, others: object): void {
+  for (const name of Object.keys(others)) fail(layer, `there is no option "${name}"`);
+}
+
 /** A size per spatial axis of an image, [height, width], or one for both. */
 export type Pair = number | readonly [height: number, width: number];
 
 /** Both sizes of a pair, checked. */
 export function pairOf(layer: string, name: string, value: Pair, least = 1): readonly [number, number] {
-  const [height, width] = typeof value === "number" ? [value, value] : value;
+  const [height, width, ...more] = typeof value === "number" ? [value, value] : value;
+  if (more.length > 0)
+    fail(layer, `${name} must be one number or [height, width], got ${show(value as readonly number[])}`);
   checkSizes(layer, { [name]: height }, least);
   checkSizes(layer, { [name]: width }, least);
   return [height, width];

@@ -1,43 +1,76 @@
 // Pooling layers: one value per window of an image.
-import { type Tensor, within } from "../graph/index.ts";
+import { full, type Tensor, within } from "../graph/index.ts";
 import { fail, show } from "../graph/internal.ts";
-import { type Pair, pairOf } from "./module.ts";
+import { checkOptions, type Pair, pairOf } from "./module.ts";
 
 export interface PoolOptions {
   /** Step between windows; by default their size, so that they tile the image. */
   stride?: Pair;
   padding?: Pair;
+  /** Whether a window that begins in the image or the border before it may reach past the end, where it takes what is there. */
+  ceilMode?: boolean;
 }
 
 interface Geometry {
   readonly size: readonly [number, number];
   readonly stride: readonly [number, number];
   readonly padding: readonly [number, number];
+  readonly ceilMode: boolean;
 }
 
-function geometryOf(layer: string, window: Pair, { stride = window, padding = 0 }: PoolOptions): Geometry {
+function geometryOf(
+  layer: string,
+  window: Pair,
+  { stride = window, padding = 0, ceilMode = false, ...others }: PoolOptions,
+): Geometry {
+  checkOptions(layer, others);
   const size = pairOf(layer, "size", window);
   const pads = pairOf(layer, "padding", padding, 0);
   if (pads.some((p, i) => 2 * p > size[i])) {
     fail(layer, `padding ${show(pads)} is more than half of the window ${show(size)}`);
   }
-  return { size, stride: pairOf(layer, "stride", stride), padding: pads };
+  return { size, stride: pairOf(layer, "stride", stride), padding: pads, ceilMode };
 }
 
-/** The image with its border, checked to hold at least one window. */
-function bordered(x: Tensor, { size, padding }: Geometry, value: number): Tensor {
+/** How far, along height and width, windows reach past the end of the image with its border. */
+function overhangs(x: Tensor, geometry: Geometry): number[] {
   if (x.rank !== 4) fail("pool", `needs images [N, C, H, W], got ${show(x.shape)}`);
-  const [height, width] = [x.shape[2] + 2 * padding[0], x.shape[3] + 2 * padding[1]];
-  if (height < size[0] || width < size[1]) {
-    fail(
-      "pool",
-      `the window does not fit, image ${show(x.shape)} padded to ${show([height, width])}, window ${show(size)}`,
-    );
-  }
-  return x.pad([[0, 0], [0, 0], ...padding.map((p) => [p, p] as const)], value);
+  const { size, stride, padding, ceilMode } = geometry;
+  const lengths = padding.map((p, i) => x.shape[i + 2] + 2 * p);
+  return lengths.map((length, i) => {
+    const [from, step] = [length - size[i], stride[i]]; // where the last whole window may begin
+    let count = (ceilMode ? Math.ceil(from / step) : Math.floor(from / step)) + 1;
+    if (ceilMode && (count - 1) * step >= length - padding[i]) count--; // it would begin in the border at the end
+    if (count < 1)
+      fail("pool", `the window does not fit, image ${show(x.shape)} padded to ${show(lengths)}, window ${show(size)}`);
+    return Math.max(0, (count - 1) * step - from);
+  });
 }
 
-/** How many windows fit along height and width; what is left over at the end is not pooled. */
+/** The image with a border of `value`, and of `past` where windows reach farther; checked to hold at least one window. */
+function bordered(x: Tensor, geometry: Geometry, value: number, past: number = value): Tensor {
+  const [down, right] = overhangs(x, geometry);
+  const [h, w] = geometry.padding;
+  const pads = (bottom: number, end: number) =>
+    [
+      [0, 0],
+      [0, 0],
+      [h, bottom],
+      [w, end],
+    ] as const;
+  if (past === value) return x.pad(pads(h + down, w + right), value);
+  return x.pad(pads(h, w), value).pad(
+    [
+      [0, 0],
+      [0, 0],
+      [0, down],
+      [0, right],
+    ],
+    past,
+  );
+}
+
+/** How many windows fit along height and width of the image with its border; what is left over at the end is not pooled. */
 const countsOf = (image: Tensor, { size, stride }: Geometry): number[] =>
   size.map((s, i) => Math.floor((image.shape[i + 2] - s) / stride[i]) + 1);
 
@@ -79,7 +112,10 @@ export class MaxPool2d {
   }
 }
 
-/** Mean of each window, x [N, C, H, W] → [N, C, H', W']; padding counts as zeros unless `countIncludePad` is false, as in PyTorch. */
+/**
+ * Mean of each window, x [N, C, H, W] → [N, C, H', W']; padding counts as zeros unless `countIncludePad` is false, as in PyTorch.
+ * What lies past the padding, where `ceilMode` lets windows reach, never counts.
+ */
 export class AvgPool2d {
   readonly geometry: Geometry;
   readonly countIncludePad: boolean;
@@ -91,10 +127,12 @@ export class AvgPool2d {
 
   forward(x: Tensor): Tensor {
     return within(this, () => {
-      const sums = (image: Tensor): Tensor => windowSums(bordered(image, this.geometry, 0), this.geometry);
-      const [height, width] = this.geometry.size;
-      if (this.countIncludePad) return sums(x).div(height * width);
-      return sums(x).div(sums(x.slice(0, 0, 1).slice(1, 0, 1).full(1))); // [1, 1, H', W']: elements that are not padding
+      const { geometry, countIncludePad } = this;
+      const [height, width] = geometry.size;
+      const sums = windowSums(bordered(x, geometry, 0), geometry);
+      if (countIncludePad && overhangs(x, geometry).every((o) => o === 0)) return sums.div(height * width);
+      const ones = full([1, 1, x.shape[2], x.shape[3]], 1, x.dtype);
+      return sums.div(windowSums(bordered(ones, geometry, countIncludePad ? 1 : 0, 0), geometry)); // counts [1, 1, H', W']
     });
   }
 }

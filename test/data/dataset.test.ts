@@ -1,6 +1,6 @@
 // Dataset: batches, order and resumption, disjoint parts, normalisation, map functions, ownership of arrays.
 import { describe, expect, test } from "vitest";
-import { type Batch, Dataset, type RawBatch, type Sample } from "../../src/data/index.ts";
+import { type Batch, Dataset, type RawBatch, type Sample, type Samples } from "../../src/data/index.ts";
 
 const count = 103;
 const bytes = (): Dataset =>
@@ -84,6 +84,17 @@ describe("order", () => {
     expect(await visits(bytes().shuffle({ seed: 3 }).batch(20), { epoch: 0 })).toEqual(first);
     expect(await visits(data, { epoch: 1 })).not.toEqual(first);
     expect(await visits(bytes().shuffle({ seed: 4 }), { epoch: 0 })).not.toEqual(first);
+    const low = bytes().shuffle({ seed: 1 });
+    expect(low.order(0)).not.toEqual(
+      bytes()
+        .shuffle({ seed: 2 ** 32 + 1 })
+        .order(0),
+    );
+    expect(low.order(0)).not.toEqual(bytes().shuffle({ seed: -1 }).order(0));
+    for (const seed of [0.5, Number.NaN, 2 ** 53])
+      expect(() => bytes().shuffle({ seed }).order(0)).toThrow(
+        `seed: expected a whole number within ±2⁵³, not ${seed}`,
+      );
     expect(first.toSorted((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, i) => i));
     expect([...data.order(0)]).toEqual(first);
   });
@@ -184,6 +195,43 @@ describe("normalize", () => {
     expect((await all(data.raw()))[0].x).toEqual(samples.x);
     expect(() => data.normalize({ std: 0 })).toThrow("std must be 2 finite positive number(s), not [0]");
     expect(() => data.normalize({ mean: [1, 2, 3] })).toThrow("normalize: mean");
+    expect(() => data.normalize({ means: 0 } as object)).toThrow('normalize: there is no option "means"');
+  });
+
+  test.each([0, 1, 2])("a channel beside larger ones, as number %i, gets mean 0 and deviation 1", async (place) => {
+    const channels = [(i: number) => 1.7e9 + 1000 * i, (i: number) => -3e30 * (1 + i)];
+    channels.splice(place, 0, (i) => (i % 10) / 10);
+    const n = 1000;
+    const x = Float32Array.from({ length: 3 * n }, (_, at) => channels[at % 3](Math.floor(at / 3)));
+    const data = new Dataset({ x, y: new Int32Array(n) }, { shape: [3, 1, 1] });
+    const [batch] = await all(data.normalize().batch(n).raw());
+    for (const channel of [0, 1, 2]) {
+      const values = [...batch.x].filter((_, at) => at % 3 === channel);
+      const mean = values.reduce((sum, value) => sum + value, 0) / n;
+      expect(mean).toBeCloseTo(0, 6);
+      expect(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / n).toBeCloseTo(1, 6);
+    }
+  });
+
+  test("values that are not finite are named, unless mean and deviation are given", async () => {
+    const x = Float32Array.of(1, 2, 3, 4, 5, Number.NaN);
+    const data = new Dataset({ x, y: new Int32Array(3) }, { shape: [2], name: "measured" });
+    await expect(all(data.normalize().raw())).rejects.toThrow("measured: sample 2 holds NaN; replace it");
+    expect((await all(data.normalize({ mean: 1, std: 1 }).raw()))[0].x.slice(0, 2)).toEqual(Float32Array.of(0, 1));
+  });
+
+  test("arrays that a batch would round or cut are refused", () => {
+    const make = (x: unknown, y: unknown) => () => new Dataset({ x, y } as Samples, { shape: [1], name: "own" });
+    expect(make(new Float32Array(1), Float64Array.of(0.5))).toThrow("own: y is Float64Array; make it a Uint8Array");
+    expect(make([1], new Int32Array(1))).toThrow("own: x is Array");
+    expect(make(undefined, new Int32Array(1))).toThrow("own: x is");
+  });
+
+  test.each([0.1, 1e20, -7])("a constant channel of %f becomes 0", async (value) => {
+    const x = Float32Array.from({ length: 3000 }, (_, at) => (at % 2 === 0 ? at : value));
+    const data = new Dataset({ x, y: new Int32Array(1500) }, { shape: [2, 1, 1] });
+    const [batch] = await all(data.normalize().batch(1500).raw());
+    expect(batch.x.filter((each, at) => at % 2 === 1 && each !== 0)).toEqual(new Float32Array(0));
   });
 
   test("a constant channel does not divide by zero", async () => {
@@ -270,7 +318,13 @@ describe("map", () => {
       "sample 0 has 3 values for shape [1,2,2]; return the new shape too",
     );
     const ragged = bytes().map(({ index }) => ({ x: new Float32Array(index + 1), shape: [index + 1] }));
-    await expect(all(ragged.raw())).rejects.toThrow("samples of one batch have 1 and 2 values");
+    await expect(all(ragged.raw())).rejects.toThrow("samples of one batch have shapes [1] and [2]");
+    const raggedTargets = bytes().map(({ index }) => ({ y: new Int32Array(index + 1) }));
+    await expect(all(raggedTargets.raw())).rejects.toThrow("samples of one batch have 1 and 2 values");
+    const turned = bytes().map(({ x, index }) => ({ x, shape: index === 0 ? [1, x.length] : [x.length, 1] }));
+    await expect(all(turned.raw())).rejects.toThrow("samples of one batch have shapes [1,");
+    const mixed = bytes().map(({ index }) => ({ y: (index === 0 ? Int32Array : Float32Array).of(1.5) }));
+    await expect(all(mixed.raw())).rejects.toThrow("samples of one batch are Float32Array and Int32Array");
   });
 });
 

@@ -69,6 +69,8 @@ describe("round trip", () => {
 
   test("encodeIdx takes a Buffer and refuses a wrong shape", () => {
     expect(encodeIdx({ shape: [2], data: Buffer.from([1, 2]) })[2]).toBe(8);
+    const other = new Uint16Array(2) as unknown as IdxArray;
+    expect(() => encodeIdx({ shape: [2], data: other })).toThrow("IDX has no type for Uint16Array");
     expect(() => encodeIdx({ shape: [2, 2], data: new Uint8Array(3) })).toThrow("shape [2,2] does not hold 3 values");
   });
 });

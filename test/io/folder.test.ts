@@ -1,8 +1,12 @@
 // Folders made step by step and taken away again.
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
+import { makeFolderSync } from "../../src/backend/folder.ts";
+import { CompilerError, findToolchain, hasCompiler } from "../../src/backend/native/toolchain.ts";
 import { makeFolder, unmake } from "../../src/io/folder.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "hebb-folder-"));
@@ -43,4 +47,23 @@ test("a parent that is a file fails and leaves nothing", async () => {
 
 test.runIf(existsSync("/proc/self"))("/proc takes no folders, and that is known at once", async () => {
   await expect(makeFolder("/proc/hebb/run")).rejects.toThrow("ENOENT");
+});
+
+test("each folder that is made has the mode asked for", () => {
+  const made = makeFolderSync(join(folder, "private", "x"), 0o700);
+  expect(made.map((path) => statSync(path).mode & 0o777)).toEqual([0o700, 0o700]);
+});
+
+test.runIf(existsSync("/proc/self") && hasCompiler())("compiled code kept below /proc is refused in one line", () => {
+  const attempt = () => findToolchain("/proc/hebb/native");
+  expect(attempt).toThrow(CompilerError);
+  expect(attempt).toThrow(/the folder \/proc\/hebb\/native cannot be used for compiled code \(ENOENT/);
+});
+
+test("no other place makes parents by itself", () => {
+  const source = fileURLToPath(new URL("../../src", import.meta.url));
+  const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+  const code = files.map((file) => readFileSync(join(source, file), "utf8"));
+  expect(files.filter((_, i) => /\bmkdir(Sync)?\([^;]*recursive/.test(code[i]))).toEqual([]);
+  expect(code.some((text) => /\bmkdirSync\(/.test(text))).toBe(true);
 });

@@ -48,7 +48,9 @@ test.each<[string, Uint8Array, string]>([
   ["code for a shape", edit("(2, 3)", "exit()"), "not that of a plain array"],
   ["a shape that overflows", edit("(2, 3), }", "(9999999999, 9999999999), }"), "overflows"],
   ["a negative axis", edit("(2, 3)", "(-2,3)"), "not that of a plain array"],
-  ["two numbers without a comma", edit("(2, 3)", "(2  3)"), "NaN"],
+  ["two numbers without a comma", edit("(2, 3)", "(2  3)"), "not that of a plain array"],
+  ["a number for a tuple", edit("(2, 3)", "(6)"), "not that of a plain array"],
+  ["text after the dictionary", edit("(2, 3), }", "(2,3)}, 1"), "not that of a plain array"],
   ["a shape larger than the data", edit("(2, 3)", "(9, 9)"), "takes 324 bytes, 24 follow"],
   ["data cut short", serializeNpy(f32).subarray(0, -1), "23 follow"],
   ["data too long", Uint8Array.of(...serializeNpy(f32), 0), "25 follow"],
@@ -57,6 +59,26 @@ test.each<[string, Uint8Array, string]>([
 ])("refused: %s", (_, bytes, message) => {
   expect(() => parseNpy(bytes, { file: "a.npy" })).toThrow(FormatError);
   expect(() => parseNpy(bytes, { file: "a.npy" })).toThrow(message);
+});
+
+const withHeader = (header: string, version: number, body: Uint8Array): Uint8Array => {
+  const text = new TextEncoder().encode(header);
+  const size = version === 1 ? [text.length & 255, text.length >> 8] : [text.length & 255, text.length >> 8, 0, 0];
+  return Uint8Array.of(0x93, 78, 85, 77, 80, 89, version, 0, ...size, ...text, ...body);
+};
+const threeBytes = Uint8Array.of(1, 2, 3);
+test.each([
+  ["by Python 2", "{'descr': '|u1', 'fortran_order': False, 'shape': (3L,), }\n"],
+  ["by Python 2, Unicode", "{u'descr': u'|u1', u'fortran_order': False, u'shape': (3L,)}\n"],
+  ["without a space or a line's end", "{'descr':'u1','fortran_order':False,'shape':(3,)}"],
+  ["with spaces and lines", " {\n  'shape' : ( 3 , ) ,\t'fortran_order' : False ,\n  'descr' : '=u1'\n} \n"],
+  ["with double quotes", '{"descr": "<u1", "fortran_order": True, "shape": (3,)}'],
+  ["with NumPy's long name of the dtype", "{'descr': 'uint8', 'fortran_order': False, 'shape': (3,)}"],
+  ["with NumPy's letter for the dtype", "{'descr': 'B', 'fortran_order': False, 'shape': (3,)}"],
+  ["padded far", `{'descr': '|u1', 'fortran_order': False, 'shape': (3,)}${" ".repeat(6000)}\n`],
+])("headers that NumPy reads: %s", (_, header) => {
+  for (const version of [1, 2, 3])
+    expect(parseNpy(withHeader(header, version, threeBytes))).toEqual({ dtype: "u8", shape: [3], data: threeBytes });
 });
 
 test("a header made to be slow is refused at once", () => {

@@ -178,10 +178,17 @@ describe("hostile files", () => {
       '"dtype" twice',
     ],
     [
-      "a field too many",
-      fileOf('{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4],"x":1}}', 4),
-      "no field of a tensor",
+      "a field of no value",
+      fileOf('{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4],"x":}}', 4),
+      "a value is missing",
     ],
+    [
+      "a field that is nested deep",
+      fileOf(`{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4],"x":${"[".repeat(100_000)}`, 4),
+      "more than 128 deep",
+    ],
+    ["metadata null twice", fileOf('{"__metadata__":null,"__metadata__":null}'), "twice"],
+    ["a metadata value that is null", fileOf('{"__metadata__":{"a":null}}'), '" is missing'],
     ["a field too few", fileOf('{"a":{"dtype":"F32","shape":[]}}'), "lacks dtype"],
     ["one offset", fileOf('{"a":{"dtype":"F32","shape":[],"data_offsets":[0]}}'), "two data_offsets"],
     ["three offsets", fileOf('{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4,8]}}', 4), "more than 2 numbers"],
@@ -297,4 +304,25 @@ describe("writing what is no tensor", () => {
     expect(await readFile(path)).toEqual(before);
     expect((await readdir(folder)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
   });
+});
+
+test("what the reference reader reads: no metadata by null, fields of a tensor that are not known yet", () => {
+  const entry = (more: string) =>
+    `{"x":[{"y":[]},"}",-1.5e3,true],"dtype":"F32","shape":[1],"data_offsets":[0,4]${more}}`;
+  const header = `{"__metadata__": null ,"a":${entry(',"x":{},"z":null')}}`;
+  const { tensors, metadata } = parseSafetensors(fileOf(header, 4));
+  expect([...metadata]).toEqual([]);
+  expect(tensors).toEqual(new Map([["a", { dtype: "f32", shape: [1], data: Float32Array.of(0) }]]));
+});
+
+test("toFloat32 rounds, and refuses what is beyond the range", () => {
+  const f64 = (...values: number[]): RawTensor => ({
+    dtype: "f64",
+    shape: [values.length],
+    data: Float64Array.from(values),
+  });
+  expect(toFloat32(f64(0.1, Number.NEGATIVE_INFINITY, Number.NaN))).toEqual(
+    Float32Array.of(0.1, Number.NEGATIVE_INFINITY, Number.NaN),
+  );
+  expect(() => toFloat32(f64(1, -1e39))).toThrow("toFloat32: element 1 is -1e+39, beyond the range of f32");
 });

@@ -60,7 +60,7 @@ for (const name of testDevices) {
       device(name);
     });
 
-    for (const [i, c] of (fixture("layers") as LayerCase[]).entries()) {
+    for (const [i, c] of ([...fixture("layers"), ...fixture("ceil-pools")] as LayerCase[]).entries()) {
       const mode = c.training ? "training" : "evaluating";
       test(`${i} ${c.layer}(${JSON.stringify(c.args).slice(1, -1)}) on [${c.x.shape}], ${mode}`, async () => {
         const part = build(c.layer, c.args);

@@ -47,6 +47,14 @@ for (const name of testDevices) {
       expect([...(await y.data())].map((v, i) => v / (i + 1))).toEqual([...(await g.data())]);
     });
 
+    test("dropout of everything gives zeros and passes no gradient, also of values that are not finite", async () => {
+      const x = tensor([1, Number.POSITIVE_INFINITY, Number.NaN]);
+      const y = training(() => new Dropout(1).forward(x));
+      expect([...(await y.data())]).toEqual([0, 0, 0]);
+      expect([...(await grad(y.sum(), x).data())]).toEqual([0, 0, 0]);
+      expect(new Dropout(1).forward(x)).toBe(x);
+    });
+
     test("batch norm reads its old statistics and moves them only in training", async () => {
       const layer = new BatchNorm2d(1);
       const x = tensor([1, 3, 5, 7], [2, 1, 1, 2]);
@@ -118,7 +126,9 @@ const misuse: Record<string, () => unknown> = {
   "pool size": () => new AvgPool2d(0),
   "BatchNorm2d on other channels": () => new BatchNorm2d(3).forward(image),
   "BatchNorm2d on one value": () => training(() => new BatchNorm2d(1).forward(zeros([1, 1, 1, 1]))),
-  "Dropout of everything": () => new Dropout(1),
+  "Dropout of more than everything": () => new Dropout(1.1),
+  "an option of PyTorch's spelling": () => new MaxPool2d(2, { ceil_mode: true } as object),
+  "a size of three": () => new Conv2d(1, 1, [3, 3, 3] as unknown as [number, number]),
   "Flatten past the end": () => new Flatten(2).forward(zeros([3, 2])),
   "Flatten of a negative axis": () => new Flatten(-1),
   "Embedding of floats": () => new Embedding(5, 2).forward(bernoulli([3])),
@@ -157,7 +167,9 @@ test("misuse is refused in one line that names the place", () => {
     pool size: ShapeError: AvgPool2d: size must be a whole number ≥ 1, got 0
     BatchNorm2d on other channels: ShapeError: batchNorm: needs images [N, 3, H, W], got [1, 2, 4, 4], in BatchNorm2d
     BatchNorm2d on one value: ShapeError: batchNorm: training needs more than one value per channel, got [1, 1, 1, 1], in BatchNorm2d
-    Dropout of everything: ShapeError: Dropout: p must lie in [0, 1), got 1
+    Dropout of more than everything: ShapeError: Dropout: p must lie in [0, 1], got 1.1
+    an option of PyTorch's spelling: ShapeError: MaxPool2d: there is no option "ceil_mode"
+    a size of three: ShapeError: Conv2d: kernel must be one number or [height, width], got [3, 3, 3]
     Flatten past the end: ShapeError: flatten: axis 2 does not exist in [3, 2], in Flatten
     Flatten of a negative axis: ShapeError: Flatten: start must be a whole number ≥ 0, got -1
     Embedding of floats: ShapeError: gather: indices must be i32, got f32, in Embedding

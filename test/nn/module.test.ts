@@ -1,5 +1,5 @@
 // Models as trees of tensors: names, counts, saving, loading, and what loading refuses.
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { device, moduleLabel, param, state, type Tensor, tensor } from "../../src/index.ts";
 import {
   BatchNorm2d,
@@ -93,4 +93,84 @@ test("load names everything that does not fit and changes nothing", async () => 
     load(model, new Map([["0.bias", { dtype: "f32", shape: [3], data: [1] }]]), { strict: false }),
   ).rejects.toThrow('load: "0.bias" has 1 elements, its shape [3] takes 3');
   expect(await stateDict(model)).toEqual(before);
+});
+
+const entry = (dtype: string, ...data: number[] | bigint[]): LoadableTensor => ({ dtype, shape: [data.length], data });
+const leaf = {
+  i32: () => state(new Int32Array(1)),
+  f32: () => state([0]),
+  f64: () => state(new Float64Array(1)),
+  bool: () => state(new Uint8Array(1)),
+};
+
+test.each<[keyof typeof leaf, LoadableTensor, string]>([
+  ["i32", entry("i64", 2n ** 33n + 5n), "holds 8589934597 at element 0, which is no i32"],
+  ["i32", entry("i32", 4294967295), "holds 4294967295 at element 0, which is no i32"],
+  ["f32", entry("f32", 1e39), "holds 1e+39 at element 0, which is no f32"],
+  ["i32", entry("u32", 4294967295), "holds 4294967295 at element 0, which is no i32"],
+  ["i32", entry("f64", 1.5), "holds 1.5 at element 0, which is no i32"],
+  ["i32", entry("f32", Number.NaN), "holds NaN at element 0, which is no i32"],
+  ["i32", entry("f32", Number.POSITIVE_INFINITY), "holds Infinity at element 0, which is no i32"],
+  ["bool", entry("f32", 0.5), "holds 0.5 at element 0, which is no bool"],
+  ["bool", entry("i32", 257), "holds 257 at element 0, which is no bool"],
+  ["bool", entry("bool", 2), "holds 2 at element 0, which is no bool"],
+  ["bool", entry("f64", Number.NaN), "holds NaN at element 0, which is no bool"],
+  ["f32", entry("f64", -1e39), "holds -1e+39 at element 0, which is no f32"],
+  ["f32", entry("i32", 2 ** 24 + 1), "holds 16777217 at element 0, which is no f32"],
+  ["f64", entry("i64", 2n ** 53n + 1n), "holds 9007199254740993 at element 0, which is no f64"],
+])("load into %s refuses what it would change: %o", async (dtype, value, message) => {
+  const model = { deep: { n: leaf[dtype]() } };
+  await expect(load(model, new Map([["deep.n", value]]))).rejects.toThrow(`load: "deep.n" ${message}`);
+  expect(await model.deep.n.array()).toEqual([0]);
+});
+
+test.each<[keyof typeof leaf, LoadableTensor, number]>([
+  ["i32", entry("i64", -(2n ** 31n)), -(2 ** 31)],
+  ["i32", entry("f64", -0), 0],
+  ["i32", entry("u8", 255), 255],
+  ["bool", entry("i64", 1n), 1],
+  ["f32", entry("f64", 1e-50), 0],
+  ["f32", entry("f64", Number.NEGATIVE_INFINITY), Number.NEGATIVE_INFINITY],
+  ["f32", entry("f64", Number.NaN), Number.NaN],
+  ["f32", entry("u64", 2n ** 63n), 2 ** 63],
+  ["f64", entry("f32", Math.fround(0.1)), Math.fround(0.1)],
+])("load into %s takes %o", async (dtype, value, expected) => {
+  const model = { n: leaf[dtype]() };
+  await load(model, new Map([["n", value]]));
+  expect(Number(await model.n.item())).toBe(expected);
+});
+
+describe("a tensor that the model has under several names", () => {
+  const pair = (...data: number[]): LoadableTensor => entry("f32", ...data);
+  const tied = () => {
+    const w = param([1, 2]);
+    const layer = { bias: param([0]) };
+    return { embed: { weight: w }, head: { weight: w }, layers: [layer, layer], back: {} as object };
+  };
+
+  test("is loaded from any or all of them, and saved under the first", async () => {
+    for (const names of [["embed.weight"], ["head.weight"], ["head.weight", "embed.weight"]]) {
+      const model = tied();
+      model.back = model;
+      const dict = new Map([...names.map((name) => [name, pair(3, 4)] as const), ["layers.1.bias", pair(5)] as const]);
+      await load(model, dict);
+      expect([await model.embed.weight.array(), await model.layers[0].bias.array()]).toEqual([[3, 4], [5]]);
+      expect([...(await stateDict(model)).keys()]).toEqual(["embed.weight", "layers.0.bias"]);
+    }
+  });
+
+  test("is refused where they differ, and where none is there", async () => {
+    const model = tied();
+    const dict = new Map([
+      ["embed.weight", pair(3, 4)],
+      ["head.weight", pair(3, 5)],
+    ]);
+    await expect(load(model, dict)).rejects.toThrow(
+      'load: "embed.weight" and "head.weight" differ at element 1, but are one tensor in the model; "layers.0.bias" [1] is missing',
+    );
+    await expect(load(model, new Map([["neck.weight", pair(3, 4)]]))).rejects.toThrow(
+      '"embed.weight" [2] is missing; "layers.0.bias" [1] is missing; "neck.weight" is not in the model',
+    );
+    expect(await model.head.weight.array()).toEqual([1, 2]);
+  });
 });

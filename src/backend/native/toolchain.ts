@@ -1,4 +1,5 @@
 // Compiles C with the machine's own compiler into shared objects, kept in a cache folder under a hash of all that shapes them.
+import { makeFolderSync } from "../folder.ts";
 
 /** A C compiler that makes code which runs here. */
 export interface Toolchain {
@@ -43,7 +44,7 @@ export function findToolchain(folder: string = cacheFolder()): Toolchain {
   const lanes = /__AVX512F__/.test(defined) ? 16 : /__AVX2__/.test(defined) ? 8 : 4;
   const all = [...own, ...flags, ...(lanes === 16 && /gcc|cc/i.test(version) ? [wide] : [])];
   const identity = hashName([version, ...all, defined]);
-  makeFolder(folder);
+  preparePrivate(folder);
   const compile = (sources: readonly string[]): string => {
     const file = path.join(folder, `${hashName([identity, ...sources])}.so`);
     if (isWhole(file)) return file;
@@ -88,11 +89,10 @@ export const hashName = (texts: readonly string[]): string => hash(JSON.stringif
 const hash = (data: string | Uint8Array): Buffer => builtin("node:crypto").createHash("sha256").update(data).digest();
 
 /** The cache runs code: nobody else may write there. */
-function makeFolder(folder: string): void {
-  const fs = builtin("node:fs");
+function preparePrivate(folder: string): void {
   try {
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const { uid, mode } = fs.statSync(folder);
+    makeFolderSync(folder, 0o700);
+    const { uid, mode } = builtin("node:fs").statSync(folder);
     const mine = globalThis.process.getuid === undefined || uid === globalThis.process.getuid();
     if (!mine || (mode & 0o022) !== 0) throw new Error("others can write to it");
   } catch (error) {
