@@ -1,5 +1,5 @@
 // Elementary functions of doubles to some hundred digits, in integers: the reference of math.test.ts.
-import type { Elementary } from "../src/compile/math.ts";
+import type { Elementary } from "../src/graph/elementary.ts";
 
 /** The value m·2^e. */
 export interface Exact {

@@ -1,8 +1,7 @@
 // Building a kernel's expressions: equal ones are shared, arithmetic is simplified, elementary functions are written out.
+import { type Elementary, elementary, type Scalars } from "../graph/internal.ts";
 import { axesIn, type Index } from "./affine.ts";
 import { type Expr, type Guard, printExpr, type ScalarOp, type ScalarType } from "./kernel.ts";
-import { type Elementary, elementary } from "./math.ts";
-import type { Scalars } from "./scalars.ts";
 
 type Draft = Expr extends infer E ? (E extends Expr ? Omit<E, "id" | "axes"> : never) : never;
 

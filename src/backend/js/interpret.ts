@@ -1,6 +1,5 @@
 // The reference interpreter: one short loop per primitive, all floats in double precision. Slow and obviously right; the oracle of the tests.
-import { argsOf, type Node, type Op, sizeOf, stridesOf, threefry } from "../../graph/internal.ts";
-import { scalarFunctions } from "./scalar-functions.ts";
+import { argsOf, hostMath, type Node, type Op, sizeOf, stridesOf, threefry } from "../../graph/internal.ts";
 
 /** Floats (f32 and f64 alike) as doubles, i32 and bool as 32-bit integers. */
 export type Values = Float64Array | Int32Array;
@@ -125,18 +124,18 @@ export const evaluate: { readonly [O in Op]: Evaluate } = {
     for (let i = 0; i < out.length; i++) out[i] = threefry(key[0], key[1], i, stream)[0];
   },
   neg: unary((x) => -x),
-  exp: unary(scalarFunctions.exp),
-  log: unary(scalarFunctions.log),
-  sin: unary(scalarFunctions.sin),
-  cos: unary(scalarFunctions.cos),
+  exp: unary(hostMath.exp),
+  log: unary(hostMath.log),
+  sin: unary(hostMath.sin),
+  cos: unary(hostMath.cos),
   sqrt: unary(Math.sqrt), // exact by IEEE 754, so the same everywhere
   recip: unary((x) => 1 / x),
   floor: unary(Math.floor),
-  tanh: unary(scalarFunctions.tanh),
-  sigmoid: unary(scalarFunctions.sigmoid),
-  erf: unary(scalarFunctions.erf),
-  expm1: unary(scalarFunctions.expm1),
-  log1p: unary(scalarFunctions.log1p),
+  tanh: unary(hostMath.tanh),
+  sigmoid: unary(hostMath.sigmoid),
+  erf: unary(hostMath.erf),
+  expm1: unary(hostMath.expm1),
+  log1p: unary(hostMath.log1p),
   cast: (node, [x], out) => {
     for (let i = 0; i < out.length; i++) out[i] = convert(x[i], node.dtype);
   },

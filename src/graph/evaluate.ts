@@ -1,4 +1,4 @@
-// Evaluates scalar operations (compile/scalars.ts) on numbers, bit for bit as compiled code does: in f32 and in f64.
+// Evaluates scalar operations (graph/scalars.ts) on numbers, bit for bit as compiled code does: in f32 and in f64.
 import type { Scalars } from "./scalars.ts";
 
 const { abs, fround, sqrt } = Math;

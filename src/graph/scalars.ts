@@ -1,4 +1,4 @@
-// The scalar operations in which elementary functions are written (compile/math.ts); an emitter or an evaluator implements them.
+// The scalar operations in which elementary functions are written (graph/elementary.ts); an emitter or an evaluator implements them.
 
 /** Operations on values of type E: floats of one dtype, integers of the same width, and conditions. */
 export interface Scalars<E> {

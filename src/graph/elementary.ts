@@ -1,4 +1,4 @@
-// Elementary functions from basic operations, for the emitters and evaluators that implement Scalars (compile/scalars.ts).
+// Elementary functions from basic operations, for the emitters and evaluators that implement Scalars (graph/scalars.ts).
 //
 // Each function is branch-free and gives the same bits on every backend: no fused multiply-add, no table lookup.
 // Signed zeros, infinities, NaN, subnormal inputs and subnormal results are those of Math.exp and its like.
