@@ -45,11 +45,11 @@ export class Expressions {
   }
 
   elementary(name: Elementary, x: Expr): Expr {
-    return elementary[name](this.#scalars(x.dtype as "f32" | "f64"), x);
+    return elementary[name](this.scalars(x.dtype as "f32" | "f64"), x);
   }
 
   /** The operations in which elementary functions are written, as expressions. */
-  #scalars(dtype: "f32" | "f64"): Scalars<Expr> {
+  scalars(dtype: "f32" | "f64"): Scalars<Expr> {
     const int: ScalarType = dtype === "f32" ? "i32" : "i64";
     const op =
       (name: ScalarOp, type?: ScalarType) =>
@@ -65,6 +65,7 @@ export class Expressions {
       neg: op("neg"),
       abs: op("abs"),
       sqrt: op("sqrt"),
+      floor: op("floor"),
       copySign: op("copySign", dtype),
       lt: op("lt", "bool"),
       le: op("le", "bool"),
@@ -82,6 +83,7 @@ export class Expressions {
       exponent: op("exponent", int),
       mantissa: op("mantissa", dtype),
       high: op("high", dtype),
+      farSine: (near, x, quarters) => this.op("farSine", [near, x], dtype, quarters),
     };
   }
 

@@ -9,6 +9,7 @@ export { threefry, threefryRotations } from "./random.ts";
 export type { Scalars } from "./scalars.ts";
 export { captureStep, capturing, currentModule, pendingUpdates, type Update } from "./scope.ts";
 export { fail, type Shape, sameShape, show, sizeOf, stridesOf } from "./shape.ts";
+export { farFrom, farSine, twoOverPi } from "./sine.ts";
 export { type Residence, Storage } from "./storage.ts";
 export { kindOf, Tensor } from "./tensor.ts";
 export { argsOf, type Node, type Trace, trace } from "./trace.ts";

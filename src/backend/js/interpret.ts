@@ -107,6 +107,13 @@ const conv: Evaluate = (node, [x, w], out) => {
   });
 };
 
+/** x mod y with the sign of y; `%` is exact and has the sign of x. */
+function modulo(x: number, y: number): number {
+  const rest = x % y;
+  if (rest === 0) return y < 0 || Object.is(y, -0) ? -0 : 0;
+  return rest < 0 !== y < 0 ? rest + y : rest;
+}
+
 /** One evaluation rule a primitive; `buffer` values are bound by the caller. */
 export const evaluate: { readonly [O in Op]: Evaluate } = {
   buffer: () => {},
@@ -142,7 +149,7 @@ export const evaluate: { readonly [O in Op]: Evaluate } = {
   add: binary((x, y) => x + y),
   mul: binary((x, y, float) => (float ? x * y : Math.imul(x, y))),
   max: binary((x, y) => Math.max(x, y)),
-  mod: binary((x, y, float) => (float ? x - y * Math.floor(x / y) : y === 0 ? 0 : x - Math.imul(y, Math.floor(x / y)))),
+  mod: binary((x, y, float) => (float ? modulo(x, y) : y === 0 ? 0 : x - Math.imul(y, Math.floor(x / y)))),
   lt: binary((x, y) => Number(x < y)),
   eq: binary((x, y) => Number(x === y)),
   and: binary((x, y) => x & y),
