@@ -1,5 +1,5 @@
 // Elementary functions of doubles to some hundred digits, in integers: the reference of math.test.ts.
-import type { Elementary } from "../src/compile/math.ts";
+import type { Elementary } from "../src/graph/elementary.ts";
 
 /** The value m·2^e. */
 export interface Exact {
@@ -35,14 +35,18 @@ function series(first: bigint, next: (term: bigint, k: bigint) => bigint): bigin
 }
 
 /** 1/n + σ/3n³ + 1/5n⁵ + … : artanh 1/n for σ = 1, arctan 1/n for σ = −1. */
-function inverseTangent(n: bigint, sign: bigint): bigint {
-  let power = one / n;
+function inverseTangent(n: bigint, sign: bigint, unit = one): bigint {
+  let power = unit / n;
   return series(power, (_, k) => {
     power = (sign * power) / (n * n);
     return power / (2n * k + 1n);
   });
 }
-const halfPi = 2n * (4n * inverseTangent(5n, -1n) - inverseTangent(239n, -1n)); // Machin's formula
+const halfPiIn = (unit: bigint): bigint => 2n * (4n * inverseTangent(5n, -1n, unit) - inverseTangent(239n, -1n, unit)); // Machin's formula
+const halfPi = halfPiIn(one);
+/** 2^1100 as precise, so that its multiples up to 2¹⁰²⁴ are as precise as other numbers here. */
+const finerBits = bits + 1100;
+const finerHalfPi = halfPiIn(1n << BigInt(finerBits));
 const ln2 = 2n * inverseTangent(3n, 1n);
 
 function squareRoot(a: bigint): bigint {
@@ -76,9 +80,10 @@ function log(a: Exact, guess: number): bigint {
 }
 
 /** sin(x + quarters·π/2). */
-function sin(x: bigint, quarters: bigint): bigint {
-  const n = (2n * x + halfPi * (x < 0n ? -1n : 1n)) / (2n * halfPi);
-  const r = x - n * halfPi;
+function sin(x: Exact, quarters: bigint): bigint {
+  const finer = shift(x.m, x.e + finerBits);
+  const n = (2n * finer + finerHalfPi * (finer < 0n ? -1n : 1n)) / (2n * finerHalfPi);
+  const r = shift(finer - n * finerHalfPi, bits - finerBits);
   const quadrant = (n + quarters) & 3n;
   const square = mul(r, r);
   const odd = quadrant & 1n;
@@ -102,8 +107,8 @@ function sigmoid(x: bigint): Exact {
 export const exact: Record<Elementary, (x: number) => Exact> = {
   exp: (x) => exp(fixed(ofDouble(x))),
   log: (x) => unfixed(log(ofDouble(x), Math.log(x))),
-  sin: (x) => unfixed(sin(fixed(ofDouble(x)), 0n)),
-  cos: (x) => unfixed(sin(fixed(ofDouble(x)), 1n)),
+  sin: (x) => unfixed(sin(ofDouble(x), 0n)),
+  cos: (x) => unfixed(sin(ofDouble(x), 1n)),
   tanh: (x) => {
     const e = fixed(exp(2n * fixed(ofDouble(x))));
     return unfixed(div(e - one, e + one));
@@ -113,6 +118,32 @@ export const exact: Record<Elementary, (x: number) => Exact> = {
   expm1: (x) => unfixed(fixed(exp(fixed(ofDouble(x)))) - one),
   log1p: (x) => unfixed(log(unfixed(one + fixed(ofDouble(x))), Math.log1p(x))),
 };
+
+/** x mod y with the sign of y, its exact value rounded once; the sum with y is what may have to be. */
+export function exactModulo(x: number, y: number, round: (v: number) => number): number {
+  if (Number.isNaN(x) || Number.isNaN(y) || !Number.isFinite(x) || y === 0) return Number.NaN;
+  const negative = y < 0;
+  if (x === 0) return negative ? -0 : 0;
+  if (!Number.isFinite(y)) return x < 0 === negative ? x : y;
+  const [a, b] = [ofDouble(x), ofDouble(y)];
+  const e = Math.min(a.e, b.e);
+  const divisor = shift(b.m, b.e - e);
+  const rest = shift(a.m, a.e - e) % divisor;
+  if (rest === 0n) return negative ? -0 : 0;
+  const m = rest < 0n === negative ? rest : rest + divisor;
+  return round(nearest({ m, e }));
+}
+
+/** The nearest double, ties to even; for values that are a multiple of 2⁻¹⁰⁷⁴. */
+function nearest({ m, e }: Exact): number {
+  const size = (m < 0n ? -m : m).toString(2).length;
+  const excess = Math.max(0, size - 53);
+  const [low, half] = [m & ((1n << BigInt(excess)) - 1n), excess === 0 ? 0n : 1n << BigInt(excess - 1)];
+  let whole = m >> BigInt(excess);
+  if (low > half || (low === half && excess > 0 && (whole & 1n) === 1n)) whole += 1n;
+  const upper = Math.max(e + excess, -1000);
+  return Number(whole) * 2 ** (e + excess - upper) * 2 ** upper;
+}
 
 /** |y − reference| in units of the last place of a double with the value of the reference; infinity stands for 2¹⁰²⁴. */
 export function ulpsFrom(reference: Exact, y: number): number {

@@ -14,11 +14,11 @@ export interface Reference {
 
 /** Rounding of one operation, in units of the last place; the operations not named here only move numbers or are exact. */
 const ulps: Partial<Record<Op, number>> = {
-  exp: 1.5, log: 1.5, sin: 3, cos: 3, sqrt: 0.5, div: 0.5, tanh: 3, sigmoid: 2.5, erf: 3, expm1: 3, log1p: 3, cast: 0.5, add: 0.5, mul: 0.5,
+  exp: 1.5, log: 1.5, sin: 3, cos: 3, sqrt: 0.5, div: 0.5, tanh: 3, sigmoid: 2.5, erf: 3, expm1: 3, log1p: 3, cast: 0.5, add: 0.5, mul: 0.5, mod: 0.5,
 }; // biome-ignore format: a table
 
 /** Operations rounded once, correctly: a representable result is that very number. */
-const correctlyRounded = new Set<Op>(["add", "mul", "sqrt", "div", "cast"]);
+const correctlyRounded = new Set<Op>(["add", "mul", "mod", "sqrt", "div", "cast"]);
 const views = new Set<Op>(["reshape", "permute", "expand", "slice", "flip", "gather"]);
 const unit = { f32: 2 ** -23, f64: 2 ** -52, i32: 0, bool: 0 };
 const tiniest = { f32: 2 ** -149, f64: 2 ** -1074, i32: 0, bool: 0 };
@@ -126,7 +126,6 @@ function elementwiseBounds(node: Node, inputs: readonly Reference[], values: Val
     const representable = node.dtype === "f64" || Math.fround(v) === v;
     const exact = correctlyRounded.has(node.op) && bounds[i] === 0 && representable;
     if (k > 0 && u > 0 && !exact) bounds[i] += k * u * (Math.abs(v) + bounds[i]) + tiniest[node.dtype];
-    if (node.op === "mod" && u > 0) bounds[i] += moduloRounding(inputs[0].values[i], inputs[1].values[i], u);
   }
   return bounds;
 }
@@ -157,13 +156,6 @@ function spread(node: Node, inputs: readonly Reference[], values: Values, bounds
     if (op === "and" || op === "or" || op === "xor" || op === "shift")
       bounds[i] = node.dtype === "bool" ? 1 : Number.POSITIVE_INFINITY;
   }
-}
-
-/** x − y·⌊x / y⌋ rounds three times, and a whole multiple more or less where x / y is close to a whole number. */
-function moduloRounding(x: number, y: number, u: number): number {
-  const q = x / y;
-  const jumps = Math.floor(q * (1 + u)) !== Math.floor(q) || Math.floor(q * (1 - u)) !== Math.floor(q);
-  return 2 * u * (Math.abs(x) + Math.abs(y)) + (jumps && !Number.isInteger(q) ? Math.abs(y) : 0);
 }
 
 const exactly = (value: number): string => (Object.is(value, -0) ? "-0" : String(value));

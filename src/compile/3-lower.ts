@@ -1,5 +1,14 @@
 // Pass 3: turns a group into a kernel. Views vanish into index expressions, loops are split where that removes a division, then merged.
-import { argsOf, type Node, type Op, sizeOf, stridesOf, threefryRotations } from "../graph/internal.ts";
+import {
+  argsOf,
+  type Elementary,
+  elementary,
+  type Node,
+  type Op,
+  sizeOf,
+  stridesOf,
+  threefryRotations,
+} from "../graph/internal.ts";
 import type { Group } from "./2-schedule.ts";
 import {
   type Atom,
@@ -29,7 +38,6 @@ import {
   type ScalarOp,
   type Store,
 } from "./kernel.ts";
-import { type Elementary, elementary } from "./math.ts";
 
 /** Terms of an f32 sum up to which plain addition is accurate enough. */
 const shortSum = 16;

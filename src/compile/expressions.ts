@@ -1,8 +1,7 @@
 // Building a kernel's expressions: equal ones are shared, arithmetic is simplified, elementary functions are written out.
+import { type Elementary, elementary, type Scalars } from "../graph/internal.ts";
 import { axesIn, type Index } from "./affine.ts";
 import { type Expr, type Guard, printExpr, type ScalarOp, type ScalarType } from "./kernel.ts";
-import { type Elementary, elementary } from "./math.ts";
-import type { Scalars } from "./scalars.ts";
 
 type Draft = Expr extends infer E ? (E extends Expr ? Omit<E, "id" | "axes"> : never) : never;
 
@@ -44,11 +43,11 @@ export class Expressions {
   }
 
   elementary(name: Elementary, x: Expr): Expr {
-    return elementary[name](this.#scalars(x.dtype as "f32" | "f64"), x);
+    return elementary[name](this.scalars(x.dtype as "f32" | "f64"), x);
   }
 
   /** The operations in which elementary functions are written, as expressions. */
-  #scalars(dtype: "f32" | "f64"): Scalars<Expr> {
+  scalars(dtype: "f32" | "f64"): Scalars<Expr> {
     const int: ScalarType = dtype === "f32" ? "i32" : "i64";
     const op =
       (name: ScalarOp, type?: ScalarType) =>
@@ -64,6 +63,7 @@ export class Expressions {
       neg: op("neg"),
       abs: op("abs"),
       sqrt: op("sqrt"),
+      floor: op("floor"),
       copySign: op("copySign", dtype),
       lt: op("lt", "bool"),
       le: op("le", "bool"),
@@ -81,6 +81,7 @@ export class Expressions {
       exponent: op("exponent", int),
       mantissa: op("mantissa", dtype),
       high: op("high", dtype),
+      farSine: (near, x, quarters) => this.op("farSine", [near, x], dtype, quarters),
     };
   }
 

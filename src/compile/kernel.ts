@@ -34,7 +34,9 @@ export type ScalarOp =
   | "pow2"
   | "exponent"
   | "mantissa"
-  | "high";
+  | "high"
+  | "farSine"
+  | "digitOfTwoOverPi";
 
 /** 0 ≤ index < size. */
 export interface Guard {
@@ -62,7 +64,11 @@ export type Expr = Common &
     | { readonly kind: "inside"; readonly guards: readonly Guard[] }
     /** The finished value of a reduction. */
     | { readonly kind: "reduction"; readonly reduction: number }
-    | { readonly kind: "op"; readonly op: ScalarOp /** Bits of a shift. */; readonly by: number }
+    | {
+        readonly kind: "op";
+        readonly op: ScalarOp /** Bits of a shift; quarter turns of a far sine. */;
+        readonly by: number;
+      }
   );
 
 export interface Reduction {

@@ -1,11 +1,17 @@
 // What the rooms below need of the graph beyond its public surface.
 export { allocate, bytesOf, copyOf, type Data, type DType, isFloat } from "./dtype.ts";
+export { type Elementary, elementary } from "./elementary.ts";
 export { isDetached } from "./fold.ts";
 export { topological } from "./grad.ts";
+
+export { hostMath } from "./host-math.ts";
 export { type Args, type ConvArgs, type Leaf, type Op, type OpClass, traits } from "./primitives.ts";
+
 export { threefry, threefryRotations } from "./random.ts";
+export type { Scalars } from "./scalars.ts";
 export { captureStep, capturing, currentModule, pendingUpdates, type Update } from "./scope.ts";
 export { fail, type Shape, sameShape, show, sizeOf, stridesOf } from "./shape.ts";
+export { farFrom, farSine, twoOverPi } from "./sine.ts";
 export { type Residence, Storage } from "./storage.ts";
 export { kindOf, Tensor } from "./tensor.ts";
 export { argsOf, type Node, type Trace, trace } from "./trace.ts";

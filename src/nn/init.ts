@@ -1,8 +1,6 @@
 // Starting values of parameters: drawn on the host from the seeded stream, so that building a model is synchronous and repeatable.
-import { f64Scalars } from "../compile/evaluate.ts";
-import { elementary } from "../compile/math.ts";
 import { randomState, restoreRandom } from "../graph/index.ts";
-import { fail, type Shape, show, sizeOf, threefry } from "../graph/internal.ts";
+import { fail, hostMath, type Shape, show, sizeOf, threefry } from "../graph/internal.ts";
 
 /** The elements of a new parameter of the given shape. */
 export type Init = (shape: Shape) => Float32Array;
@@ -30,10 +28,10 @@ export function normal(shape: Shape, mean = 0, deviation = 1): Float32Array {
   const values = new Float32Array(sizeOf(shape));
   const units = unitDraws(values.length + (values.length % 2));
   for (let i = 0; i < values.length; i += 2) {
-    const radius = deviation * Math.sqrt(-2 * elementary.log(f64Scalars, 1 - units[i])); // 1 − u lies in (0, 1]
+    const radius = deviation * Math.sqrt(-2 * hostMath.log(1 - units[i])); // 1 − u lies in (0, 1]
     const angle = 2 * Math.PI * units[i + 1];
-    values[i] = mean + radius * elementary.cos(f64Scalars, angle);
-    if (i + 1 < values.length) values[i + 1] = mean + radius * elementary.sin(f64Scalars, angle);
+    values[i] = mean + radius * hostMath.cos(angle);
+    if (i + 1 < values.length) values[i + 1] = mean + radius * hostMath.sin(angle);
   }
   return values;
 }

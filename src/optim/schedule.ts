@@ -1,6 +1,5 @@
 // Learning-rate schedules: pure functions of the number of steps done, so that a resumed run continues where it stopped.
-import { f64Scalars } from "../compile/evaluate.ts";
-import { elementary } from "../compile/math.ts";
+import { hostMath } from "../graph/internal.ts";
 
 /** The learning rate after `step` finished steps (0 before the first). */
 export type Schedule = (step: number) => number;
@@ -22,7 +21,7 @@ export function cosine(lr: number, { steps, final = 0 }: { steps: number; final?
   checkSteps("cosine", "steps", steps);
   return (step) => {
     if (step >= steps) return final;
-    return final + 0.5 * (lr - final) * (1 + elementary.cos(f64Scalars, (Math.PI * step) / steps));
+    return final + 0.5 * (lr - final) * (1 + hostMath.cos((Math.PI * step) / steps));
   };
 }
 

@@ -1,6 +1,5 @@
 // The reference interpreter: one short loop per primitive, all floats in double precision. Slow and obviously right; the oracle of the tests.
-import { argsOf, type Node, type Op, sizeOf, stridesOf, threefry } from "../../graph/internal.ts";
-import { scalarFunctions } from "./scalar-functions.ts";
+import { argsOf, hostMath, type Node, type Op, sizeOf, stridesOf, threefry } from "../../graph/internal.ts";
 
 /** Floats (f32 and f64 alike) as doubles, i32 and bool as 32-bit integers. */
 export type Values = Float64Array | Int32Array;
@@ -109,6 +108,13 @@ const conv: Evaluate = (node, [x, w], out) => {
   });
 };
 
+/** x mod y with the sign of y; `%` is exact and has the sign of x. */
+function modulo(x: number, y: number): number {
+  const rest = x % y;
+  if (rest === 0) return y < 0 || Object.is(y, -0) ? -0 : 0;
+  return rest < 0 !== y < 0 ? rest + y : rest;
+}
+
 /** One evaluation rule a primitive; `buffer` values are bound by the caller. */
 export const evaluate: { readonly [O in Op]: Evaluate } = {
   buffer: () => {},
@@ -126,17 +132,17 @@ export const evaluate: { readonly [O in Op]: Evaluate } = {
     for (let i = 0; i < out.length; i++) out[i] = threefry(key[0], key[1], i, stream)[0];
   },
   neg: unary((x) => -x),
-  exp: unary(scalarFunctions.exp),
-  log: unary(scalarFunctions.log),
-  sin: unary(scalarFunctions.sin),
-  cos: unary(scalarFunctions.cos),
+  exp: unary(hostMath.exp),
+  log: unary(hostMath.log),
+  sin: unary(hostMath.sin),
+  cos: unary(hostMath.cos),
   sqrt: unary(Math.sqrt), // exact by IEEE 754, so the same everywhere
   floor: unary(Math.floor),
-  tanh: unary(scalarFunctions.tanh),
-  sigmoid: unary(scalarFunctions.sigmoid),
-  erf: unary(scalarFunctions.erf),
-  expm1: unary(scalarFunctions.expm1),
-  log1p: unary(scalarFunctions.log1p),
+  tanh: unary(hostMath.tanh),
+  sigmoid: unary(hostMath.sigmoid),
+  erf: unary(hostMath.erf),
+  expm1: unary(hostMath.expm1),
+  log1p: unary(hostMath.log1p),
   cast: (node, [x], out) => {
     for (let i = 0; i < out.length; i++) out[i] = convert(x[i], node.dtype);
   },
@@ -144,7 +150,7 @@ export const evaluate: { readonly [O in Op]: Evaluate } = {
   mul: binary((x, y, float) => (float ? x * y : Math.imul(x, y))),
   div: binary((x, y) => x / y),
   max: binary((x, y) => Math.max(x, y)),
-  mod: binary((x, y, float) => (float ? x - y * Math.floor(x / y) : y === 0 ? 0 : x - Math.imul(y, Math.floor(x / y)))),
+  mod: binary((x, y, float) => (float ? modulo(x, y) : y === 0 ? 0 : x - Math.imul(y, Math.floor(x / y)))),
   lt: binary((x, y) => Number(x < y)),
   eq: binary((x, y) => Number(x === y)),
   and: binary((x, y) => x & y),

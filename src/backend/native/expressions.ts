@@ -44,6 +44,7 @@ export function operationText(e: Expr & { kind: "op" }, mode: Mode, args: readon
   if (op === "neg") return `(-${a})`;
   if (op === "where") return `where_${typeName(e.dtype, mode)}(${args.join(", ")})`;
   if (op === "cast") return from === e.dtype ? a : `cast_${type}_${typeName(e.dtype, mode)}(${a})`;
+  if (op === "farSine") return `farSine_${type}(${a}, ${b}, ${e.by})`;
   if (op === "shl" || op === "shr" || op === "sar") return `${op}_${type}(${a}, ${e.by})`;
   if (op === "div" && from === "i32") return `div_i(${a}, ${b})`;
   const bound = e.args[1];

@@ -1,5 +1,20 @@
 // The C that every native module starts with: vector types, and scalar operations under names made of operation and type.
 // GCC and Clang know these vectors on every processor, so one source serves AVX2, AVX-512 and NEON.
+import { farSineFunction } from "../../compile/functions.ts";
+import type { Expr } from "../../compile/kernel.ts";
+import { farFrom, twoOverPi } from "../../graph/internal.ts";
+import { constantText, operationText, typeName } from "./expressions.ts";
+
+/** A function of one double, statement by statement, called for single values only. */
+function farSineText(quarters: 0 | 1): string {
+  const { exprs, result } = farSineFunction(quarters);
+  const text = (e: Expr): string =>
+    e.kind === "const" ? constantText(e.value, e.dtype) : e.kind === "load" ? "x" : `e${e.id}`;
+  const lines = exprs.map((e) =>
+    e.kind === "op" ? `  ${typeName(e.dtype)} e${e.id} = ${operationText(e, "scalar", e.args.map(text))};\n` : "",
+  );
+  return `static __attribute__((noinline, cold)) d far_sine_${quarters}(d x) {\n${lines.join("")}  return ${text(result)};\n}\n`;
+}
 
 /** Declarations for vectors of `lanes` 32-bit elements. Types: f, d, i, l, b are float, double, int, 64-bit integer and truth; vf, vi, vb vectors. */
 export const prelude = (lanes: number): string => `
@@ -67,9 +82,40 @@ INLINE vi max_vi(vi x, vi y) { return where_vi(x > y, x, y); }
 #define clamp_f(x, c) ({ f x_ = (x); x_ <= (c) ? (c) : x_; })
 #define clamp_vf(x, c) ({ vf x_ = (x), c_ = (c); where_vf((vb)(x_ <= c_), c_, x_); })
 
-INLINE f mod_f(f x, f y) { return x - y * floor_f(x / y); }
-INLINE d mod_d(d x, d y) { return x - y * floor_d(x / y); }
-INLINE vf mod_vf(vf x, vf y) { return x - y * floor_vf(x / y); }
+/* what is left of x after whole multiples of y, with the sign of x: nothing is rounded */
+static __attribute__((noinline)) d long_remainder(d rest, d divisor) {
+  d multiple = divisor;
+  while (multiple + multiple <= rest) multiple += multiple;
+  /* every difference is exact, since multiple <= rest < 2 * multiple */
+  for (; multiple >= divisor; multiple *= 0.5) if (multiple <= rest) rest -= multiple;
+  return rest;
+}
+INLINE d remainder_d(d x, d y) {
+  d rest = __builtin_fabs(x), divisor = __builtin_fabs(y);
+  if (!(rest < __builtin_inf() && divisor > 0)) return __builtin_nan("");
+  if (rest < divisor) return x;
+  d quotient = __builtin_trunc(rest / divisor);
+  /* a quotient below 2^28 times a divisor of 24 bits is exact, and so is the difference */
+  if (quotient < 268435456.0 && (bits_d(divisor) & 0x1fffffff) == 0) {
+    rest -= quotient * divisor;
+    if (rest < 0) rest += divisor; /* the quotient was rounded up */
+  } else rest = long_remainder(rest, divisor);
+  return __builtin_copysign(rest, x);
+}
+/* with the sign of y */
+INLINE f mod_f(f x, f y) {
+  f rest = remainder_d(x, y);
+  return rest == 0 ? __builtin_copysignf(rest, y) : (rest < 0) != (y < 0) ? rest + y : rest;
+}
+INLINE d mod_d(d x, d y) {
+  d rest = remainder_d(x, y);
+  return rest == 0 ? __builtin_copysign(rest, y) : (rest < 0) != (y < 0) ? rest + y : rest;
+}
+INLINE vf mod_vf(vf x, vf y) {
+  vf r;
+  for (int k = 0; k < ${lanes}; k++) r[k] = mod_f(x[k], y[k]);
+  return r;
+}
 /* the sign of the divisor; 0 where that is 0 */
 INLINE i mod_i(i x, i y) { i q = y == 0 || y == -1 ? 1 : y, r = x % q; return r != 0 && (r ^ q) < 0 ? r + q : r; }
 INLINE i div_i(i x, i y) { return y == 0 ? 0 : y == -1 ? -x : x / y; }
@@ -147,6 +193,19 @@ INLINE vf scale_vf(vf a, vi n) {
 #else
 INLINE vf scale_vf(vf a, vi n) { vi h = n >> 1; return (a * pow2_vi(h)) * pow2_vi(n - h); }
 #endif
+
+static const d digits_of_two_over_pi[] = { ${twoOverPi.join(", ")} };
+INLINE d digitOfTwoOverPi_l(l i) { return digits_of_two_over_pi[i]; }
+${farSineText(0)}${farSineText(1)}
+#define FAR_SINE(t, quarters, n, x) (abs_##t(x) >= ${farFrom.toFixed(1)} ? (t)far_sine_##quarters(x) : (n))
+#define farSine_f(n, x, quarters) FAR_SINE(f, quarters, n, x)
+#define farSine_d(n, x, quarters) FAR_SINE(d, quarters, n, x)
+INLINE int any_vb(vb x) { int any = 0; for (int k = 0; k < ${lanes}; k++) any |= x[k]; return any; }
+#define farSine_vf(n, x, quarters) ({ \\
+  vf n_ = (n), x_ = (x); vb far_ = (vb)(abs_vf(x_) >= ${farFrom.toFixed(1)}f); \\
+  if (__builtin_expect(any_vb(far_), 0)) \\
+    for (int k_ = 0; k_ < ${lanes}; k_++) if (far_[k_]) n_[k_] = (f)far_sine_##quarters(x_[k_]); \\
+  n_; })
 
 /* a row number read from memory */
 INLINE long row(i r, long rows) { return r < 0 ? 0 : r >= rows ? rows - 1 : r; }

@@ -113,6 +113,7 @@ const alignments = new Map<Op, number>();
 
 /** The body of one function; every method appends to it and returns it. */
 export class Func {
+  readonly module: WasmModule;
   readonly name: string;
   readonly index: number;
   readonly params: readonly ValueType[];
@@ -122,7 +123,15 @@ export class Func {
   private readonly spare: Record<ValueType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   private readonly code = new Bytes();
 
-  constructor(name: string, index: number, params: ValueType[], results: ValueType[], exported: boolean) {
+  constructor(
+    module: WasmModule,
+    name: string,
+    index: number,
+    params: ValueType[],
+    results: ValueType[],
+    exported: boolean,
+  ) {
+    this.module = module;
     this.name = name;
     this.index = index;
     this.params = params;
@@ -305,6 +314,7 @@ export class Func {
 export class WasmModule {
   private readonly memory: ModuleOptions["memory"];
   private readonly funcs: Func[] = [];
+  private readonly shared = new Map<string, Func>();
 
   constructor(options: ModuleOptions) {
     this.memory = options.memory;
@@ -312,8 +322,18 @@ export class WasmModule {
 
   /** A new function, callable at once from others, also before its body is written. */
   func(name: string, params: ValueType[], results: ValueType[] = [], options: { export?: boolean } = {}): Func {
-    const f = new Func(name, this.funcs.length, params, results, options.export ?? false);
+    const f = new Func(this, name, this.funcs.length, params, results, options.export ?? false);
     this.funcs.push(f);
+    return f;
+  }
+
+  /** The function of that name, defined where it is first called for. */
+  sharedFunc(name: string, params: ValueType[], results: ValueType[], write: (f: Func) => void): Func {
+    const found = this.shared.get(name);
+    if (found !== undefined) return found;
+    const f = this.func(name, params, results);
+    this.shared.set(name, f);
+    write(f);
     return f;
   }
 

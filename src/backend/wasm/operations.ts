@@ -2,7 +2,9 @@
 
 import { choiceOf, type Expr, type ScalarOp, type ScalarType } from "../../compile/kernel.ts";
 import { wasmTarget } from "../../compile/target.ts";
+import { farFrom } from "../../graph/internal.ts";
 import type { Func, Op } from "./assembler.ts";
+import { digitOfTwoOverPi, farSineOf, moduloOf } from "./functions.ts";
 
 /** Elements of a vector. */
 export const lanes: number = wasmTarget.lanes;
@@ -82,12 +84,11 @@ function emitVector(f: Func, e: Expr & { kind: "op" }, push: Push): void {
       pushAll(e, push);
       f.op(from === "f32" ? "f32x4.max" : "i32x4.max_s");
       return;
-    case "mod": // x − y·⌊x / y⌋
-      push(0);
-      push(1);
-      push(0);
-      push(1);
-      f.op("f32x4.div").op("f32x4.floor").op("f32x4.mul").op("f32x4.sub");
+    case "mod":
+      moduloVector(f, push);
+      return;
+    case "farSine":
+      farSineVector(f, e, push);
       return;
     case "copySign":
       push(0);
@@ -230,7 +231,27 @@ function emitScalar(f: Func, e: Expr & { kind: "op" }, push: Push): void {
       f.op(`${type}.copysign` as Op);
       return;
     case "mod":
-      emitModulo(f, type, push);
+      if (float) {
+        pushAll(e, push);
+        f.call(moduloOf(f.module, type));
+      } else moduloOfIntegers(f, push);
+      return;
+    case "farSine":
+      push(1);
+      f.op(`${type}.abs` as Op);
+      pushConstant(f, farFrom, from, "scalar");
+      f.op(`${type}.ge` as Op).if(
+        () => {
+          push(1);
+          callFarSine(f, e.by, from);
+        },
+        () => push(0),
+        type,
+      );
+      return;
+    case "digitOfTwoOverPi":
+      push(0);
+      f.call(digitOfTwoOverPi(f.module));
       return;
     case "cast":
       push(0);
@@ -273,19 +294,53 @@ function emitNamed(f: Func, e: Expr & { kind: "op" }, type: string, float: boole
   f.op(`${type}.${name}${!float && (name === "lt" || name === "le") ? "_s" : ""}` as Op);
 }
 
-/** x − y·⌊x / y⌋; for integers the remainder with the sign of the divisor, 0 where that is 0. */
-function emitModulo(f: Func, type: string, push: Push): void {
-  if (type !== "i32") {
-    push(0);
+/** x mod y lane by lane. */
+function moduloVector(f: Func, push: Push): void {
+  const result = f.local("v128");
+  push(0);
+  f.set(result);
+  for (let lane = 0; lane < lanes; lane++) {
+    f.get(result).get(result).lane("f32x4.extract_lane", lane);
     push(1);
-    push(0);
-    push(1);
-    f.op(`${type}.div` as Op)
-      .op(`${type}.floor` as Op)
-      .op(`${type}.mul` as Op)
-      .op(`${type}.sub` as Op);
-    return;
+    f.lane("f32x4.extract_lane", lane).call(moduloOf(f.module, "f32")).lane("f32x4.replace_lane", lane).set(result);
   }
+  f.get(result);
+  f.free(result);
+}
+
+/** The operand on the stack becomes its sine, computed in f64. */
+function callFarSine(f: Func, quarters: number, type: ScalarType): void {
+  if (type === "f32") f.op("f64.promote_f32");
+  f.call(farSineOf(f.module, quarters as 0 | 1));
+  if (type === "f32") f.op("f32.demote_f64");
+}
+
+/** The near sines, and where any lane is far, all of those one by one. */
+function farSineVector(f: Func, e: Expr & { kind: "op" }, push: Push): void {
+  const [result, far] = [f.local("v128"), f.local("v128")];
+  push(0);
+  f.set(result);
+  push(1);
+  f.op("f32x4.abs").v128(bytesOfF32(farFrom)).op("f32x4.ge").tee(far).op("v128.any_true");
+  f.if(() => {
+    for (let lane = 0; lane < lanes; lane++) {
+      f.get(far).lane("i32x4.extract_lane", lane);
+      f.if(() => {
+        f.get(result);
+        push(1);
+        f.lane("f32x4.extract_lane", lane);
+        callFarSine(f, e.by, "f32");
+        f.lane("f32x4.replace_lane", lane).set(result);
+      });
+    }
+  });
+  f.get(result);
+  f.free(result);
+  f.free(far);
+}
+
+/** The remainder with the sign of the divisor, 0 where that is 0. */
+function moduloOfIntegers(f: Func, push: Push): void {
   const [divisor, rest] = [f.local("i32"), f.local("i32")];
   push(1);
   f.i32(1);

@@ -1,21 +1,16 @@
-// Elementary functions from basic operations, for the emitters and evaluators that implement Scalars (compile/scalars.ts).
+// Elementary functions from basic operations, for the emitters and evaluators that implement Scalars (graph/scalars.ts).
 //
-// Each function is branch-free and gives the same bits on every backend: no fused multiply-add, no table lookup.
+// Each function gives the same bits on every backend: no fused multiply-add.
 // Signed zeros, infinities, NaN, subnormal inputs and subnormal results are those of Math.exp and its like.
 // Error bounds in ULP, f32 (over all inputs) and f64: exp, log 1.5, 2; sigmoid 2.5, 2; tanh, erf, expm1, log1p 3, 2;
-// sin, cos 3, 2 for |x| ≤ 10⁵, some value in [−1, 1] beyond.
+// sin, cos 3, 2.
 // The polynomials are minimax fits, their coefficients rounded to the dtype and written from the highest power down.
+import { exactSum, polynomial, reduce, type Sum, sumOfThree } from "./scalar-sums.ts";
 import type { Scalars } from "./scalars.ts";
+import { cos, sin } from "./sine.ts";
 
 /** Functions of one argument beyond arithmetic; erf x = 2/√π ∫₀ˣ e^−t² dt, sigmoid x = 1 / (1 + e⁻ˣ). */
 export type Elementary = "exp" | "log" | "sin" | "cos" | "tanh" | "sigmoid" | "erf" | "expm1" | "log1p";
-
-/** Horner's rule: coefficients[0]·xⁿ + … + coefficients[n]. */
-function polynomial<E>(s: Scalars<E>, x: E, coefficients: readonly number[]): E {
-  let sum = s.constant(coefficients[0]);
-  for (let i = 1; i < coefficients.length; i++) sum = s.add(s.mul(sum, x), s.constant(coefficients[i]));
-  return sum;
-}
 
 /** The smaller of x and a constant; NaN stays NaN. */
 function atMost<E>(s: Scalars<E>, x: E, limit: number): E {
@@ -27,11 +22,6 @@ function atMost<E>(s: Scalars<E>, x: E, limit: number): E {
 function atLeast<E>(s: Scalars<E>, x: E, limit: number): E {
   const bound = s.constant(limit);
   return s.select(s.lt(x, bound), bound, x);
-}
-
-/** x − k·(part₀ + part₁ + …), one part after the other, to lose no bits where the two nearly cancel (Cody & Waite, 1980). */
-function reduce<E>(s: Scalars<E>, x: E, k: E, parts: readonly number[]): E {
-  return parts.reduce((left, part) => s.sub(left, s.mul(k, s.constant(part))), x);
 }
 
 const exponential = {
@@ -101,24 +91,6 @@ function splitExpOfDouble<E>(s: Scalars<E>, x: E, halfLn2: readonly number[]): {
   const n = s.round(s.mul(x, s.constant(2 * Math.LOG2E)));
   const h = reduce(s, x, s.toFloat(n), halfLn2);
   return { n, h, c: polynomial(s, s.mul(h, h), [-0.02213364653289318, 0.33333250880241394, 1]) };
-}
-
-/** A sum as a float and the rounding error that it leaves. */
-interface Sum<E> {
-  value: E;
-  error: E;
-}
-
-/** a + b where |a| ≥ |b| or a = 0 (Dekker, 1971). */
-function exactSum<E>(s: Scalars<E>, a: E, b: E): Sum<E> {
-  const value = s.add(a, b);
-  return { value, error: s.sub(b, s.sub(value, a)) };
-}
-
-/** a + b + c where |a| ≥ |b| ≥ |c| or a = 0. */
-function sumOfThree<E>(s: Scalars<E>, a: E, b: E, c: E): Sum<E> {
-  const first = exactSum(s, a, b);
-  return exactSum(s, first.value, s.add(first.error, c));
 }
 
 /** c + a for a positive constant c; where a > c the difference in exactSum is exact all the same, up to a = 2⁵³·c. */
@@ -220,55 +192,6 @@ function log1p<E>(s: Scalars<E>, x: E): E {
   const f = s.add(s.mul(x, factor), s.sub(factor, s.constant(1)));
   return s.copySign(logEdges(s, u, logSum(s, f, s.add(s.toFloat(kLess2), s.constant(2)))), x);
 }
-
-const trigonometric = {
-  // π/2 as a sum of positive parts, short enough that their products with integers below 2¹⁶ are exact, and a last one.
-  f32: {
-    parts: [1.5703125, 0.0004825592041015625, 1.2665987014770508e-6, 9.89530235528946e-10],
-    last: 2.5633440682570896e-12,
-    limit: 4e6,
-    // sin r = r − r·z·p(z) and cos r = 1 − z·q(z) with z = r², |r| ≤ π/4
-    p: [0.00019507884280756116, -0.008332106284797192, 0.16666653752326965],
-    q: [-2.4431876227026805e-5, 0.001388730714097619, -0.04166664555668831, 0.5],
-  },
-  f64: {
-    parts: [1.5707963267923333, 2.5633441515839558e-12],
-    last: 1.0562999066987428e-23,
-    limit: 1e9,
-    p: [
-      -1.589530465467137e-10, 2.5050732371093238e-8, -2.755731352725202e-6, 0.00019841269829332404,
-      -0.00833333333332182, 0.1666666666666663,
-    ],
-    q: [
-      1.1357336938590902e-11, -2.0875678088273826e-9, 2.7557314015140506e-7, -2.480158728829542e-5,
-      0.0013888888888872186, -0.04166666666666659, 0.5,
-    ],
-  },
-} as const;
-
-/**
- * sin(x + shift·π/2), from x = n·π/2 + r − tail with |r| ≤ π/4. The tail keeps what r cannot hold.
- * Beyond 10⁵ the products round and accuracy degrades; beyond the limit x is taken for 0.
- */
-function sine<E>(s: Scalars<E>, x: E, shift: number): E {
-  const { parts, last, limit, p, q } = trigonometric[s.dtype];
-  const inRange = s.select(s.le(s.abs(x), s.constant(limit)), x, s.sub(x, x)); // 0, or NaN for ±Infinity
-  const n = s.round(s.mul(inRange, s.constant(2 / Math.PI)));
-  const k = s.toFloat(n);
-  const r = reduce(s, inRange, k, parts);
-  const tail = s.mul(k, s.constant(last));
-  const reduced = s.sub(r, tail);
-  const z = s.mul(reduced, reduced);
-  const sin = s.sub(r, s.add(s.mul(s.mul(r, z), polynomial(s, z, p)), tail));
-  const cos = s.sub(s.constant(1), s.mul(z, polynomial(s, z, q)));
-  const quadrant = s.iadd(n, s.integer(shift));
-  const without = (bit: number) => s.ieq(s.iand(quadrant, s.integer(bit)), s.integer(0));
-  const value = s.select(without(1), sin, cos);
-  return s.select(without(2), value, s.neg(value));
-}
-
-const sin = <E>(s: Scalars<E>, x: E): E => sine(s, x, 0);
-const cos = <E>(s: Scalars<E>, x: E): E => sine(s, x, 1);
 
 const errorFunction = {
   // Below the middle erf x = x + x·near(x²). Above, 1 − erf x is 1 / far(x)⁸ in f32, and in f64

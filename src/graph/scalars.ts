@@ -1,4 +1,4 @@
-// The scalar operations in which elementary functions are written (compile/math.ts); an emitter or an evaluator implements them.
+// The scalar operations in which elementary functions are written (graph/elementary.ts); an emitter or an evaluator implements them.
 
 /** Operations on values of type E: floats of one dtype, integers of the same width, and conditions. */
 export interface Scalars<E> {
@@ -12,6 +12,7 @@ export interface Scalars<E> {
   neg(a: E): E;
   abs(a: E): E;
   sqrt(a: E): E;
+  floor(a: E): E;
   /** Magnitude of a with the sign bit of b. */
   copySign(a: E, b: E): E;
 
@@ -41,6 +42,8 @@ export interface Scalars<E> {
   exponent(a: E): E;
   /** a with its exponent replaced by that of 1: in ±[1, 2), for a normal a. */
   mantissa(a: E): E;
+  /** near where |x| < 10⁵ or NaN; else sin(x + quarters·π/2) in f64 (`farSine`), rounded: a function called only where some |x| is so large. */
+  farSine(near: E, x: E, quarters: 0 | 1): E;
   /** Clears the low 12 (f32) or 27 (f64) bits of the significand, so that a product of two such values is exact. */
   high(a: E): E;
 }

@@ -1,7 +1,8 @@
-// Evaluates scalar operations (compile/scalars.ts) on numbers, bit for bit as compiled code does: in f32 and in f64.
+// Evaluates scalar operations (graph/scalars.ts) on numbers, bit for bit as compiled code does: in f32 and in f64.
 import type { Scalars } from "./scalars.ts";
+import { farFrom, farSine, type Quarters, twoOverPi } from "./sine.ts";
 
-const { abs, fround, sqrt } = Math;
+const { abs, floor, fround, sqrt } = Math;
 
 const float32 = new Float32Array(1);
 const bits32 = new Int32Array(float32.buffer);
@@ -37,6 +38,7 @@ function rebuild64(upperWord: number, lowerMask: number): number {
 const common = {
   neg: (a: number): number => -a,
   abs,
+  floor,
   copySign: (a: number, b: number): number => (b < 0 || Object.is(b, -0) ? -abs(a) : abs(a)),
   lt: (a: number, b: number): number => Number(a < b),
   le: (a: number, b: number): number => Number(a <= b),
@@ -50,6 +52,9 @@ const common = {
   ishr: (a: number, bits: number): number => a >> bits,
   ieq: (a: number, b: number): number => Number(a === b),
 };
+
+const farSine64 = (near: number, x: number, quarters: Quarters): number =>
+  abs(x) >= farFrom ? farSine(f64Scalars, x, quarters, (i) => twoOverPi[i]) : near;
 
 // Adding and subtracting these leaves the nearest integer, ties to even.
 const rounder32 = 1.5 * 2 ** 23;
@@ -70,6 +75,7 @@ export const f32Scalars: Scalars<number> = {
   exponent: (a) => ((bitsOf32(a) >>> 23) & 0xff) - 127,
   mantissa: (a) => fromBits32((bitsOf32(a) & 0x807fffff) | 0x3f800000),
   high: (a) => fromBits32(bitsOf32(a) & 0xfffff000),
+  farSine: (near, x, quarters) => fround(farSine64(near, x, quarters)),
 };
 
 /** float64 arithmetic. */
@@ -87,4 +93,5 @@ export const f64Scalars: Scalars<number> = {
   exponent: (a) => ((upperWordOf64(a) >>> 20) & 0x7ff) - 1023,
   mantissa: (a) => rebuild64((upperWordOf64(a) & 0x800fffff) | 0x3ff00000, -1),
   high: (a) => rebuild64(upperWordOf64(a), 0xf8000000),
+  farSine: farSine64,
 };
