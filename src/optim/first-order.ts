@@ -69,6 +69,17 @@ interface Moving {
   readonly keep: Tensor | undefined;
 }
 
+interface Traced {
+  readonly loss: Tensor;
+  readonly probes: Record<string, Tensor>;
+}
+
+/** The step as a program: that of a batch after which the parameters move, and that of the batches before it. */
+interface Compiled<B> {
+  move(batch: B): Promise<Traced>;
+  gather(batch: B): Promise<Traced>;
+}
+
 class FirstOrder<B> implements Optimizer<B> {
   readonly loss: Loss<B>;
   readonly state: ReadonlyMap<string, Tensor>;
@@ -85,7 +96,7 @@ class FirstOrder<B> implements Optimizer<B> {
   readonly #parameters: { readonly moving: ReadonlyMap<string, Tensor>; readonly frozen: ReadonlyMap<string, Tensor> };
   #lr: number | Schedule = 0;
   #probe: Probe<B> | undefined;
-  #compiled: (batch: B, last: boolean) => Promise<{ loss: Tensor; probes: Record<string, Tensor> }>;
+  #compiled: Compiled<B>;
   #running = false;
   /** The random stream before the last step, so that it can be repeated. */
   #random: RandomState = randomState();
@@ -151,7 +162,8 @@ class FirstOrder<B> implements Optimizer<B> {
     this.#running = true;
     try {
       this.#random = randomState();
-      const { loss, probes } = await this.#compiled(batch, (this.steps + 1) % this.#batches === 0);
+      const last = (this.steps + 1) % this.#batches === 0;
+      const { loss, probes } = await (last ? this.#compiled.move(batch) : this.#compiled.gather(batch));
       const [value] = await read(loss);
       this.probes = probes;
       if (Number.isFinite(value)) this.steps++;
@@ -165,13 +177,15 @@ class FirstOrder<B> implements Optimizer<B> {
     return diagnose(this.#parameters, this.#source, { batch, random: this.#random });
   }
 
-  /** The step, compiled; one that ends a move and one that does not are different programs. */
-  #compile(): (batch: B, last: boolean) => Promise<{ loss: Tensor; probes: Record<string, Tensor> }> {
-    return compile((batch: B, last: boolean) => this.#trace(batch, last));
+  #compile(): Compiled<B> {
+    return {
+      move: compile((batch: B) => this.#trace(batch, true)),
+      gather: compile((batch: B) => this.#trace(batch, false)),
+    };
   }
 
   /** The graph of one step: the loss, its gradients, the updates, guarded. */
-  #trace(batch: B, last: boolean): { loss: Tensor; probes: Record<string, Tensor> } {
+  #trace(batch: B, last: boolean): Traced {
     const { updates, outputs } = capturing()!;
     const { loss, outputs: returned, gradients } = differentiate(this.#source, this.#parameters, batch);
     this.#move(gradients, last);
