@@ -13,7 +13,7 @@ export interface AdamOptions extends Partial<FirstOrderOptions> {
 
 /**
  * Adam (Kingma & Ba, 2015): m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², θ ← θ − lr·m̂ / (√v̂ + ε), where m̂ = m / (1 − β₁ᵗ) and
- * v̂ = v / (1 − β₂ᵗ); where √v̂ + ε is 0, θ stays. `weightDecay` adds its multiple of θ to g.
+ * v̂ = v / (1 − β₂ᵗ); where √v̂ and ε are 0, θ stays. `weightDecay` adds its multiple of θ to g.
  * Throws where a β is not in [0, 1), or ε or the decay is negative.
  */
 export const adam = <B = Labelled>(
@@ -31,6 +31,9 @@ export const adamw = <B = Labelled>(
   const decoupled = { ...rule("adamw", { beta1, beta2, eps }), decoupled: true };
   return firstOrder(model, loss, decoupled, { lr, weightDecay, ...options });
 };
+
+/** The smallest numbers that are not subnormal: 1 / ε is finite from there on. */
+const smallest = { f32: 2 ** -126, f64: 2 ** -1022 };
 
 function rule(
   name: "adam" | "adamw",
@@ -51,7 +54,7 @@ function rule(
       const v = slots.v.mul(beta2).add(g.square().mul(1 - beta2));
       const root = v.sqrt().mul(correction);
       const step = m.mul(rate).div(root.add(eps));
-      const vanishes = (p.dtype === "f64" ? eps : Math.fround(eps)) === 0; // then √v̂ may be all that it is divided by
+      const vanishes = eps < smallest[p.dtype === "f64" ? "f64" : "f32"]; // then √v̂ is all that can be divided by
       return { p: p.sub(vanishes ? where(root.gt(0), step, 0) : step), slots: { m, v } };
     },
   };

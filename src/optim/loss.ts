@@ -45,8 +45,9 @@ export interface Result {
 
 export function resultOf<B>(source: Loss<B> | GradientSource<B>, batch: B): Result {
   if (typeof source === "function") return lossOf(source(batch));
-  const { gradients, loss = globalNorm([...gradients.values()]), outputs } = source.gradients(batch);
-  return { ...lossOf({ loss, outputs }), gradients };
+  const { gradients, loss, outputs } = source.gradients(batch);
+  if (gradients.size === 0) fail("gradients", "the source gives none");
+  return { ...lossOf({ loss: loss ?? globalNorm([...gradients.values()]), outputs }), gradients };
 }
 
 export interface Differentiated {
