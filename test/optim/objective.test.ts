@@ -148,7 +148,7 @@ for (const name of testDevices) {
       seed(3);
       const model = { w: param(noise(64, 8)) };
       const drop = new Dropout(0.5);
-      const of = objective(model, () => drop.forward(model.w).square().sum());
+      const of = objective<undefined>(model, () => drop.forward(model.w).square().sum());
       const before = randomState();
       const value = await of.value(undefined);
       expect(await of.value(undefined)).not.toBe(value);
@@ -164,7 +164,7 @@ for (const name of testDevices) {
 
 test("f32 and f64 parameters share a vector in f64 and keep their dtypes", async () => {
   const model = { a: param([0.1]), b: param(Float64Array.of(0.1)), count: state([7]) };
-  const of = objective(model, () => model.a.mul(model.b).sum());
+  const of = objective<undefined>(model, () => model.a.mul(model.b).sum());
   const point = await of.flat.point();
   expect([point.dtype, ...(await point.data())]).toEqual(["f64", Math.fround(0.1), 0.1]);
   await of.flat.move(tensor(Float64Array.of(0.2, 0.3)));
@@ -174,11 +174,11 @@ test("f32 and f64 parameters share a vector in f64 and keep their dtypes", async
 test("misuse is refused in one line", async () => {
   const model = { w: param([1, 2]), b: param([3]) };
   const loss = () => mse(model.w, model.b.expand(2));
-  const of = objective(model, loss);
-  const other = objective(model, () => ({ loss: loss(), outputs: model.w.mul(2) }));
+  const of = objective<undefined>(model, loss);
+  const other = objective<undefined>(model, () => ({ loss: loss(), outputs: model.w.mul(2) }));
   const v = tensor([1, 1, 1]);
   const misuse: Record<string, () => unknown> = {
-    "no parameters": () => objective({}, loss),
+    "no parameters": () => objective<undefined>({}, loss),
     "no outputs": () => of.flat.gaussNewtonProduct(undefined, v),
     "outputs beside the loss": () => other.flat.gaussNewtonProduct(undefined, v),
     "vector too short": () => of.flat.move(tensor([1])),
