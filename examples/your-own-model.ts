@@ -112,3 +112,62 @@ const optimizer = firstOrder(net, loss, lion, { lr: 1e-4 });
 for await (const batch of train.shuffle()) {
   console.log(await optimizer.step(batch));
 }
+
+import { accumulate, adamw, clipByNorm, cosine, warmup } from "hebb/optim";
+
+const schedule = warmup(cosine(0.01, { steps: 1000 }), 20); // counts moves of the parameters
+const tuned = adamw(net, loss, {
+  lr: schedule,
+  weightDecay: 0.1,
+  transforms: [accumulate(4), clipByNorm(1)], // the mean over 4 batches, then of norm at most 1
+  groups: [
+    { match: /^first\./, frozen: true },
+    { match: /\.bias$/, weightDecay: 0 },
+    { match: /^blocks\./, lr: (move) => 0.1 * schedule(move) }, // the weights, as the biases have their group
+  ],
+});
+for await (const batch of train.shuffle()) await tuned.step(batch);
+
+import { param, uniform } from "hebb";
+import { init, mse } from "hebb/nn";
+import { type GradientSource, sgd } from "hebb/optim";
+
+const rbm = { w: param(init.normal([20, 8], 0, 0.01), [20, 8]), a: param(zeros([20])), b: param(zeros([8])) };
+const hidden = (v: Tensor): Tensor => v.matmul(rbm.w).add(rbm.b).sigmoid(); // [B, 20] → [B, 8]
+const divergence: GradientSource<Tensor> = {
+  gradients(v) {
+    const h = hidden(v);
+    const fired = uniform(h.shape).lt(h).cast("f32");
+    const again = fired.matmul(rbm.w.transpose()).add(rbm.a).sigmoid(); // [B, 20]
+    const statistics = (x: Tensor, y: Tensor): Tensor => x.transpose().matmul(y).div(v.shape[0]);
+    return {
+      loss: mse(again, v), // a figure to watch: what step returns
+      gradients: new Map([
+        [rbm.w, statistics(again, hidden(again)).sub(statistics(v, h))],
+        [rbm.a, again.sub(v).mean(0)],
+        [rbm.b, hidden(again).sub(h).mean(0)],
+      ]),
+    };
+  },
+};
+const machine = sgd(rbm, divergence, { lr: 0.1, momentum: 0.5 });
+console.log(await machine.step(uniform([10, 20]).lt(0.5).cast("f32")));
+
+import { objective } from "hebb/optim";
+
+const { flat } = objective(net, ({ x, y }: Batch) => {
+  const outputs = net.forward(x);
+  return { loss: crossEntropy(outputs, y), outputs };
+});
+const two = {
+  x: tensor([
+    [0, 0],
+    [2, 2],
+  ]),
+  y: tensor(Int32Array.of(0, 1)),
+};
+const { gradient } = await flat.gradient(two);
+const curved = await flat.gaussNewtonProduct(two, gradient);
+const length = gradient.square().sum().div(gradient.mul(curved).sum());
+await flat.move((await flat.point()).sub(gradient.mul(length)));
+console.log(await flat.value(two));

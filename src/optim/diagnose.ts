@@ -13,7 +13,7 @@ import { isFloat } from "../graph/internal.ts";
 import { walk } from "../nn/module.ts";
 import { compile } from "../run/index.ts";
 import { read } from "../run/realize.ts";
-import type { Loss } from "./optimizer.ts";
+import { type GradientSource, type Loss, resultOf } from "./loss.ts";
 
 /** How many elements of a float tensor are infinite or NaN. */
 export const notFinite = (x: Tensor): Tensor =>
@@ -25,13 +25,13 @@ export const notFinite = (x: Tensor): Tensor =>
  * of the parameters. Returns e.g. `output of Linear "2" has 3 of 640 elements that are not finite`, or undefined.
  */
 export async function diagnose<B>(
-  parameters: ReadonlyMap<string, Tensor>,
-  loss: Loss<B>,
+  parameters: Parameters,
+  source: Loss<B> | GradientSource<B>,
   { batch, random }: { batch: B; random: RandomState },
 ): Promise<string | undefined> {
   const labels: string[] = [];
   const counts = compile((input: B) => {
-    const suspects = suspectsOf(parameters, loss, input);
+    const suspects = suspectsOf(parameters, source, input);
     labels.push(...suspects.map(([label]) => label));
     return suspects.map(([, t]) => [notFinite(t), t.size] as const);
   });
@@ -49,30 +49,51 @@ export async function diagnose<B>(
   }
 }
 
-function suspectsOf<B>(parameters: ReadonlyMap<string, Tensor>, loss: Loss<B>, batch: B): [label: string, Tensor][] {
-  const value = training(() => loss(batch));
+interface Parameters {
+  readonly moving: ReadonlyMap<string, Tensor>;
+  readonly frozen: ReadonlyMap<string, Tensor>;
+}
+
+function suspectsOf<B>(
+  { moving, frozen }: Parameters,
+  source: Loss<B> | GradientSource<B>,
+  batch: B,
+): [label: string, Tensor][] {
+  const { loss, gradients } = training(() => resultOf(source, batch));
   const step = capturing()!;
   step.updates.clear();
   const outputs = new Map<Tensor, string>();
   for (const { module, output } of step.outputs) {
     for (const t of floatsIn(output).values()) if (!outputs.has(t)) outputs.set(t, `output of ${moduleLabel(module)}`);
   }
-  const backward = [...outputs].reverse();
-  const gradients = grad(value, [...backward.map(([t]) => t), ...parameters.values()]);
-  const names = [
-    ...backward.map(([, label]) => `gradient of the ${label}`),
-    ...[...parameters.keys()].map((name) => `gradient of parameter "${name}"`),
+  const backward = [
+    ...[...outputs].reverse().map(([t, label]) => [`gradient of the ${label}`, t] as const),
+    ...[...moving].map(([name, p]) => [`gradient of parameter "${name}"`, p] as const),
   ];
+  const found =
+    gradients ??
+    new Map(
+      zip(
+        backward,
+        grad(
+          loss,
+          backward.map(([, t]) => t),
+        ),
+      ),
+    );
   return [
     ...[...floatsIn(batch)].map(
       ([path, t]) => [path === "" ? "the batch" : `"${path}" of the batch`, t] as [string, Tensor],
     ),
-    ...[...parameters].map(([name, p]) => [`parameter "${name}"`, p] as [string, Tensor]),
+    ...[...moving, ...frozen].map(([name, p]) => [`parameter "${name}"`, p] as [string, Tensor]),
     ...[...outputs].map(([t, label]) => [label, t] as [string, Tensor]),
-    ["the loss", value],
-    ...gradients.map((g, i) => [names[i], g] as [string, Tensor]),
+    ["the loss", loss],
+    ...backward.flatMap(([label, t]) => (found.has(t) ? [[label, found.get(t)!] as [string, Tensor]] : [])),
   ];
 }
+
+const zip = (labelled: readonly (readonly [string, Tensor])[], gradients: readonly Tensor[]): [Tensor, Tensor][] =>
+  labelled.map(([, t], i) => [t, gradients[i]]);
 
 /** The float tensors of a tree, by their paths. */
 function floatsIn(tree: unknown): Map<string, Tensor> {

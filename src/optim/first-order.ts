@@ -1,30 +1,24 @@
 // First-order optimizers: a pure rule for one parameter, lifted to one compiled step for a whole model.
-import {
-  capturing,
-  full,
-  grad,
-  live,
-  type RandomState,
-  randomState,
-  state,
-  Tensor,
-  training,
-  where,
-} from "../graph/index.ts";
-import { type DType, fail, show } from "../graph/internal.ts";
+import { capturing, full, live, type RandomState, randomState, state, type Tensor, where } from "../graph/index.ts";
+import type { DType } from "../graph/internal.ts";
 import { namedParameters, nameModules } from "../nn/module.ts";
 import { compile } from "../run/index.ts";
 import { read } from "../run/realize.ts";
 import { diagnose, notFinite } from "./diagnose.ts";
-import type { Labelled, Loss, Optimizer, Probe } from "./optimizer.ts";
-import type { Schedule } from "./schedule.ts";
+import { groupsOf, type ParameterGroup } from "./groups.ts";
+import { differentiate, type GradientSource, type Labelled, type Loss, resultOf } from "./loss.ts";
+import type { Optimizer, Probe } from "./optimizer.ts";
+import { checkRate, type Schedule } from "./schedule.ts";
+import { checkDecay, type Gradient, penalized, type Transform } from "./transforms.ts";
 
 /** How one parameter p with gradient g moves: a pure function, written once for all parameters. */
 export interface Rule<Slot extends string = string, Scalar extends string = string> {
   /** Tensors of p's shape that live from step to step, and the value that they start from. */
   readonly slots: Readonly<Record<Slot, number>>;
-  /** Numbers that change from step to step, of the step's number t = 1, 2, … and its learning rate; in double precision on the host. */
+  /** Numbers that change from move to move, of the move's number t = 1, 2, … and its learning rate; in double precision on the host. */
   readonly scalars: Readonly<Record<Scalar, (t: number, lr: number) => number>>;
+  /** Whether weight decay stays out of g: p ← (1 − lr·λ)·p before the update, instead of g ← g + λp (Loshchilov & Hutter, 2019). */
+  readonly decoupled?: boolean;
   update(
     p: Tensor,
     g: Tensor,
@@ -36,29 +30,54 @@ export interface Rule<Slot extends string = string, Scalar extends string = stri
 export interface FirstOrderOptions {
   /** Learning rate, or a schedule of it. */
   lr: number | Schedule;
+  /** λ of the L2 penalty ½λ|θ|², whose gradient λθ is added after all transforms; a decoupled rule shrinks θ by lr·λ instead. */
+  weightDecay?: number | undefined;
+  /** Parameters with settings of their own. */
+  groups?: readonly ParameterGroup[] | undefined;
+  /** What happens to the gradients before the rule, in this order. */
+  transforms?: readonly Transform[] | undefined;
   /**
    * What must be finite for a step to change anything. "loss" costs nothing; a gradient that is not finite at a finite loss
    * (such as that of √x at 0) then spoils its parameter, and the next step's loss shows it. "gradients" reads all
-   * gradients once more, refuses the step, and returns NaN as its loss.
+   * gradients, before transforms, once more, refuses the step, and returns NaN as its loss.
    */
   guard?: "loss" | "gradients" | undefined;
 }
 
-/** Lifts a rule over the parameters of a model, or of an array of them. Throws where there are none. */
+/**
+ * Lifts a rule over the parameters of a model, or of an array of them. Each step is one program: loss and gradients, transforms,
+ * weight decay, rule. Throws where there are no parameters, a group has none, or two transforms gather batches.
+ */
 export const firstOrder = <B = Labelled>(
   model: object,
-  loss: Loss<B>,
+  loss: Loss<B> | GradientSource<B>,
   rule: Rule,
   options: FirstOrderOptions,
 ): Optimizer<B> => new FirstOrder(model, loss, rule, options);
 
-/** The gradient once ½λ|p|² is added to the loss. */
-export const penalized = (g: Tensor, p: Tensor, lambda: number): Tensor => (lambda === 0 ? g : g.add(p.mul(lambda)));
+type Slots = Readonly<Record<string, Tensor>>;
 
-interface Slotted {
+/** A parameter that moves, with all that belongs to it. */
+interface Moving {
   readonly p: Tensor;
-  readonly slots: Readonly<Record<string, Tensor>>;
-  readonly scalars: Readonly<Record<string, Tensor>>;
+  readonly slots: Slots;
+  /** The slots of each transform. */
+  readonly transformed: readonly Slots[];
+  readonly scalars: Slots;
+  readonly weightDecay: number;
+  /** 1 − lr·λ, where the rule is decoupled and λ > 0. */
+  readonly keep: Tensor | undefined;
+}
+
+interface Traced {
+  readonly loss: Tensor;
+  readonly probes: Record<string, Tensor>;
+}
+
+/** The step as a program: that of a batch after which the parameters move, and that of the batches before it. */
+interface Compiled<B> {
+  move(batch: B): Promise<Traced>;
+  gather(batch: B): Promise<Traced>;
 }
 
 class FirstOrder<B> implements Optimizer<B> {
@@ -66,34 +85,52 @@ class FirstOrder<B> implements Optimizer<B> {
   readonly state: ReadonlyMap<string, Tensor>;
   steps = 0;
   probes: Readonly<Record<string, Tensor>> = {};
+  readonly #source: Loss<B> | GradientSource<B>;
   readonly #rule: Rule;
   readonly #guard: "loss" | "gradients";
-  readonly #parameters: ReadonlyMap<string, Slotted>;
+  readonly #transforms: readonly Transform[];
+  /** Batches to a move. */
+  readonly #batches: number;
+  readonly #moving: ReadonlyMap<string, Moving>;
+  /** The tensors alone, for derivatives. */
+  readonly #parameters: { readonly moving: ReadonlyMap<string, Tensor>; readonly frozen: ReadonlyMap<string, Tensor> };
   #lr: number | Schedule = 0;
   #probe: Probe<B> | undefined;
-  #compiled: (batch: B) => Promise<{ loss: Tensor; probes: Record<string, Tensor> }>;
+  #compiled: Compiled<B>;
   #running = false;
   /** The random stream before the last step, so that it can be repeated. */
   #random: RandomState = randomState();
 
-  constructor(model: object, loss: Loss<B>, rule: Rule, { lr, guard = "loss" }: FirstOrderOptions) {
+  constructor(model: object, source: Loss<B> | GradientSource<B>, rule: Rule, options: FirstOrderOptions) {
+    const { lr, guard = "loss", weightDecay = 0, groups = [], transforms = [] } = options;
     const named = namedParameters(model);
     if (named.size === 0) throw new Error("optimizer: the model has no parameters (param(…) in its own properties)");
     nameModules(model);
-    this.loss = loss;
+    this.#source = source;
+    this.loss = typeof source === "function" ? source : (batch) => resultOf(source, batch);
     this.#rule = rule;
     this.#guard = guard;
+    this.#transforms = transforms;
+    this.#batches = batchesOf(transforms);
     this.lr = lr;
-    const scalars = this.#liveScalars();
-    this.#parameters = new Map(
-      [...named].map(([name, p]) => [name, { p, slots: slotsOf(rule, p), scalars: scalars(p.dtype) }]),
+    const groupOf = groupsOf(named, groups);
+    const isFrozen = ([name]: [string, Tensor]): boolean => groupOf.get(name)?.frozen === true;
+    const moving = new Map([...named].filter((entry) => !isFrozen(entry)));
+    this.#parameters = { moving, frozen: new Map([...named].filter(isFrozen)) };
+    const scalars = this.#liveScalars(checkDecay(weightDecay));
+    this.#moving = new Map(
+      [...moving].map(([name, p]) => [
+        name,
+        {
+          p,
+          slots: slotsOf(rule.slots, p),
+          transformed: transforms.map(({ slots = {} }) => slotsOf(slots, p)),
+          ...scalars(p.dtype, groupOf.get(name)),
+        },
+      ]),
     );
-    this.state = new Map(
-      [...this.#parameters].flatMap(([name, { slots }]) =>
-        Object.entries(slots).map(([slot, t]) => [`${name}.${slot}`, t] as const),
-      ),
-    );
-    this.#compiled = compile((batch: B) => this.#trace(batch));
+    this.state = new Map([...this.#moving].flatMap(([name, parts]) => stateOf(name, parts)));
+    this.#compiled = this.#compile();
   }
 
   get lr(): number | Schedule {
@@ -105,6 +142,10 @@ class FirstOrder<B> implements Optimizer<B> {
     this.#lr = lr;
   }
 
+  get rate(): number {
+    return this.#rate(this.#lr);
+  }
+
   get probe(): Probe<B> | undefined {
     return this.#probe;
   }
@@ -113,7 +154,7 @@ class FirstOrder<B> implements Optimizer<B> {
     if (probe === this.#probe) return;
     this.#probe = probe;
     this.probes = {};
-    this.#compiled = compile((batch: B) => this.#trace(batch));
+    this.#compiled = this.#compile();
   }
 
   async step(batch: B): Promise<number> {
@@ -121,7 +162,8 @@ class FirstOrder<B> implements Optimizer<B> {
     this.#running = true;
     try {
       this.#random = randomState();
-      const { loss, probes } = await this.#compiled(batch);
+      const last = (this.steps + 1) % this.#batches === 0;
+      const { loss, probes } = await (last ? this.#compiled.move(batch) : this.#compiled.gather(batch));
       const [value] = await read(loss);
       this.probes = probes;
       if (Number.isFinite(value)) this.steps++;
@@ -132,70 +174,112 @@ class FirstOrder<B> implements Optimizer<B> {
   }
 
   diagnose(batch: B): Promise<string | undefined> {
-    const parameters = new Map([...this.#parameters].map(([name, { p }]) => [name, p]));
-    return diagnose(parameters, this.loss, { batch, random: this.#random });
+    return diagnose(this.#parameters, this.#source, { batch, random: this.#random });
   }
 
-  /** The graph of one step: the loss, its gradients, the rule's updates, guarded. */
-  #trace(batch: B): { loss: Tensor; probes: Record<string, Tensor> } {
-    const { updates, outputs } = capturing()!;
-    const loss = scalarOf(training(() => this.loss(batch)));
-    const all = [...this.#parameters.values()];
-    const gradients = grad(
-      loss,
-      all.map(({ p }) => p),
-    );
-    all.forEach(({ p, slots, scalars }, i) => {
-      const next = this.#rule.update(p, gradients[i], slots, scalars);
-      p.assign(next.p);
-      for (const slot of Object.keys(slots)) slots[slot].assign(next.slots[slot]);
-    });
-    const guarded = this.#guard === "loss" ? loss : where(anyNotFinite(gradients), Number.NaN, loss);
-    const finite = guarded.lt(Number.POSITIVE_INFINITY).and(guarded.gt(Number.NEGATIVE_INFINITY));
-    for (const update of updates.values()) update.value = where(finite, update.value, update.leaf);
-    const names = [...this.#parameters.keys()];
-    const seen = { outputs: [...outputs], loss, gradients: new Map(names.map((name, i) => [name, gradients[i]])) };
-    return { loss: guarded, probes: this.#probe?.(batch, seen) ?? {} };
-  }
-
-  /** The rule's scalars as live values, one set per dtype of parameters. */
-  #liveScalars(): (dtype: DType) => Record<string, Tensor> {
-    const made = new Map<DType, Record<string, Tensor>>();
-    return (dtype) => {
-      let scalars = made.get(dtype);
-      if (scalars === undefined) {
-        const entries = Object.entries(this.#rule.scalars).map(([name, value]) => {
-          return [name, live(() => value(this.steps + 1, this.#rate()), [], dtype)] as const;
-        });
-        made.set(dtype, (scalars = Object.fromEntries(entries)));
-      }
-      return scalars;
+  #compile(): Compiled<B> {
+    return {
+      move: compile((batch: B) => this.#trace(batch, true)),
+      gather: compile((batch: B) => this.#trace(batch, false)),
     };
   }
 
-  #rate(): number {
-    return typeof this.#lr === "number" ? this.#lr : checkRate(this.#lr(this.steps));
+  /** The graph of one step: the loss, its gradients, the updates, guarded. */
+  #trace(batch: B, last: boolean): Traced {
+    const { updates, outputs } = capturing()!;
+    const { loss, outputs: returned, gradients } = differentiate(this.#source, this.#parameters, batch);
+    this.#move(gradients, last);
+    const guarded = this.#guard === "loss" ? loss : where(anyNotFinite([...gradients.values()]), Number.NaN, loss);
+    const finite = guarded.lt(Number.POSITIVE_INFINITY).and(guarded.gt(Number.NEGATIVE_INFINITY));
+    for (const update of updates.values()) update.value = where(finite, update.value, update.leaf);
+    const seen = { outputs: [...outputs], loss, returned, gradients };
+    return { loss: guarded, probes: this.#probe?.(batch, seen) ?? {} };
+  }
+
+  /** Assigns parameters and slots their next values: transforms, weight decay, rule. */
+  #move(gradients: ReadonlyMap<string, Tensor>, last: boolean): void {
+    if (this.#batches > 1 && gradients.size < this.#moving.size) {
+      const without = [...this.#moving.keys()].find((name) => !gradients.has(name));
+      throw new Error(`accumulate: parameter "${without}" has no gradient to add up (freeze it by a group)`);
+    }
+    let chain: Gradient[] = [...gradients].map(([name, g]) => ({ name, p: this.#moving.get(name)!.p, g }));
+    for (const [i, transform] of this.#transforms.entries()) {
+      const slots = chain.map(({ name }) => this.#moving.get(name)!.transformed[i]);
+      const next = transform.apply(chain, slots, last);
+      next.slots?.forEach((values, at) => {
+        assignSlots(slots[at], values);
+      });
+      if (next.gradients === undefined) return;
+      chain = chain.map(({ name, p }, at) => ({ name, p, g: next.gradients![at] }));
+    }
+    for (const { name, p, g } of chain) {
+      const { slots, scalars, weightDecay, keep } = this.#moving.get(name)!;
+      const next = this.#rule.decoupled
+        ? this.#rule.update(keep === undefined ? p : p.mul(keep), g, slots, scalars)
+        : this.#rule.update(p, penalized(g, p, weightDecay), slots, scalars);
+      p.assign(next.p);
+      assignSlots(slots, next.slots);
+    }
+  }
+
+  /** The rule's scalars and the decay as live values, one set for each group and dtype of parameters. */
+  #liveScalars(
+    usualDecay: number,
+  ): (dtype: DType, group: ParameterGroup | undefined) => Pick<Moving, "scalars" | "weightDecay" | "keep"> {
+    const made = new Map<ParameterGroup | undefined, Map<DType, Pick<Moving, "scalars" | "weightDecay" | "keep">>>();
+    return (dtype, group) => {
+      if (!made.has(group)) made.set(group, new Map());
+      const known = made.get(group)!.get(dtype);
+      if (known !== undefined) return known;
+      const rate = (): number => this.#rate(group?.lr ?? this.#lr);
+      const { weightDecay = usualDecay } = group ?? {};
+      const entries = Object.entries(this.#rule.scalars).map(([name, value]) => {
+        return [name, live(() => value(this.#moves + 1, rate()), [], dtype)] as const;
+      });
+      const decoupled = this.#rule.decoupled && weightDecay > 0;
+      const keep = decoupled ? live(() => 1 - rate() * weightDecay, [], dtype) : undefined;
+      const set = { scalars: Object.fromEntries(entries), weightDecay, keep };
+      made.get(group)!.set(dtype, set);
+      return set;
+    };
+  }
+
+  /** How often the parameters have moved. */
+  get #moves(): number {
+    return Math.floor(this.steps / this.#batches);
+  }
+
+  #rate(lr: number | Schedule): number {
+    return typeof lr === "number" ? lr : checkRate(lr(this.#moves));
   }
 }
 
-const slotsOf = (rule: Rule, p: Tensor): Record<string, Tensor> =>
-  Object.fromEntries(Object.entries(rule.slots).map(([slot, start]) => [slot, state(full(p.shape, start, p.dtype))]));
+function batchesOf(transforms: readonly Transform[]): number {
+  const gathering = transforms.flatMap(({ batches = 1 }) => (batches > 1 ? [batches] : []));
+  if (gathering.length > 1)
+    throw new Error(
+      `optimizer: two transforms gather batches, ${gathering.slice(0, 2).join(" and ")} (accumulate once)`,
+    );
+  return gathering[0] ?? 1;
+}
+
+const slotsOf = (starts: Readonly<Record<string, number>>, p: Tensor): Slots =>
+  Object.fromEntries(Object.entries(starts).map(([slot, start]) => [slot, state(full(p.shape, start, p.dtype))]));
+
+/** The slots of one parameter by the names that they are saved by. */
+const stateOf = (name: string, { slots, transformed }: Moving): [string, Tensor][] => [
+  ...Object.entries(slots).map(([slot, t]) => [`${name}.${slot}`, t] as [string, Tensor]),
+  ...transformed.flatMap((own, i) =>
+    Object.entries(own).map(([slot, t]) => [`${name}.transforms.${i}.${slot}`, t] as [string, Tensor]),
+  ),
+];
+
+function assignSlots(slots: Slots, values: Slots): void {
+  for (const slot of Object.keys(slots)) slots[slot].assign(values[slot]);
+}
 
 const anyNotFinite = (tensors: readonly Tensor[]): Tensor =>
   tensors
     .map(notFinite)
     .reduce((sum, count) => sum.add(count))
     .gt(0);
-
-function scalarOf(loss: Tensor): Tensor {
-  if (!(loss instanceof Tensor)) throw new TypeError(`step: the loss must be a tensor, got ${typeof loss}`);
-  if (loss.size !== 1)
-    fail("step", `the loss must be one number, got ${loss.dtype} ${show(loss.shape)} (take its mean)`);
-  return loss.reshape([]);
-}
-
-function checkRate(lr: number): number {
-  if (!(lr >= 0 && lr < Number.POSITIVE_INFINITY))
-    throw new RangeError(`optimizer: lr must be a finite number ≥ 0, got ${lr}`);
-  return lr;
-}

@@ -1,6 +1,19 @@
-// The optim room: optimizers and learning-rate schedules.
+// The optim room: losses, optimizers, what happens to gradients on their way, learning-rate schedules.
 export { type AdamOptions, adam, adamw } from "./adam.ts";
 export { type FirstOrderOptions, firstOrder, type Rule } from "./first-order.ts";
-export type { Labelled, Loss, Optimizer, Probe, Seen } from "./optimizer.ts";
+export type { ParameterGroup } from "./groups.ts";
+export { type GradientSource, type Labelled, type Loss, lossOf } from "./loss.ts";
+export { type Objective, type ObjectiveOver, objective } from "./objective.ts";
+export type { Optimizer, Probe, Seen } from "./optimizer.ts";
 export { constant, cosine, type Schedule, stepDecay, warmup } from "./schedule.ts";
 export { type SgdOptions, sgd } from "./sgd.ts";
+export {
+  accumulate,
+  centralize,
+  clipByNorm,
+  clipByValue,
+  type Gradient,
+  globalNorm,
+  type Transform,
+  weightDecay,
+} from "./transforms.ts";

@@ -1,20 +1,14 @@
 // What every optimizer offers: one verb, and what a training loop watches, saves and restores.
 import type { Step, Tensor } from "../graph/index.ts";
+import type { Loss } from "./loss.ts";
 import type { Schedule } from "./schedule.ts";
-
-/** What a batch is unless a loss says otherwise: inputs and what they should give. */
-export interface Labelled {
-  x: Tensor;
-  y: Tensor;
-}
-
-/** The loss of a batch: a float tensor of one element. */
-export type Loss<B> = (batch: B) => Tensor;
 
 /** What a probe sees of the step being traced. */
 export interface Seen extends Pick<Step, "outputs"> {
   readonly loss: Tensor;
-  /** By parameter name. */
+  /** What the loss returned as outputs, undefined where it returned a tensor. */
+  readonly returned: unknown;
+  /** By parameter name, as they are before any transform; of the parameters that have one. */
   readonly gradients: ReadonlyMap<string, Tensor>;
 }
 
@@ -28,14 +22,19 @@ export interface Optimizer<B> {
    * `steps` stay as they were.
    */
   step(batch: B): Promise<number>;
-  /** What it minimizes. */
+  /** What it minimizes; where it follows a source of gradients, the figure that `step` returns. */
   readonly loss: Loss<B>;
   /** The slots, by parameter and slot name, e.g. "0.weight.momentum"; saved with `stateDict` and restored with `load`. */
   readonly state: ReadonlyMap<string, Tensor>;
-  /** Steps done; set it when a run is resumed. */
+  /**
+   * Steps done, one a batch; set it when a run is resumed. With `accumulate(k)` the parameters have moved ⌊steps / k⌋ times:
+   * schedules and bias corrections count these moves.
+   */
   steps: number;
   /** The learning rate, or its schedule. Changing it recompiles nothing. */
   lr: number | Schedule;
+  /** The learning rate of the next step. */
+  readonly rate: number;
   /** Extra outputs of each step, or undefined. Changing it compiles the step anew. */
   probe: Probe<B> | undefined;
   /** What the probe asked for, from the last step. */

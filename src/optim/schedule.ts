@@ -1,7 +1,7 @@
 // Learning-rate schedules: pure functions of the number of steps done, so that a resumed run continues where it stopped.
 import { hostMath } from "../graph/internal.ts";
 
-/** The learning rate after `step` finished steps (0 before the first). */
+/** The learning rate after `step` finished steps (0 before the first); where several batches make one move, after so many moves. */
 export type Schedule = (step: number) => number;
 
 /** The same rate at every step. */
@@ -29,6 +29,13 @@ export function cosine(lr: number, { steps, final = 0 }: { steps: number; final?
 export function warmup(schedule: Schedule, steps: number): Schedule {
   checkSteps("warmup", "steps", steps);
   return (step) => schedule(step) * Math.min(1, (step + 1) / steps);
+}
+
+/** The rate, refused in one line where it is none. */
+export function checkRate(lr: number): number {
+  if (!(lr >= 0 && lr < Number.POSITIVE_INFINITY))
+    throw new RangeError(`optimizer: lr must be a finite number ≥ 0, got ${lr}`);
+  return lr;
 }
 
 function checkSteps(schedule: string, name: string, value: number): void {

@@ -1,6 +1,7 @@
 // Evaluation: the loss and metrics of a model over a data set, with layers in evaluating mode and nothing updated.
 import type { Batch, Position } from "../data/dataset.ts";
 import { capturing, evaluating, type Step, Tensor, within } from "../graph/index.ts";
+import { type Loss, lossOf } from "../optim/index.ts";
 import { compile } from "../run/index.ts";
 import type { Metric } from "./metrics.ts";
 
@@ -16,7 +17,7 @@ export interface BatchSource {
 /** A model to evaluate, with what is measured of it. */
 export interface Evaluated {
   readonly model: object;
-  readonly loss: (batch: Batch) => Tensor;
+  readonly loss: Loss<Batch>;
   readonly metrics: Readonly<Record<string, Metric>>;
 }
 
@@ -40,7 +41,7 @@ export function evaluator({ model, loss, metrics }: Evaluated): Evaluate {
   recordOutput(model);
   const measure = compile((batch: Batch) =>
     evaluating(() => {
-      const mean = loss(batch);
+      const { loss: mean } = lossOf(loss(batch));
       const outputs = outputOf(model, capturing()!);
       const classified = outputs?.rank === 2 && batch.y.rank === 1 && batch.y.dtype === "i32";
       return {

@@ -179,7 +179,7 @@ export class Fit {
 
   async #step(batch: Batch): Promise<void> {
     const { optimizer } = this.#trainer;
-    const lr = typeof optimizer.lr === "number" ? optimizer.lr : optimizer.lr(optimizer.steps);
+    const lr = optimizer.rate;
     const loss = await optimizer.step(batch);
     const at = this.#at;
     if (!Number.isFinite(loss)) {

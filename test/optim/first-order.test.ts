@@ -228,11 +228,11 @@ test("misuse is refused in one line", async () => {
     schedule gives NaN: RangeError: optimizer: lr must be a finite number ≥ 0, got NaN
     momentum: RangeError: sgd: momentum must lie in [0, 1), got 1
     nesterov alone: RangeError: sgd: nesterov needs a momentum > 0
-    sgd decay: RangeError: sgd: weightDecay must be ≥ 0, got -1
+    sgd decay: RangeError: optimizer: weightDecay must be a finite number ≥ 0, got -1
     adam beta: RangeError: adam: beta2 must lie in [0, 1), got 1
     adamw eps: RangeError: adamw: eps must be ≥ 0, got NaN
-    adamw decay: RangeError: adamw: weightDecay must be ≥ 0, got -0.1
-    loss of many: ShapeError: step: the loss must be one number, got f32 [2, 1] (take its mean)
-    loss of none: TypeError: step: the loss must be a tensor, got number"
+    adamw decay: RangeError: optimizer: weightDecay must be a finite number ≥ 0, got -0.1
+    loss of many: ShapeError: loss: it must be one number, got f32 [2, 1] (take its mean)
+    loss of none: TypeError: loss: it must return a tensor or { loss, outputs }, got a number"
   `);
 });
