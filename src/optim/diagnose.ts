@@ -13,7 +13,7 @@ import { isFloat } from "../graph/internal.ts";
 import { walk } from "../nn/module.ts";
 import { compile } from "../run/index.ts";
 import { read } from "../run/realize.ts";
-import type { Loss } from "./optimizer.ts";
+import { type Loss, lossOf } from "./optimizer.ts";
 
 /** How many elements of a float tensor are infinite or NaN. */
 export const notFinite = (x: Tensor): Tensor =>
@@ -50,7 +50,7 @@ export async function diagnose<B>(
 }
 
 function suspectsOf<B>(parameters: ReadonlyMap<string, Tensor>, loss: Loss<B>, batch: B): [label: string, Tensor][] {
-  const value = training(() => loss(batch));
+  const { loss: value } = lossOf(training(() => loss(batch)));
   const step = capturing()!;
   step.updates.clear();
   const outputs = new Map<Tensor, string>();

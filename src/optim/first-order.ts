@@ -16,7 +16,7 @@ import { namedParameters, nameModules } from "../nn/module.ts";
 import { compile } from "../run/index.ts";
 import { read } from "../run/realize.ts";
 import { diagnose, notFinite } from "./diagnose.ts";
-import type { Labelled, Loss, Optimizer, Probe } from "./optimizer.ts";
+import { type Labelled, type Loss, lossOf, type Optimizer, type Probe } from "./optimizer.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** How one parameter p with gradient g moves: a pure function, written once for all parameters. */
@@ -139,7 +139,8 @@ class FirstOrder<B> implements Optimizer<B> {
   /** The graph of one step: the loss, its gradients, the rule's updates, guarded. */
   #trace(batch: B): { loss: Tensor; probes: Record<string, Tensor> } {
     const { updates, outputs } = capturing()!;
-    const loss = scalarOf(training(() => this.loss(batch)));
+    const { loss: value, outputs: returned } = lossOf(training(() => this.loss(batch)));
+    const loss = scalarOf(value);
     const all = [...this.#parameters.values()];
     const gradients = grad(
       loss,
@@ -154,7 +155,8 @@ class FirstOrder<B> implements Optimizer<B> {
     const finite = guarded.lt(Number.POSITIVE_INFINITY).and(guarded.gt(Number.NEGATIVE_INFINITY));
     for (const update of updates.values()) update.value = where(finite, update.value, update.leaf);
     const names = [...this.#parameters.keys()];
-    const seen = { outputs: [...outputs], loss, gradients: new Map(names.map((name, i) => [name, gradients[i]])) };
+    const byName = new Map(names.map((name, i) => [name, gradients[i]]));
+    const seen = { outputs: [...outputs], loss, returned, gradients: byName };
     return { loss: guarded, probes: this.#probe?.(batch, seen) ?? {} };
   }
 

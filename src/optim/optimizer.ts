@@ -1,5 +1,5 @@
 // What every optimizer offers: one verb, and what a training loop watches, saves and restores.
-import type { Step, Tensor } from "../graph/index.ts";
+import { type Step, Tensor } from "../graph/index.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** What a batch is unless a loss says otherwise: inputs and what they should give. */
@@ -8,12 +8,18 @@ export interface Labelled {
   y: Tensor;
 }
 
-/** The loss of a batch: a float tensor of one element. */
-export type Loss<B> = (batch: B) => Tensor;
+/** The loss of a batch: a float tensor of one element, alone or with the outputs that it was computed from, for metrics. */
+export type Loss<B, O = unknown> = (batch: B) => Tensor | { readonly loss: Tensor; readonly outputs: O };
+
+/** What a loss returned, taken apart. */
+export const lossOf = <O>(result: ReturnType<Loss<never, O>>): { readonly loss: Tensor; readonly outputs?: O } =>
+  result instanceof Tensor ? { loss: result } : (result ?? { loss: result });
 
 /** What a probe sees of the step being traced. */
 export interface Seen extends Pick<Step, "outputs"> {
   readonly loss: Tensor;
+  /** The outputs that the loss returned beside it, if any. */
+  readonly returned: unknown;
   /** By parameter name. */
   readonly gradients: ReadonlyMap<string, Tensor>;
 }
