@@ -17,7 +17,8 @@ test("the blocks of the page are the example, which learns, saves, loads and ste
   const quiet = vi.spyOn(process.stderr, "write").mockReturnValue(true);
   const log = vi.spyOn(console, "log").mockImplementation(() => {});
   await import("../examples/your-own-model.ts");
-  const [[accuracy], [shape, rows], [inside], [copied], [centred], [mean], [moved], ...losses] = log.mock.calls;
+  const [[accuracy], [shape, rows], [inside], [copied], [centred], [mean], [moved], [right], ...losses] =
+    log.mock.calls;
   log.mockRestore();
   quiet.mockRestore();
   expect(accuracy).toBeGreaterThan(0.95);
@@ -26,6 +27,7 @@ test("the blocks of the page are the example, which learns, saves, loads and ste
   expect([...centred]).toEqual([-1, -10, 1, 10]);
   expect([...mean]).toEqual([0.2, 2].map(Math.fround));
   expect([...moved]).toEqual([0.8, 8, 2.8, 28].map(Math.fround));
+  expect(right).toBeGreaterThan(0.95);
   expect(losses).toHaveLength(20);
   for (const [loss] of losses) expect(loss).toBeLessThan(0.5);
 });

@@ -13,7 +13,7 @@ export type Loss<B, O = unknown> = (batch: B) => Tensor | { readonly loss: Tenso
 
 /** What a loss returned, taken apart. */
 export const lossOf = <O>(result: ReturnType<Loss<never, O>>): { readonly loss: Tensor; readonly outputs?: O } =>
-  result instanceof Tensor ? { loss: result } : (result ?? { loss: result });
+  result instanceof Tensor || typeof result !== "object" || result === null ? { loss: result } : result;
 
 /** What a probe sees of the step being traced. */
 export interface Seen extends Pick<Step, "outputs"> {
