@@ -542,3 +542,25 @@ test("an evaluation in which a metric counts nothing is refused; the samples are
     "does not show how many samples it has (its first tensor is []); say so by the option size",
   );
 });
+
+test("whatever can be shuffled and is not is visited in an order of the seed, unless it shall not be", async () => {
+  const model = new Linear(4, 3);
+  const loss = ({ x, y }: Batch): Tensor => crossEntropy(model.forward(x), y);
+  const visits = async (options: FitOptions, shuffled: boolean): Promise<(number | undefined)[]> => {
+    const seeds: (number | undefined)[] = [];
+    const data: BatchSource = {
+      shuffled,
+      iterate: (position) => blobs().iterate(position),
+      shuffle({ seed }) {
+        seeds.push(seed);
+        return blobs();
+      },
+    };
+    seed(17);
+    await new Trainer(model, sgd(model, loss)).fit(data, { ...quiet, ...options });
+    return seeds;
+  };
+  expect(await visits({}, false)).toEqual([17]);
+  expect(await visits({ shuffle: false }, false)).toEqual([]);
+  expect(await visits({}, true)).toEqual([]);
+});
