@@ -19,8 +19,10 @@ class Net {
   blocks = [new Residual(16), new Residual(16)];
   last = new Linear(16, 2);
   forward(x: Tensor): Tensor {
-    const hidden = this.blocks.reduce((h, block) => block.forward(h), relu(this.first.forward(x))); // [B, 16]
-    return this.last.forward(hidden); // [B, 2], one number a class
+    return within(this, () => {
+      const hidden = this.blocks.reduce((h, block) => block.forward(h), relu(this.first.forward(x))); // [B, 16]
+      return this.last.forward(hidden); // [B, 2], one number a class
+    });
   }
 }
 
@@ -96,6 +98,69 @@ const points = tensor([
 console.log(await training(() => centre.forward(points)).data()); // [-1, -10, 1, 10]
 console.log(await centre.mean.data()); // [0.2, 2]
 console.log(await evaluating(() => centre.forward(points)).data()); // [0.8, 8, 2.8, 28]
+
+import { concat, stack } from "hebb";
+import { type Layer, tanh } from "hebb/nn";
+
+/** h′ = tanh(W·[x, h] + b), which is its output and its state. */
+class Recurrent implements Layer<[x: Tensor, state: Tensor], [output: Tensor, state: Tensor]> {
+  inner: Linear;
+  constructor(inputs: number, width: number) {
+    this.inner = new Linear(inputs + width, width);
+  }
+  forward(x: Tensor, state: Tensor): [output: Tensor, state: Tensor] {
+    return within(this, () => {
+      const next = tanh(this.inner.forward(concat([x, state], -1))); // [B, inputs + width] → [B, width]
+      return [next, next];
+    });
+  }
+}
+
+class Tagger {
+  cell = new Recurrent(1, 8);
+  head = new Linear(8, 2);
+  forward(x: Tensor): Tensor {
+    return within(this, () => {
+      const [batch, time] = x.shape;
+      let state = zeros([batch, 8]);
+      const outputs: Tensor[] = [];
+      for (let t = 0; t < time; t++) {
+        const [output, next] = this.cell.forward(x.slice(1, t, t + 1), state); // [B, 1], [B, 8] → [B, 8]
+        outputs.push(this.head.forward(output)); // [B, 2]
+        state = next;
+      }
+      return stack(outputs, 1); // [B, T] → [B, T, 2]
+    });
+  }
+}
+
+import { type BatchSource, type Metric, meanOf } from "hebb/train";
+
+type Walks = { steps: Tensor; above: Tensor }; // f32 and i32, [B, T]
+
+async function walks(count: number): Promise<Walks> {
+  const steps = (await normal([count, 6]).data()).map(Math.sign) as Float32Array;
+  const above = new Int32Array(steps.length);
+  for (let i = 0, height = 0; i < steps.length; i++) {
+    height = (i % 6 === 0 ? 0 : height) + steps[i];
+    above[i] = Number(height > 0);
+  }
+  return { steps: tensor(steps, [count, 6]), above: tensor(above, [count, 6]) };
+}
+
+const batches = [await walks(100), await walks(100), await walks(60)];
+const source: BatchSource<Walks> = {
+  async *iterate({ skip = 0 } = {}) {
+    yield* batches.slice(skip);
+  },
+};
+
+const tagger = new Tagger();
+const taggerLoss = ({ steps, above }: Walks): Tensor => crossEntropy(tagger.forward(steps), above);
+const right: Metric<Walks> = ({ above }, outputs) => meanOf(outputs.argmax(-1).eq(above));
+const walker = new Trainer(tagger, adam(tagger, taggerLoss, { lr: 0.02 }), { metrics: { right } });
+await walker.fit(source, { epochs: 40, progress: false });
+console.log((await walker.evaluate(source))!.metrics.right); // above 0.95
 
 import { firstOrder, type Rule } from "hebb/optim";
 

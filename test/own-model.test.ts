@@ -17,7 +17,7 @@ test("the blocks of the page are the example, which learns, saves, loads and ste
   const quiet = vi.spyOn(process.stderr, "write").mockReturnValue(true);
   const log = vi.spyOn(console, "log").mockImplementation(() => {});
   await import("../examples/your-own-model.ts");
-  const [[accuracy], [shape, rows], [inside], [copied], [centred], [mean], [moved], ...rest] = log.mock.calls;
+  const [[accuracy], [shape, rows], [inside], [copied], [centred], [mean], [moved], [right], ...rest] = log.mock.calls;
   const [losses, [[reconstruction], [below]]] = [rest.slice(0, 20), rest.slice(20)];
   log.mockRestore();
   quiet.mockRestore();
@@ -27,6 +27,7 @@ test("the blocks of the page are the example, which learns, saves, loads and ste
   expect([...centred]).toEqual([-1, -10, 1, 10]);
   expect([...mean]).toEqual([0.2, 2].map(Math.fround));
   expect([...moved]).toEqual([0.8, 8, 2.8, 28].map(Math.fround));
+  expect(right).toBeGreaterThan(0.95);
   expect(rest).toHaveLength(22);
   for (const [loss] of losses) expect(loss).toBeLessThan(0.5);
   expect(reconstruction).toBeLessThan(0.3); // units at ½ of bits: ¼
@@ -41,7 +42,7 @@ test("a label out of range stops the run, an index out of range is clamped", asy
     sgd(model, ({ x, y }) => crossEntropy(model.forward(x), y)),
   );
   await expect(trainer.fit(data, { progress: false })).rejects.toThrow(
-    "the loss became NaN at step 1: label 2 is none of the classes 0 … 1 that the model tells apart; mend the labels",
+    "the loss became NaN at step 1: label 2 is none of the classes 0 … 1, in crossEntropy; mend the data",
   );
   const rows = param([10, 20, 30]).gather(tensor(Int32Array.of(-1, 3)));
   expect([...(await rows.data())]).toEqual([10, 30]);

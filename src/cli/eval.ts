@@ -1,10 +1,10 @@
 // hebb eval: the loss, accuracy and confusion of a run's model over a test set.
 import type { Dataset } from "../data/index.ts";
-import { accuracy, confusionMatrix, evaluator, renderConfusion } from "../train/index.ts";
+import { accuracy, confusion, evaluator, renderConfusion } from "../train/index.ts";
 import { type Command, report, UsageError } from "./command.ts";
 import { findData, findModel } from "./names.ts";
 import { commandLine } from "./program.ts";
-import { chooseDevice, lossOf, openRun, readRun, startLower } from "./setup.ts";
+import { chooseDevice, classLoss, openRun, readRun, startLower } from "./setup.ts";
 
 const usualBatch = 250;
 
@@ -31,16 +31,16 @@ export const evaluate: Command = {
     const { config, model, checkpoint } = await openRun(run, options, io);
     const { data } = settled;
     checkFit(run, findData(config.data, "test"), test);
-    const measured = await evaluator({ model, loss: lossOf(model), metrics: { accuracy } })(test);
-    const { samples, loss, metrics, classes } = measured!;
+    const names = test.info.classes!;
+    const collect = { confusion: confusion(names.length) };
+    const measured = await evaluator({ model, loss: classLoss(model), metrics: { accuracy }, collect })(test);
+    const { samples, loss, metrics, collected } = measured!;
     if (!Number.isFinite(loss))
       throw new Error(
         `the loss of ${run} over ${samples} test samples of ${data} is ${loss}, so its checkpoint of step ${checkpoint.step} is of no use; start again with: ${startLower(io, run, config)}`,
       );
-    const names = test.info.classes!;
-    const confusion = confusionMatrix(classes!.predicted, classes!.actual, names.length);
     const summary = `accuracy ${(100 * metrics.accuracy).toFixed(2)} %, loss ${loss.toFixed(4)} over ${samples} test samples of ${data}, step ${checkpoint.step}`;
-    report(io, options, `${renderConfusion(confusion, names)}\n\n${summary}`, {
+    report(io, options, `${renderConfusion(collected!.confusion, names)}\n\n${summary}`, {
       command: "eval",
       run,
       model: config.model,
@@ -50,7 +50,7 @@ export const evaluate: Command = {
       samples,
       loss,
       accuracy: metrics.accuracy,
-      confusion,
+      confusion: collected!.confusion,
     });
     return 0;
   },

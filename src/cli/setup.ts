@@ -72,7 +72,7 @@ export function chooseDevice({ device: flag, threads }: { device?: string; threa
   return device(name as DeviceName | "auto", { threads });
 }
 
-export const lossOf =
+export const classLoss =
   (model: Layer): Loss =>
   ({ x, y }) =>
     crossEntropy(model.forward(x), y);

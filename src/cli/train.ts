@@ -7,7 +7,7 @@ import { largestShift, randomShift } from "../data/random-shift.ts";
 import { stepDecay } from "../optim/index.ts";
 import {
   accuracy,
-  confusionMatrix,
+  confusion,
   type FitResult,
   Progress,
   renderConfusion,
@@ -22,9 +22,9 @@ import { commandLine } from "./program.ts";
 import {
   buildModel,
   chooseDevice,
+  classLoss,
   defaultData,
   folderToKeep,
-  lossOf,
   newestSound,
   readRun,
   startAgain,
@@ -136,8 +136,9 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
   await test.load();
   const { batches } = training;
   const lr = config.decay === 1 ? config.lr : stepDecay(config.lr, { every: batches, factor: config.decay });
-  const trainer = new Trainer(model, findOptimizer(config.optimizer).make(model, lossOf(model), lr), {
+  const trainer = new Trainer(model, findOptimizer(config.optimizer).make(model, classLoss(model), lr), {
     metrics: { accuracy },
+    collect: { confusion: confusion(test.info.classes!.length) },
   });
   const kept = { ...config, dataDir: await folderToKeep(config) };
   io.stderr.write(
@@ -181,7 +182,9 @@ function trainingSet(config: TrainConfig, download: boolean | undefined): Datase
   return shift === 0 ? set : set.map(randomShift(shift), { seed });
 }
 
-function conclude(config: TrainConfig, result: FitResult, options: Options, io: Io): number {
+type TableResult = FitResult<{ confusion: number[][] }>;
+
+function conclude(config: TrainConfig, result: TableResult, options: Options, io: Io): number {
   const { reason, epochs, steps, samples, training, validation, seconds, samplesPerSecond, run, resumedAt } = result;
   const { model, data, device } = config;
   const test = validation && { samples: validation.samples, loss: validation.loss, ...validation.metrics };
@@ -208,9 +211,7 @@ function conclude(config: TrainConfig, result: FitResult, options: Options, io: 
     return 130;
   }
   const names = findData(config.data, "test").info.classes!;
-  const { predicted, actual } = validation!.classes!;
-  const table =
-    names.length <= 20 ? `\n${renderConfusion(confusionMatrix(predicted, actual, names.length), names)}\n` : "";
+  const table = names.length <= 20 ? `\n${renderConfusion(validation!.collected!.confusion, names)}\n` : "";
   const percent = (100 * validation!.metrics.accuracy).toFixed(2);
   const summary = `test accuracy ${percent} %, test loss ${validation!.loss.toFixed(4)} after ${steps} steps`;
   const end = resumedAt === steps ? furtherThan(config, result, io) : `run saved in ${run}`;
@@ -219,7 +220,7 @@ function conclude(config: TrainConfig, result: FitResult, options: Options, io: 
 }
 
 /** What to say of a run that was finished when it was resumed. */
-function furtherThan(config: TrainConfig, { epochs, steps, run }: FitResult, io: Io): string {
+function furtherThan(config: TrainConfig, { epochs, steps, run }: TableResult, io: Io): string {
   const flags = epochs < config.epochs ? [] : ["--epochs", `${2 * epochs}`];
   const command = commandLine(io, "train", "--resume", run!, ...flags);
   return `${run} was finished before, after ${epochs} epochs and ${steps} steps; to go further: ${command}`;

@@ -16,7 +16,17 @@ export {
   seed,
   uniform,
 } from "./random.ts";
-export { capturing, evaluating, isTraining, moduleLabel, nameModule, type Step, training, within } from "./scope.ts";
+export {
+  type Check,
+  capturing,
+  evaluating,
+  isTraining,
+  moduleLabel,
+  nameModule,
+  type Step,
+  training,
+  within,
+} from "./scope.ts";
 export { type Shape, ShapeError } from "./shape.ts";
 export {
   type Axes,

@@ -66,10 +66,20 @@ export interface Update {
   value: Tensor;
 }
 
-/** What one captured step collects: updates, the outputs of the modules that ran, and how many random draws were made. */
+/** What a loss must not be given though no shape shows it, such as labels of no class: the values, and which are `wrong`. */
+export interface Check {
+  readonly values: Tensor;
+  /** bool, of the values' shape. */
+  readonly wrong: Tensor;
+  /** One line about a wrong value. */
+  readonly problem: (value: number) => string;
+}
+
+/** What one captured step collects: updates, what modules gave and losses were given, and how many random draws were made. */
 export interface Step {
   readonly updates: Map<Tensor, Update>;
   readonly outputs: { readonly module: object; readonly output: unknown }[];
+  readonly compared: { readonly prediction: Tensor; readonly check?: Check }[];
   key: Tensor | undefined;
   draws: number;
 }
@@ -90,7 +100,7 @@ export function recordUpdate(leaf: Tensor, value: Tensor): void {
 
 /** Runs fn while collecting its updates and random draws. Throws where fn is async. */
 export function captureStep<T>(fn: () => T): { result: T; step: Step } {
-  const step: Step = { updates: new Map(), outputs: [], key: undefined, draws: 0 };
+  const step: Step = { updates: new Map(), outputs: [], compared: [], key: undefined, draws: 0 };
   steps.push(step);
   try {
     return { result: refuseAsync("compile", fn()), step };

@@ -1,21 +1,25 @@
 // Losses: from predictions and targets to one number, the mean over the batch.
-import { iota, type Tensor, where } from "../graph/index.ts";
+import { capturing, iota, type Tensor, where } from "../graph/index.ts";
 import { fail, sameShape, show } from "../graph/internal.ts";
 import { centred, logSoftmax } from "./functional.ts";
 
 /** Mean squared error, mean over all elements of (prediction − target)². Throws where the shapes differ: none is broadcast. */
 export function mse(prediction: Tensor, target: Tensor): Tensor {
   matching("mse", prediction, target);
+  capturing()?.compared.push({ prediction });
   return prediction.sub(target).square().mean();
 }
 
 /**
  * Cross-entropy of softmax(logits) [..., classes] against class labels i32 [...] or probabilities [..., classes]:
  * the mean over all rows of −Σ p·log softmax(logits), in nats. Value and gradient are finite for all finite logits.
- * The classes lie on the last axis (PyTorch has them on axis 1). A label outside 0 … classes − 1 makes the loss NaN.
+ * The classes lie on the last axis (PyTorch has them on axis 1). Rows whose label is `ignore` (padding, say) do not count.
+ * Any other label outside 0 … classes − 1 makes the loss NaN, as do labels that are all ignored; `diagnose` names it.
  */
-export function crossEntropy(logits: Tensor, target: Tensor): Tensor {
+export function crossEntropy(logits: Tensor, target: Tensor, { ignore }: { ignore?: number } = {}): Tensor {
   if (sameShape(logits.shape, target.shape) && logits.rank > 0 && target.dtype !== "i32") {
+    if (ignore !== undefined) fail("crossEntropy", "ignore is a label, but the targets are probabilities");
+    capturing()?.compared.push({ prediction: logits });
     return target.mul(logSoftmax(logits)).sum(-1).mean().neg();
   }
   const rows = logits.shape.slice(0, -1);
@@ -27,6 +31,12 @@ export function crossEntropy(logits: Tensor, target: Tensor): Tensor {
   }
   if (target.dtype !== "i32") fail("crossEntropy", `labels must be i32, got ${target.dtype} ${show(target.shape)}`);
   const classes = logits.shape[logits.rank - 1];
+  const fits = target.ge(0).and(target.lt(classes));
+  const kept = ignore === undefined ? undefined : target.ne(ignore);
+  const problem = (label: number): string =>
+    `label ${label} is none of the classes 0 … ${classes - 1}, in crossEntropy`;
+  const wrong = kept === undefined ? fits.not() : fits.not().and(kept);
+  capturing()?.compared.push({ prediction: logits, check: { values: target, wrong, problem } });
   const z = centred(logits, -1);
   const hit = iota(logits.shape, -1).eq(target.unsqueeze(-1));
   const losses = z
@@ -34,7 +44,8 @@ export function crossEntropy(logits: Tensor, target: Tensor): Tensor {
     .sum(-1)
     .log()
     .sub(where(hit, z, 0).sum(-1)); // log Σ exp(z) − z[label]
-  return where(target.ge(0).and(target.lt(classes)), losses, Number.NaN).mean();
+  const checked = where(wrong, Number.NaN, losses);
+  return kept === undefined ? checked.mean() : where(kept, checked, 0).sum().div(kept.sum());
 }
 
 /**
@@ -43,6 +54,7 @@ export function crossEntropy(logits: Tensor, target: Tensor): Tensor {
  */
 export function binaryCrossEntropy(logits: Tensor, target: Tensor): Tensor {
   matching("binaryCrossEntropy", logits, target);
+  capturing()?.compared.push({ prediction: logits });
   const x = logits.float();
   const size = x.maximum(x.neg()); // |x|; like max(x, 0) of slope 1 at 0, so that the gradient there is ½ − t
   return x.maximum(0).sub(x.mul(target)).add(size.neg().exp().log1p()).mean();

@@ -4,9 +4,13 @@ import { allocate, type Data, type DType, fail, isFloat, type Leaf, sameShape, s
 import { overwrite } from "../run/memory.ts";
 import { read, realize } from "../run/realize.ts";
 
-/** Anything with a forward pass from one tensor to one tensor. */
-export interface Layer {
-  forward(x: Tensor): Tensor;
+/**
+ * Anything with a forward pass: from one tensor to one tensor, which is what Sequential takes, unless its types say more,
+ * e.g. `Layer<[x: Tensor, state: Tensor], [output: Tensor, state: Tensor]>`. Such layers are composed by a class whose
+ * forward calls theirs.
+ */
+export interface Layer<Inputs extends readonly unknown[] = [x: Tensor], Output = Tensor> {
+  forward(...inputs: Inputs): Output;
 }
 
 /** A tensor's elements on the host, as `stateDict` returns them. */

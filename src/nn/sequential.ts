@@ -1,12 +1,16 @@
 // Layers applied one after the other.
-import { type Tensor, within } from "../graph/index.ts";
+import { moduleLabel, Tensor, within } from "../graph/index.ts";
 import { fail } from "../graph/internal.ts";
 import { type Layer, nameModules } from "./module.ts";
 
-/** A layer, or a plain function such as `tanh`. */
+/** A layer from one tensor to one tensor, or a plain function such as `tanh`. */
 export type Part = Layer | ((x: Tensor) => Tensor);
 
-/** Applies its parts in order; they are its properties 0, 1, …, so that names read "0.weight", as in PyTorch's files. */
+/**
+ * Applies its parts in order; they are its properties 0, 1, …, so that names read "0.weight", as in PyTorch's files. Each
+ * goes from one tensor to one tensor; what takes or gives more is a class with a forward of its own. Throws where a part
+ * gives anything else.
+ */
 export class Sequential {
   readonly [index: number]: Part;
   readonly length: number;
@@ -26,9 +30,18 @@ export class Sequential {
       let y = x;
       for (let i = 0; i < this.length; i++) {
         const part = this[i];
-        y = typeof part === "function" ? part(y) : part.forward(y);
+        const given: unknown = typeof part === "function" ? part(y) : part.forward(y);
+        if (!(given instanceof Tensor)) refuse(part, i, given);
+        y = given;
       }
       return y;
     });
   }
+}
+
+function refuse(part: Part, i: number, given: unknown): never {
+  const label = typeof part === "function" ? part.name || "a function" : moduleLabel(part);
+  const what = Array.isArray(given) ? `an array of ${given.length}` : given === null ? "null" : typeof given;
+  const advice = "a part gives one tensor; write a class whose forward takes apart what this one gives";
+  return fail("Sequential", `part ${i} (${label}) gave ${what}: ${advice}`);
 }

@@ -13,6 +13,7 @@ import { isFloat } from "../graph/internal.ts";
 import { walk } from "../nn/module.ts";
 import { compile } from "../run/index.ts";
 import { read } from "../run/realize.ts";
+import { wrongData } from "./check.ts";
 import { type GradientSource, type Loss, resultOf } from "./loss.ts";
 
 /** How many elements of a float tensor are infinite or NaN. */
@@ -22,13 +23,15 @@ export const notFinite = (x: Tensor): Tensor =>
 /**
  * Computes a step without its updates and names the first value that is not finite: the batch, the parameters, the modules'
  * outputs in the order they ran, the loss, the gradients of those outputs in the order of the backward pass, the gradients
- * of the parameters. Returns e.g. `output of Linear "2" has 3 of 640 elements that are not finite`, or undefined.
+ * of the parameters. Before all that, a value that the loss cannot be given, such as a label of no class. Returns e.g. `output of Linear "2" has 3 of 640 elements that are not finite`, or undefined.
  */
 export async function diagnose<B>(
   parameters: Parameters,
   source: Loss<B> | GradientSource<B>,
   { batch, random }: { batch: B; random: RandomState },
 ): Promise<string | undefined> {
+  const wrong = typeof source === "function" ? await wrongData(source, [batch]) : undefined;
+  if (wrong !== undefined) return wrong;
   const labels: string[] = [];
   const counts = compile((input: B) => {
     const suspects = suspectsOf(parameters, source, input);

@@ -1,5 +1,6 @@
 // The optim room: losses, optimizers, what happens to gradients on their way, learning-rate schedules.
 export { type AdamOptions, adam, adamw } from "./adam.ts";
+export { wrongData } from "./check.ts";
 export { type FirstOrderOptions, firstOrder, type Rule } from "./first-order.ts";
 export type { ParameterGroup } from "./groups.ts";
 export { type GradientSource, type Labelled, type Loss, lossOf } from "./loss.ts";

@@ -1,15 +1,23 @@
 // One call of Trainer.fit: where it stands, its loop, what it saves and what it reports.
-import type { Batch } from "../data/dataset.ts";
 import { type RandomState, randomState, restoreRandom } from "../graph/index.ts";
 import { stateDict } from "../nn/index.ts";
+import { wrongData } from "../optim/index.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { type BatchSource, batchSize, breather, type Evaluation } from "./evaluate.ts";
-import { wrongLabel } from "./labels.ts";
+import { type BatchSource, breather, type Evaluation } from "./evaluate.ts";
 import type { MetricsEvent } from "./log.ts";
+import { figuresOf } from "./metrics.ts";
 import { Progress, type ProgressUpdate } from "./progress.ts";
 import { restore } from "./restore.ts";
 import type { RunFolder } from "./run-folder.ts";
-import { type FitOptions, type FitResult, type Reason, type Reporter, type Trainer, TrainingError } from "./trainer.ts";
+import {
+  emptyData,
+  type FitOptions,
+  type FitResult,
+  type Reason,
+  type Reporter,
+  type Trainer,
+  TrainingError,
+} from "./trainer.ts";
 
 /** Where a run stands between two steps: with parameters, slots and random state, all that its future depends on. */
 interface Place {
@@ -19,7 +27,7 @@ interface Place {
   batch: number;
   step: number;
   samples: number;
-  /** Of the begun epoch: samples, and the loss and metrics summed over them. */
+  /** Of the begun epoch: samples, the loss summed over them, and the sums of the metrics, by "metric.sum". */
   seen: number;
   sums: Record<string, number>;
   best?: { epoch: number; loss: number };
@@ -42,10 +50,10 @@ const mapValues = <A, B>(record: Readonly<Record<string, A>>, fn: (value: A) => 
 
 const silent: Reporter = { update() {}, epoch() {}, print() {}, stop() {} };
 
-export class Fit {
-  readonly #trainer: Trainer;
-  readonly #data: BatchSource;
-  readonly #options: FitOptions;
+export class Fit<B, O, R extends object> {
+  readonly #trainer: Trainer<B, O, R>;
+  readonly #data: BatchSource<B>;
+  readonly #options: FitOptions<B>;
   readonly #reporter: Reporter;
   readonly #folder: RunFolder | undefined;
   readonly #started: number = performance.now();
@@ -54,9 +62,14 @@ export class Fit {
   #at: Place = { epoch: 0, batch: 0, step: 0, samples: 0, seen: 0, sums: {}, stale: 0, figures: {} };
   #validating = 0; // seconds
   #savedAt: string | undefined;
-  #validated: { step: number; evaluation: Evaluation } | undefined;
+  #validated: { step: number; evaluation: Evaluation<R> } | undefined;
 
-  private constructor(trainer: Trainer, data: BatchSource, options: FitOptions, folder: RunFolder | undefined) {
+  private constructor(
+    trainer: Trainer<B, O, R>,
+    data: BatchSource<B>,
+    options: FitOptions<B>,
+    folder: RunFolder | undefined,
+  ) {
     this.#trainer = trainer;
     this.#data = data;
     this.#options = options;
@@ -66,7 +79,11 @@ export class Fit {
   }
 
   /** Makes or continues the run folder, if there is to be one; the only part that needs Node. */
-  static async open(trainer: Trainer, data: BatchSource, options: FitOptions): Promise<Fit> {
+  static async open<B, O, R extends object>(
+    trainer: Trainer<B, O, R>,
+    data: BatchSource<B>,
+    options: FitOptions<B>,
+  ): Promise<Fit<B, O, R>> {
     const { out, name, resume, config, environment } = options;
     if (resume === undefined && out === undefined && name === undefined)
       return new Fit(trainer, data, options, undefined);
@@ -121,7 +138,7 @@ export class Fit {
     );
   }
 
-  async run(): Promise<FitResult> {
+  async run(): Promise<FitResult<R>> {
     const folder = this.#folder;
     try {
       let reason = this.#finished();
@@ -177,35 +194,37 @@ export class Fit {
     return this.#endEpoch();
   }
 
-  async #step(batch: Batch): Promise<void> {
+  async #step(batch: B): Promise<void> {
     const { optimizer } = this.#trainer;
     const lr = optimizer.rate;
     const loss = await optimizer.step(batch);
     const at = this.#at;
     if (!Number.isFinite(loss)) {
       const problem = `the loss became ${loss} at step ${at.step + 1}`;
-      const cause = await wrongLabel(this.#trainer, [batch]);
+      const cause = await wrongData(optimizer.loss, [batch]);
       await this.#diverge(problem, {
         step: at.step + 1,
         cause,
         place: cause ? undefined : await optimizer.diagnose(batch),
       });
     }
-    const size = batchSize(batch);
+    const size = this.#trainer.size(batch);
     const sums: Record<string, number> = { loss: loss * size };
-    for (const name of Object.keys(this.#trainer.metrics)) sums[name] = await optimizer.probes[name].item();
+    if (Object.keys(this.#trainer.metrics).length > 0)
+      for (const [key, sum] of Object.entries(optimizer.probes)) sums[key] = await sum.item();
     for (const [name, sum] of Object.entries(sums)) at.sums[name] = (at.sums[name] ?? 0) + sum;
     at.step++;
     at.batch++;
     at.samples += size;
     at.seen += size;
-    const event = { kind: "step", step: at.step, epoch: at.epoch + 1, ...mapValues(sums, (sum) => sum / size), lr };
+    const event = { kind: "step", step: at.step, epoch: at.epoch + 1, ...this.#figures(sums, size), lr };
     await this.#emit(event, at.step === 1 || at.step % (this.#options.logEvery ?? 10) === 0);
     this.#reporter.update(this.#progress(this.#means()));
   }
 
   async #endEpoch(): Promise<Reason | undefined> {
     const at = this.#at;
+    if (at.seen === 0) throw new Error(emptyData);
     const training = this.#means();
     const evaluation = await this.#validate();
     if (this.#options.signal?.aborted) return "interrupted"; // the epoch's end comes again when the run is resumed
@@ -229,19 +248,19 @@ export class Fit {
    * Evaluates the validation set unless that has been done at this step; whatever random numbers that takes, training sees
    * none of it. A loss that is not finite ends the run like that of a step.
    */
-  async #validate(): Promise<Evaluation | undefined> {
+  async #validate(): Promise<Evaluation<R> | undefined> {
     const { validation, signal } = this.#options;
     if (validation === undefined) return undefined;
     if (this.#validated?.step !== this.#at.step) {
       const random = randomState();
       const started = performance.now();
-      const evaluation = await this.#trainer.evaluate(validation, { signal });
+      const evaluation = await this.#trainer.evaluate(validation, { signal, name: "validation set" });
       restoreRandom(random);
       this.#validating += (performance.now() - started) / 1000;
       const { step } = this.#at;
       if (evaluation && !Number.isFinite(evaluation.loss))
         await this.#diverge(`the validation loss became ${evaluation.loss} after step ${step}`, {
-          cause: await wrongLabel(this.#trainer, validation.iterate({ epoch: 0 })),
+          cause: await wrongData(this.#trainer.optimizer.loss, validation.iterate({ epoch: 0 })),
         });
       this.#validated = evaluation && { step, evaluation };
     }
@@ -286,7 +305,7 @@ export class Fit {
       ? `; the last good checkpoint is of step ${this.#savedAt!.split(" ")[0]} in ${this.#folder!.path}`
       : "";
     const why = cause ?? place;
-    const advice = cause ? "mend the labels and start again" : "start again with a lower learning rate";
+    const advice = cause ? "mend the data and start again" : "start again with a lower learning rate";
     const message = `${problem}${why ? `: ${why}` : ""}${kept}; ${advice}`;
     await this.#emit({ kind: "failure", step, message }, true);
     throw new TrainingError(message, { run: this.#folder?.path });
@@ -299,7 +318,12 @@ export class Fit {
   }
 
   #means(): Record<string, number> {
-    return mapValues(this.#at.sums, (sum) => sum / this.#at.seen);
+    return this.#figures(this.#at.sums, this.#at.seen);
+  }
+
+  /** What sums over so many samples make. */
+  #figures(sums: Readonly<Record<string, number>>, samples: number): Record<string, number> {
+    return { loss: sums.loss / samples, ...figuresOf(this.#trainer.metrics, sums) };
   }
 
   #progress(metrics: Record<string, number>): ProgressUpdate {
@@ -317,7 +341,7 @@ export class Fit {
     };
   }
 
-  #result(reason: Reason): FitResult {
+  #result(reason: Reason): FitResult<R> {
     const seconds = (performance.now() - this.#started) / 1000;
     const { epoch, step, seen, best, figures } = this.#at;
     const samples = this.#at.samples - this.#startSamples;
@@ -338,7 +362,7 @@ export class Fit {
   }
 }
 
-/** The result for result.json: without each sample's class, the metrics beside the loss. */
+/** The result for result.json: without what was collected, the metrics beside the loss. */
 function flat({ training, validation, ...rest }: FitResult): object {
   return {
     ...rest,

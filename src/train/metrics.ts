@@ -1,26 +1,193 @@
-// Metrics: what a training reports besides its loss, one value a sample, and the table of which class is taken for which.
-import type { Tensor } from "../graph/index.ts";
+// Metrics: what a training reports besides its loss, from sums over batches, and from rows collected over an evaluation.
+import { full, type Tensor, where } from "../graph/index.ts";
+import { fail, sameShape, show } from "../graph/internal.ts";
+import { crossEntropy, type HostTensor } from "../nn/index.ts";
+import type { Labelled } from "../optim/index.ts";
+
+/** A sum over whatever is counted in a batch, samples or tokens, and how many there were. */
+export interface Tally {
+  readonly sum: Tensor;
+  readonly count: Tensor | number;
+}
+
+/** Numbers of one element each that are summed over batches, by names without a dot. */
+export type Sums = Readonly<Record<string, Tensor | number>>;
+
+/** A figure that is Σ sum / Σ count over the batches, so that those of unequal size count rightly. */
+export type MeanMetric<B = Labelled, O = Tensor> = (batch: B, outputs: O) => Tally;
+
+/** A figure that is anything else: named sums over the batches, and what they make in the end, on the host. */
+export interface TotalMetric<B = Labelled, O = Tensor> {
+  sums(batch: B, outputs: O): Sums;
+  figure(totals: Readonly<Record<string, number>>): number;
+}
+
+/** A figure of merit of batches and the model's outputs for them. */
+export type Metric<B = Labelled, O = Tensor> = MeanMetric<B, O> | TotalMetric<B, O>;
+
+export type Metrics<B = Labelled, O = Tensor> = Readonly<Record<string, Metric<B, O>>>;
 
 /**
- * A figure of merit: from the model's outputs [B, …] and the targets [B, …] one value a sample, [B]. The trainer averages
- * over samples, so that batches of unequal size count rightly.
+ * What needs every sample of an evaluation at once, on the host: a table, a score over whole sentences. `collect` says which
+ * tensors of a batch are read back, `finish` makes the outcome of those of all batches, in order.
  */
-export type Metric = (outputs: Tensor, targets: Tensor) => Tensor;
+export interface Collector<B = Labelled, O = Tensor, F = unknown> {
+  collect(batch: B, outputs: O): Readonly<Record<string, Tensor>>;
+  finish(rows: readonly Readonly<Record<string, HostTensor>>[]): F;
+}
 
-/** 1 where the largest of the outputs [B, classes] is the label's (the first at ties), else 0. Labels are i32 [B] or one-hot [B, classes]. */
-export const accuracy: Metric = (outputs, targets) =>
-  outputs
-    .argmax(-1)
-    .eq(targets.rank === outputs.rank ? targets.argmax(-1) : targets)
-    .cast("f32");
+/** Collectors by name, of the outcomes R. */
+export type Collectors<B, O, R extends object> = { readonly [Name in keyof R]: Collector<B, O, R[Name]> };
 
-/** Counts of samples by [actual class][predicted class]. Throws where a label is not one of the classes. */
+/** The tally of the mean over all values [...], or over those where `kept`, bool of the same shape, holds. Throws where the shapes differ. */
+export function meanOf(values: Tensor, kept?: Tensor): Tally {
+  if (kept === undefined) return { sum: values.sum(), count: values.size };
+  if (!sameShape(values.shape, kept.shape) || kept.dtype !== "bool")
+    fail("meanOf", `values ${show(values.shape)} take bool of their shape, got ${kept.dtype} ${show(kept.shape)}`);
+  return { sum: where(kept, values, 0).sum(), count: kept.sum() };
+}
+
+/** Which labels do not count, e.g. that of padding. */
+export interface Ignoring {
+  readonly ignore?: number;
+}
+
+/**
+ * The share of right answers. Outputs [..., classes]: the largest (the first at ties) against labels [...] or the largest of
+ * targets [..., classes] that add up to 1. One output, [..., 1] or [B]: a logit, above 0 or not, against targets [..., 1] or
+ * [...] above ½ or not. The mean is over all rows, be they samples or tokens. A row with NaN is wrong. The figure is NaN
+ * where targets [..., classes] do not add up to 1. Throws where the shapes do not fit.
+ */
+export const accuracy: MeanMetric = ({ y }, outputs) => tallyRight(outputs, y);
+
+/** accuracy over the rows whose label is not `ignore`. */
+export const accuracyOf =
+  ({ ignore }: Ignoring): MeanMetric =>
+  ({ y }, outputs) =>
+    tallyRight(outputs, y, ignore);
+
+/** exp of the mean cross-entropy of logits [..., classes] against labels i32 [...]; those that are `ignore` do not count. */
+export const perplexity = ({ ignore }: Ignoring = {}): TotalMetric => ({
+  sums({ y }, outputs) {
+    const count = ignore === undefined ? y.size : y.ne(ignore).sum();
+    const total = crossEntropy(outputs, y, { ignore }).mul(count);
+    return { sum: ignore === undefined ? total : where(y.ne(ignore).sum().gt(0), total, 0), count };
+  },
+  figure: ({ sum, count }) => Math.exp(sum / count),
+});
+
+function tallyRight(outputs: Tensor, targets: Tensor, ignore?: number): Tally {
+  const { predicted, actual, sure, valid } = answersOf("accuracy", outputs, targets);
+  const right = predicted.eq(actual).and(sure);
+  const { sum, count } = meanOf(right, ignore === undefined ? undefined : targets.ne(ignore).reshape(right.shape));
+  return { sum: valid === undefined ? sum : where(valid, sum.float(), Number.NaN), count };
+}
+
+interface Answers {
+  /** i32, a class a row. */
+  readonly predicted: Tensor;
+  readonly actual: Tensor;
+  /** bool, false where NaN among the outputs or targets leaves a row without a class. */
+  readonly sure: Tensor;
+  /** bool, one element: whether each row of targets [..., classes] names one class. */
+  readonly valid?: Tensor;
+}
+
+/** Which class each row of outputs tells, and which its targets name. Throws where the shapes do not fit. */
+function answersOf(metric: string, outputs: Tensor, targets: Tensor): Answers {
+  const rows = outputs.shape.slice(0, -1);
+  const classes = outputs.shape.at(-1);
+  const alike = sameShape(outputs.shape, targets.shape);
+  const labels = sameShape(rows, targets.shape) && outputs.rank > 0;
+  const single = (alike && outputs.rank === 1) || (classes === 1 && (alike || labels));
+  if (single) {
+    const [x, y] = [outputs.reshape(-1), targets.reshape(-1)];
+    const sure = isNumber(x).and(isNumber(y));
+    return { predicted: x.gt(0).cast("i32"), actual: y.gt(0.5).cast("i32"), sure };
+  }
+  const predicted = outputs.argmax(-1);
+  const sure = isNumber(outputs).not().sum(-1).eq(0);
+  if (labels) return { predicted, actual: targets, sure };
+  if (!alike || outputs.rank === 0)
+    fail(
+      metric,
+      `outputs ${show(outputs.shape)} take labels ${show(rows)} or targets of their own shape, got ${targets.dtype} ${show(targets.shape)}`,
+    );
+  const off = targets.float().sum(-1).sub(1).abs();
+  return { predicted, actual: targets.argmax(-1), sure, valid: off.le(1e-3).not().sum().eq(0) };
+}
+
+/** Where x is no NaN. */
+const isNumber = (x: Tensor): Tensor => x.ge(0).or(x.lt(0));
+
+/** The sums of all metrics over a batch, by "metric.sum". Throws where a sum has a dot in its name. */
+export function sumsOf<B, O>(metrics: Metrics<B, O>, batch: B, outputs: O): Record<string, Tensor> {
+  const sums: Record<string, Tensor> = {};
+  for (const [name, metric] of Object.entries(metrics)) {
+    const found = typeof metric === "function" ? { ...metric(batch, outputs) } : metric.sums(batch, outputs);
+    for (const [key, value] of Object.entries(found)) {
+      if (key.includes(".")) throw new Error(`metrics: "${name}" has a sum called "${key}"; leave out the dot`);
+      const sum = typeof value === "number" ? full([], value, Number.isInteger(value) ? "i32" : "f32") : value;
+      if (sum.size !== 1)
+        fail("metrics", `"${name}" gives ${show(sum.shape)} as its ${key}; take the sum, e.g. with meanOf(values)`);
+      sums[`${name}.${key}`] = sum.reshape([]);
+    }
+  }
+  return sums;
+}
+
+/** The figures that the totals of sumsOf make; a mean over nothing is left out. */
+export function figuresOf<B, O>(
+  metrics: Metrics<B, O>,
+  totals: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const figures: Record<string, number> = {};
+  for (const [name, metric] of Object.entries(metrics)) {
+    const prefix = `${name}.`;
+    const own = Object.entries(totals).filter(
+      ([key]) => key.lastIndexOf(".") === name.length && key.startsWith(prefix),
+    );
+    const sums = Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value]));
+    if (own.length === 0 || sums.count === 0) continue;
+    figures[name] = typeof metric === "function" ? sums.sum / sums.count : metric.figure(sums);
+  }
+  return figures;
+}
+
+/**
+ * The table of which class is taken for which, of outputs and targets as accuracy takes them. Its `finish` throws where a
+ * label is not one of the classes, or outputs with NaN tell none.
+ */
+export const confusion = (classes: number, { ignore }: Ignoring = {}): Collector<Labelled, Tensor, number[][]> => ({
+  collect({ y }, outputs) {
+    const { predicted, actual, sure } = answersOf("confusion", outputs, y);
+    return { predicted: where(sure, predicted, -1), actual };
+  },
+  finish(rows) {
+    const [told, labels]: [number[], number[]] = [[], []];
+    for (const { predicted, actual } of rows)
+      actual.data.forEach((label, i) => {
+        if (label === ignore) return;
+        told.push(Number(predicted.data[i]));
+        labels.push(Number(label));
+      });
+    return confusionMatrix(told, labels, classes);
+  },
+});
+
+/** Counts of samples by [actual class][predicted class]. Throws where a label or a prediction is not one of the classes. */
 export function confusionMatrix(predicted: ArrayLike<number>, actual: ArrayLike<number>, classes: number): number[][] {
   const matrix = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   for (let i = 0; i < actual.length; i++) {
     const row = matrix[actual[i]];
     if (row === undefined)
       throw new RangeError(`confusionMatrix: label ${actual[i]} of sample ${i} is not one of ${classes} classes`);
+    if (row[predicted[i]] === undefined) {
+      const told = predicted[i] === -1 ? "NaN" : `class ${predicted[i]}`;
+      throw new RangeError(
+        `confusionMatrix: the outputs for sample ${i} tell ${told}, which is not one of ${classes} classes`,
+      );
+    }
     row[predicted[i]]++;
   }
   return matrix;

@@ -1,20 +1,20 @@
 // The Trainer: epochs of optimizer steps over a data set, with validation, early stopping, checkpoints and exact resuming.
-import { type Batch, Dataset } from "../data/dataset.ts";
-import { randomState } from "../graph/index.ts";
+import { randomState, type Tensor } from "../graph/index.ts";
 import { nameModules } from "../nn/index.ts";
-import type { Optimizer } from "../optim/index.ts";
+import type { Labelled, Optimizer } from "../optim/index.ts";
 import {
   type BatchSource,
+  batchSize,
   type Evaluate,
+  type EvaluateOptions,
   type Evaluation,
   evaluator,
-  outputOf,
-  recordOutput,
-  sumMetrics,
+  type Measured,
+  outputsOf,
 } from "./evaluate.ts";
 import { Fit } from "./fit.ts";
 import type { MetricsEvent } from "./log.ts";
-import type { Metric } from "./metrics.ts";
+import { type Metrics, sumsOf } from "./metrics.ts";
 import type { ProgressUpdate } from "./progress.ts";
 
 /** Who is told of the progress; Progress draws it on a terminal. */
@@ -28,16 +28,16 @@ export interface Reporter {
   stop(): void;
 }
 
-export interface FitOptions {
+export interface FitOptions<B = Labelled> {
   /** Passes over the data. */
   epochs?: number;
   /** Stop after so many steps in all, resumed ones included. */
   maxSteps?: number;
   /** Evaluated at each epoch's end. */
-  validation?: BatchSource;
+  validation?: BatchSource<B>;
   /** Stop once so many epochs in a row brought no lower validation loss (training loss where there is no validation). */
   patience?: number;
-  /** Visit a Dataset that is not shuffled in a new order each epoch, decided by the seed. */
+  /** Visit data that can be shuffled, as a Dataset can, and is not, in a new order each epoch, decided by the seed. */
   shuffle?: boolean;
   /** Aborting finishes the step, saves a checkpoint and returns (Ctrl-C of the command line). */
   signal?: AbortSignal;
@@ -63,14 +63,14 @@ export interface FitOptions {
 /** Why a fit ended. */
 export type Reason = "epochs" | "maxSteps" | "patience" | "interrupted";
 
-export interface FitResult {
+export interface FitResult<R extends object = object> {
   readonly reason: Reason;
   /** Whole epochs and steps since the run began, resumed parts included. */
   readonly epochs: number;
   readonly steps: number;
-  /** Means over the last epoch's steps, or over those of the begun one. */
+  /** Means over the last epoch's steps, or over those of the begun one, without metrics that counted nothing; NaN before the first. */
   readonly training: Pick<Evaluation, "loss" | "metrics">;
-  readonly validation?: Evaluation;
+  readonly validation?: Evaluation<R>;
   /** The epoch (from 1) with the lowest validation loss, or training loss, and that loss. */
   readonly best?: { readonly epoch: number; readonly loss: number };
   /** Of this call alone; the pace is that of training, without validation. */
@@ -104,33 +104,39 @@ export class TrainingError extends Error {
 
 /**
  * Trains a model with an optimizer: `await new Trainer(model, adam(model, loss), { metrics: { accuracy } }).fit(mnist("train"), { epochs: 5 })`.
- * One step is one `await optimizer.step(batch)`. Metrics read what model.forward returned in that step, at no second pass.
+ * One step is one `await optimizer.step(batch)`, of whatever tree of tensors a batch B is. Metrics read the outputs O of that
+ * step, at no second pass; see Measured for where those come from.
  */
-export class Trainer {
+export class Trainer<B = Labelled, O = Tensor, R extends object = object> {
   readonly model: object;
-  readonly optimizer: Optimizer<Batch>;
-  readonly metrics: Readonly<Record<string, Metric>>;
-  readonly #evaluate: Evaluate;
+  readonly optimizer: Optimizer<B>;
+  readonly metrics: Metrics<B, O>;
+  /** Samples in a batch. */
+  readonly size: (batch: B) => number;
+  readonly #evaluate: Evaluate<B, R>;
 
   constructor(
     model: object,
-    optimizer: Optimizer<Batch>,
-    { metrics = {} }: { metrics?: Readonly<Record<string, Metric>> } = {},
+    optimizer: Optimizer<B>,
+    { metrics = {}, collect, size = batchSize }: Measured<B, O, R> = {},
   ) {
     if ("loss" in metrics)
       throw new Error('Trainer: a metric cannot be called "loss", the loss is; give it another name');
     this.model = model;
     this.optimizer = optimizer;
     this.metrics = metrics;
+    this.size = size;
     nameModules(model);
-    recordOutput(model);
-    this.#evaluate = evaluator({ model, loss: optimizer.loss, metrics });
+    this.#evaluate = evaluator({ model, loss: optimizer.loss, metrics, collect, size });
     if (Object.keys(metrics).length > 0)
-      optimizer.probe = ({ y }, step) => sumMetrics(metrics, outputOf(model, step), y);
+      optimizer.probe = (batch, { returned }) => sumsOf(metrics, batch, outputsOf(model, returned) as O);
   }
 
-  /** Loss and metrics over a data set, in evaluating mode; undefined where `signal` is aborted on the way. */
-  evaluate(data: BatchSource, options: { signal?: AbortSignal } = {}): Promise<Evaluation | undefined> {
+  /**
+   * Loss and metrics over a data set, in evaluating mode; undefined where `signal` is aborted on the way. Throws where the
+   * set is empty.
+   */
+  evaluate(data: BatchSource<B>, options: EvaluateOptions = {}): Promise<Evaluation<R> | undefined> {
     return this.#evaluate(data, options);
   }
 
@@ -138,7 +144,7 @@ export class Trainer {
    * Trains on the data. Throws a TrainingError naming the step and the module, or the label, where a loss stops being finite, or
    * the file that cannot be written, and one line for options that do not fit, a run folder that exists, a checkpoint of another model.
    */
-  async fit(data: BatchSource, options: FitOptions = {}): Promise<FitResult> {
+  async fit(data: BatchSource<B>, options: FitOptions<B> = {}): Promise<FitResult<R>> {
     for (const name of ["epochs", "maxSteps", "patience", "checkpointEvery", "logEvery"] as const) {
       const value = options[name];
       if (value !== undefined && !(Number.isInteger(value) && value >= 1))
@@ -146,14 +152,16 @@ export class Trainer {
     }
     if (options.out !== undefined && options.resume !== undefined)
       throw new Error("fit: out makes a new run and resume continues one; give one of them");
-    const { shuffle = true } = options;
-    const ordered =
-      shuffle && data instanceof Dataset && !data.shuffled ? data.shuffle({ seed: randomState().seed }) : data;
+    const { shuffle = true, validation } = options;
+    const ordered = shuffle && data.shuffle && !data.shuffled ? data.shuffle({ seed: randomState().seed }) : data;
     await ordered.load?.();
-    await options.validation?.load?.();
-    if (ordered.batches === 0)
-      throw new Error("fit: the data set gives no batch; it is empty, or smaller than a batch with dropLast");
+    await validation?.load?.();
+    if (ordered.batches === 0) throw new Error(emptyData);
+    if (validation?.batches === 0) throw new Error("fit: the validation set is empty: it gives no batch");
     const fit = await Fit.open(this, ordered, options);
     return fit.run();
   }
 }
+
+/** What is said of data that gives no batch. */
+export const emptyData = "fit: the data set gives no batch; it is empty, or smaller than a batch with dropLast";

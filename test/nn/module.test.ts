@@ -4,6 +4,7 @@ import { device, moduleLabel, param, state, type Tensor, tensor } from "../../sr
 import {
   BatchNorm2d,
   Conv2d,
+  type Layer,
   Linear,
   type LoadableTensor,
   load,
@@ -173,4 +174,37 @@ describe("a tensor that the model has under several names", () => {
     );
     expect(await model.head.weight.array()).toEqual([1, 2]);
   });
+});
+
+class Recurrent implements Layer<[x: Tensor, state: Tensor], [output: Tensor, state: Tensor]> {
+  inner: Linear = new Linear(2, 2);
+  forward(x: Tensor, state: Tensor): [output: Tensor, state: Tensor] {
+    const next = this.inner.forward(x).add(state);
+    return [next, next];
+  }
+}
+
+class Stateless {
+  forward(x: Tensor): [output: Tensor, state: Tensor] {
+    return [x, x];
+  }
+}
+
+test("Sequential takes parts from one tensor to one tensor: tsc refuses others, and so does a forward pass", () => {
+  const x = tensor([[1, 2]]);
+  // @ts-expect-error a recurrent layer takes a state beside x and gives one beside its output
+  const recurrent = new Sequential(new Linear(2, 2), new Recurrent());
+  expect(() => recurrent.forward(x)).toThrow("add"); // its state is missing
+  // @ts-expect-error it gives two tensors
+  const pair = new Sequential(new Linear(2, 2), new Stateless());
+  expect(() => pair.forward(x)).toThrow(
+    'Sequential: part 1 (Stateless "1") gave an array of 2: a part gives one tensor; write a class whose forward takes apart what this one gives, in Sequential',
+  );
+  // @ts-expect-error and this function none
+  const none = new Sequential(function nothing() {});
+  expect(() => none.forward(x)).toThrow("Sequential: part 0 (nothing) gave undefined: a part gives one tensor");
+  const layer: Layer<[x: Tensor, state: Tensor], [output: Tensor, state: Tensor]> = new Recurrent();
+  // @ts-expect-error nor is it a Layer of one tensor
+  const plain: Layer = layer;
+  expect(plain).toBe(layer);
 });

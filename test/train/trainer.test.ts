@@ -5,10 +5,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Batch, Dataset, type Position } from "../../src/data/index.ts";
-import { device, param, seed, type Tensor, tensor } from "../../src/index.ts";
+import { device, param, seed, type Tensor, tensor, within } from "../../src/index.ts";
 import { crossEntropy, Dropout, type Layer, Linear, Sequential, stateDict, tanh } from "../../src/nn/index.ts";
-import { adam, type Optimizer, sgd, stepDecay } from "../../src/optim/index.ts";
-import { accuracy, type BatchSource, type FitOptions, type FitResult, Trainer } from "../../src/train/index.ts";
+import { adam, type Loss, type Optimizer, sgd, stepDecay } from "../../src/optim/index.ts";
+import {
+  accuracy,
+  accuracyOf,
+  type BatchSource,
+  confusion,
+  type FitOptions,
+  type FitResult,
+  type Metric,
+  meanOf,
+  Trainer,
+} from "../../src/train/index.ts";
 import { readMetrics } from "../../src/train/log.ts";
 
 let folder: string;
@@ -34,16 +44,18 @@ type Make = (model: object, loss: (batch: Batch) => Tensor) => Optimizer<Batch>;
 const withAdam: Make = (model, loss) => adam(model, loss, { lr: stepDecay(0.02, { every: 3, factor: 0.9 }) });
 const withSgd: Make = (model, loss) => sgd(model, loss, { lr: 0.05, momentum: 0.9 });
 
-function trainerOf(make: Make = withAdam, hidden = 6): Trainer {
+type Classifier = Trainer<Batch, Tensor, { confusion: number[][] }>;
+
+function trainerOf(make: Make = withAdam, hidden = 6): Classifier {
   seed(11);
   const model = new Sequential(new Linear(4, hidden), tanh, new Dropout(0.3), new Linear(hidden, 3));
   const loss = ({ x, y }: Batch): Tensor => crossEntropy(model.forward(x), y);
-  return new Trainer(model, make(model, loss), { metrics: { accuracy } });
+  return new Trainer(model, make(model, loss), { metrics: { accuracy }, collect: { confusion: confusion(3) } });
 }
 
 const quiet = { progress: false, logEvery: 1 } as const;
 
-async function bits(trainer: Trainer): Promise<string> {
+async function bits(trainer: Pick<Trainer, "model" | "optimizer">): Promise<string> {
   const tensors = [...(await stateDict(trainer.model)), ...(await stateDict(trainer.optimizer.state))];
   return tensors.map(([name, { data }]) => `${name} ${Buffer.from(data.buffer).toString("hex")}`).join("\n");
 }
@@ -83,31 +95,58 @@ test("an epoch reports means over its samples, and validation as evaluate does",
     samples: 44,
     training: { loss: events[7].loss, metrics: { accuracy: events[7].accuracy } },
   });
-  const { predicted, actual } = measured!.classes!;
-  expect(predicted.filter((label, i) => label === actual[i]).length / 9).toBeCloseTo(measured!.metrics.accuracy, 12);
+  const table = measured!.collected!.confusion;
+  expect(table.map((row) => row.reduce((sum, n) => sum + n))).toEqual([3, 3, 3]);
+  expect((table[0][0] + table[1][1] + table[2][2]) / 9).toBeCloseTo(measured!.metrics.accuracy, 12);
 });
 
-test("a model that is no built-in layer is measured all the same", async () => {
-  seed(1);
-  class Scores {
-    weight: Tensor = param(
-      new Float32Array(12).map((_, i) => i / 12),
-      [4, 3],
-    );
-    forward(x: Tensor): Tensor {
-      return x.matmul(this.weight);
-    }
-  }
-  const model = new Scores();
-  const trainer = new Trainer(
-    model,
-    sgd<Batch>(model, ({ x, y }) => crossEntropy(model.forward(x), y), { lr: 0.5 }),
-    { metrics: { accuracy } },
+class Scores {
+  weight: Tensor = param(
+    new Float32Array(12).map((_, i) => i / 12),
+    [4, 3],
   );
+  forward(x: Tensor): Tensor {
+    return x.matmul(this.weight);
+  }
+}
+
+class RecordedScores extends Scores {
+  override forward(x: Tensor): Tensor {
+    return within(this, () => super.forward(x));
+  }
+}
+
+test.each<[string, Scores, (model: Scores) => Loss<Batch>]>([
+  [
+    "the loss returns them",
+    new Scores(),
+    (model) =>
+      ({ x, y }) => {
+        const outputs = model.forward(x);
+        return { loss: crossEntropy(outputs.mul(-1).mul(-1), y), outputs };
+      },
+  ],
+  [
+    "forward records itself",
+    new RecordedScores(),
+    (model) =>
+      ({ x, y }) =>
+        crossEntropy(model.forward(x).add(0), y),
+  ],
+  [
+    "one loss of nn was given them",
+    new Scores(),
+    (model) =>
+      ({ x, y }) =>
+        crossEntropy(model.forward(x), y),
+  ],
+])("outputs are found where %s", async (_, model, lossOf) => {
+  const own = Object.keys(model);
+  const trainer = new Trainer(model, sgd(model, lossOf(model), { lr: 0.5 }), { metrics: { accuracy } });
   const { training, validation } = await trainer.fit(blobs(21), { ...quiet, epochs: 20, validation: blobs(21) });
   expect(validation!.metrics.accuracy).toBeGreaterThan(0.9);
   expect(training.metrics.accuracy).toBeGreaterThan(0.9);
-  expect(Object.keys(await stateDict(model))).toEqual([]);
+  expect([Object.keys(model), Object.hasOwn(model, "forward")]).toEqual([own, false]);
 });
 
 /** Aborts once so many validation batches have been asked for. */
@@ -268,11 +307,9 @@ test("a batch of 200 000 is evaluated, classes and all", async () => {
   const samples = { x: new Float32Array(count), y: Uint8Array.from({ length: count }, (_, i) => i % 2) };
   const model = new Linear(1, 2);
   const loss = ({ x, y }: Batch): Tensor => crossEntropy(model.forward(x), y);
-  const { classes } = (await new Trainer(model, sgd(model, loss)).evaluate(
-    new Dataset(samples, { shape: [1] }).batch(count),
-  ))!;
-  expect(classes!.actual).toEqual(Int32Array.from(samples.y));
-  expect(new Set(classes!.predicted).size).toBe(1);
+  const trainer = new Trainer(model, sgd(model, loss), { collect: { confusion: confusion(2) } });
+  const { collected } = (await trainer.evaluate(new Dataset(samples, { shape: [1] }).batch(count)))!;
+  expect(collected!.confusion.map(([a, b]) => a + b)).toEqual([count / 2, count / 2]);
 });
 
 test("a finished run that is asked for more loses its result.json until it has another", async () => {
@@ -346,7 +383,7 @@ test("a validation loss that is not finite stops the run, and its epoch has no c
   const bad = new Dataset({ x: new Float32Array(8), y: Uint8Array.of(0, 3) }, { shape: [4] });
   const fit = trainerOf().fit(blobs(), { ...quiet, epochs: 2, validation: bad, out: run });
   await expect(fit).rejects.toThrow(
-    "the validation loss became NaN after step 3: label 3 is none of the classes 0 … 2 that the model tells apart; mend the labels and start again",
+    "the validation loss became NaN after step 3: label 3 is none of the classes 0 … 2, in crossEntropy; mend the data and start again",
   );
   expect(existsSync(join(run, "checkpoints"))).toBe(false);
   const short = trainerOf().fit(blobs(), { ...quiet, maxSteps: 2, validation: bad });
@@ -382,6 +419,148 @@ test("what cannot be fitted is refused in one line", async () => {
     /cannot be called "loss"/,
   );
   const blind = new Trainer(model, sgd(model, loss), { metrics: { accuracy } });
-  await expect(blind.fit(blobs(), quiet)).rejects.toThrow(/the loss did not call model.forward/);
-  expect(accuracy(tensor([[1, 2]]), tensor(Int32Array.from([1]))).shape).toEqual([1]);
+  await expect(blind.fit(blobs(), quiet)).rejects.toThrow(/nothing says what the model gave; let the loss return/);
+  expect(accuracy({ x: tensor([0]), y: tensor(Int32Array.from([1])) }, tensor([[1, 2]])).count).toBe(1);
+});
+
+/** Batches that are made beforehand. */
+const source = <B>(...batches: B[]): BatchSource<B> => ({
+  async *iterate({ skip = 0 } = {}) {
+    yield* batches.slice(skip);
+  },
+});
+
+test("a set that gives no batch is named", async () => {
+  const empty = blobs().take(0);
+  const validation = trainerOf().fit(blobs(), { ...quiet, validation: empty });
+  await expect(validation).rejects.toThrow("fit: the validation set is empty: it gives no batch");
+  await expect(trainerOf().evaluate(empty)).rejects.toThrow("evaluate: the data set is empty: it gives no batch");
+  await expect(trainerOf().fit(source<Batch>(), quiet)).rejects.toThrow("fit: the data set gives no batch");
+  const unknown = trainerOf().fit(blobs(), { ...quiet, validation: source<Batch>() });
+  await expect(unknown).rejects.toThrow("evaluate: the validation set is empty: it gives no batch");
+});
+
+test("batches of pairs of sequences: means over tokens, ignored labels, outputs in a tree, collected rows", async () => {
+  seed(5);
+  type Pair = readonly [{ readonly source: Tensor }, Tensor];
+  const model = { first: new Linear(2, 4), last: new Linear(4, 3) };
+  const loss = ([{ source }, labels]: Pair) => {
+    const hidden = tanh(model.first.forward(source)); // [B, T, 4]
+    const logits = model.last.forward(hidden); // [B, T, 3]
+    return { loss: crossEntropy(logits, labels, { ignore: -1 }), outputs: { logits, hidden } };
+  };
+  const pair = (labels: number[][]): Pair => [
+    {
+      source: tensor(
+        new Float32Array(2 * labels.flat().length).map((_, i) => ((i * 7) % 5) - 2),
+        [labels.length, labels[0].length, 2],
+      ),
+    },
+    tensor(Int32Array.from(labels.flat()), [labels.length, labels[0].length]),
+  ];
+  type Outputs = { logits: Tensor; hidden: Tensor };
+  const right: Metric<Pair, Outputs> = ([, y], { logits }) => meanOf(logits.argmax(-1).eq(y), y.ne(-1));
+  const trainer = new Trainer(model, adam<Pair>(model, loss), {
+    metrics: {
+      right,
+      spread: {
+        sums: (_: Pair, { hidden }: Outputs) => ({ squares: hidden.square().sum() }),
+        figure: ({ squares }) => Math.sqrt(squares),
+      },
+    },
+    collect: {
+      answers: {
+        collect: ([, labels]: Pair, { logits }: Outputs) => ({ labels, told: logits.argmax(-1) }),
+        finish: (rows) =>
+          rows.map(({ labels, told }) => [labels.shape, Array.from(labels.data), Array.from(told.data)] as const),
+      },
+    },
+  });
+  const batches = [
+    pair([
+      [0, 1, 2],
+      [2, -1, -1],
+    ]),
+    pair([[1, -1]]),
+  ];
+  const { samples, metrics, collected } = (await trainer.evaluate(source(...batches)))!;
+  expect(samples).toBe(3);
+  expect(collected!.answers.map(([shape]) => shape)).toEqual([
+    [2, 3],
+    [1, 2],
+  ]);
+  const labels = collected!.answers.flatMap(([, values]) => values);
+  const told = collected!.answers.flatMap(([, , values]) => values);
+  expect(labels).toEqual([0, 1, 2, 2, -1, -1, 1, -1]);
+  expect(metrics.right).toBeCloseTo(labels.filter((label, i) => label === told[i]).length / 5, 12);
+  let squares = 0;
+  for (const batch of batches) squares += await loss(batch).outputs.hidden.square().sum().item();
+  expect(metrics.spread).toBeCloseTo(Math.sqrt(squares), 5);
+  const result = await trainer.fit(source(...batches), { ...quiet, epochs: 60, validation: source(...batches) });
+  expect(result.samples).toBe(180);
+  expect(result.validation!.loss).toBeLessThan(1.2);
+  await expect(
+    trainer.evaluate(
+      source(
+        pair([
+          [0, 1],
+          [3, -1],
+        ]),
+      ),
+    ),
+  ).resolves.toMatchObject({ loss: Number.NaN });
+  await expect(
+    trainer.fit(
+      source(
+        pair([
+          [0, 1],
+          [3, -1],
+        ]),
+      ),
+      quiet,
+    ),
+  ).rejects.toThrow(
+    "the loss became NaN at step 1: label 3 is none of the classes 0 … 2, in crossEntropy; mend the data",
+  );
+});
+
+test("an evaluation in which a metric counts nothing is refused; the samples are those that size tells", async () => {
+  const model = new Linear(1, 2);
+  const loss = ({ x }: Batch): Tensor => model.forward(x).square().mean();
+  const metrics = { right: accuracyOf({ ignore: -1 }) };
+  const batch = { x: tensor([[1], [2]]), y: tensor(Int32Array.of(-1, -1)) };
+  const trainer = new Trainer(model, sgd(model, loss), { metrics, size: () => 7 });
+  await expect(trainer.evaluate(source(batch))).rejects.toThrow('"right" counted nothing in the data set');
+  const { training, samples } = await trainer.fit(source(batch), quiet);
+  expect([training.metrics, samples]).toEqual([{}, 7]);
+  const bare = new Trainer(
+    model,
+    sgd(model, () => model.weight.square().sum()),
+  );
+  const nothing = source({ x: tensor(1), y: tensor(1) });
+  await expect(bare.fit(nothing, quiet)).rejects.toThrow(
+    "does not show how many samples it has (its first tensor is []); say so by the option size",
+  );
+});
+
+test("whatever can be shuffled and is not is visited in an order of the seed, unless it shall not be", async () => {
+  const model = new Linear(4, 3);
+  const loss = ({ x, y }: Batch): Tensor => crossEntropy(model.forward(x), y);
+  const visits = async (options: FitOptions, shuffled: boolean): Promise<(number | undefined)[]> => {
+    const seeds: (number | undefined)[] = [];
+    const data: BatchSource = {
+      shuffled,
+      iterate: (position) => blobs().iterate(position),
+      shuffle({ seed }) {
+        seeds.push(seed);
+        return blobs();
+      },
+    };
+    seed(17);
+    await new Trainer(model, sgd(model, loss)).fit(data, { ...quiet, ...options });
+    return seeds;
+  };
+  expect(await visits({}, false)).toEqual([17]);
+  expect(await visits({ shuffle: false }, false)).toEqual([]);
+  expect(await visits({}, true)).toEqual([]);
 });
