@@ -2,7 +2,7 @@
 export { allocate, bytesOf, copyOf, type Data, type DType, isFloat } from "./dtype.ts";
 export { isDetached } from "./fold.ts";
 export { topological } from "./grad.ts";
-export type { Args, ConvArgs, Leaf, Op } from "./primitives.ts";
+export { type Args, type ConvArgs, type Leaf, type Op, rules } from "./primitives.ts";
 export { threefry, threefryRotations } from "./random.ts";
 export { captureStep, capturing, currentModule, pendingUpdates, type Update } from "./scope.ts";
 export { fail, type Shape, sameShape, show, sizeOf, stridesOf } from "./shape.ts";
