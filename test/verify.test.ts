@@ -453,7 +453,7 @@ expectFaults("lower", [
         () => ({ kind: "inside", guards: [], dtype: "bool" }),
       ),
     ),
-    /(is a reduction over bool|sum over)/,
+    /sum over %\d = inside bool/,
   ],
   ["no store", kernel(() => ({ stores: [] })), /0 stores to b2, which is written/],
   ["two stores", kernel((k) => ({ stores: [...k.stores, ...k.stores] })), /2 stores to b2/],

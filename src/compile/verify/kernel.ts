@@ -13,6 +13,10 @@ export type Touched = readonly (Range | undefined)[];
 /** Checks a kernel, and says what it touches. `name` stands for it in errors. */
 export function verifyKernel(kernel: Kernel, name: string): Touched {
   checkAxes(kernel, name);
+  for (const { op, value, compensated } of kernel.reductions) {
+    if (value.dtype === "bool" || value.dtype === "i64") fault(name, `${op} over ${shown(value)}`);
+    if (compensated && (op !== "sum" || value.dtype !== "f32")) fault(name, `a compensated ${op} over ${shown(value)}`);
+  }
   for (const e of kernel.exprs) {
     const [a] = e.args;
     const late = e.args.find((x) => x.id >= e.id || kernel.exprs[x.id] !== x);
@@ -20,10 +24,6 @@ export function verifyKernel(kernel: Kernel, name: string): Touched {
     const problem = typeProblem(kernel, e);
     if (problem !== undefined) fault(name, `${shown(e)} ${problem}`);
     for (const index of indicesIn(e)) checkBounds(index, name);
-  }
-  for (const { op, value, compensated } of kernel.reductions) {
-    if (value.dtype === "bool" || value.dtype === "i64") fault(name, `${op} over ${shown(value)}`);
-    if (compensated && (op !== "sum" || value.dtype !== "f32")) fault(name, `a compensated ${op} over ${shown(value)}`);
   }
   checkStores(kernel, name);
   return touchedBy(kernel);
