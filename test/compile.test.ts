@@ -24,9 +24,11 @@ const graphs: Record<string, { outputs: readonly Tensor[]; updates?: readonly Up
 };
 
 test.each(Object.entries(graphs))("%s", (_, { outputs, updates = [] }) => {
-  const program = compileTrace(trace(outputs, updates));
+  const program = compileTrace(trace(outputs, updates), undefined, undefined, { verify: true });
   const counts = (without: readonly Pass[]): string => {
-    const { steps, arenaBytes, copies } = compileTrace(trace(outputs, updates), new Set(without));
+    const { steps, arenaBytes, copies } = compileTrace(trace(outputs, updates), new Set(without), undefined, {
+      verify: true,
+    });
     return `${steps.length} kernels, ${copies.length} copies, ${arenaBytes} bytes`;
   };
   expect({ all: counts([]), ...Object.fromEntries(passes.map((p) => [`without ${p}`, counts([p])])) }).toMatchSnapshot(

@@ -10,8 +10,8 @@ import { breathe, passes, runTrace } from "./harness.ts";
 import { disagreement, type Reference, referenceOf } from "./reference.ts";
 
 const js = new JsBackend();
-const wasm = new WasmBackend({ threads: 1, poison: true });
-const simple = new WasmBackend({ threads: 1, poison: true, without: new Set(passes) });
+const wasm = new WasmBackend({ threads: 1, poison: true, verify: true });
+const simple = new WasmBackend({ threads: 1, poison: true, verify: true, without: new Set(passes) });
 
 let checks = 0;
 

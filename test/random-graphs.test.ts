@@ -12,7 +12,7 @@ const runs = Number(process.env.NUM_RUNS ?? 1000);
 const seed = Number(process.env.SEED ?? 1);
 
 const backend = (without: readonly Pass[]): WasmBackend =>
-  new WasmBackend({ threads: 1, poison: true, without: new Set(without) });
+  new WasmBackend({ threads: 1, poison: true, verify: true, without: new Set(without) });
 const full = backend([]);
 const none = backend(passes);
 const lacking = new Map(passes.map((pass) => [pass, backend([pass])]));

@@ -7,6 +7,7 @@ import { layouts, liveExprs, type TiledKernel, type TileOptions, tile } from "./
 import { bytesFor, type Copy, type Location, plan } from "./5-plan.ts";
 import { type Kernel, printKernel } from "./kernel.ts";
 import { type Target, wasmTarget } from "./target.ts";
+import { verifyGroups, verifyPrepared, verifyProgram } from "./verify/program.ts";
 
 /** Passes that can be switched off, for tests and for finding faults: results stay the same, only speed and memory differ. */
 export type Pass = "join" | "fuse" | "merge" | "collapse" | "vectorize" | "unroll" | "reuse" | "inPlace";
@@ -40,18 +41,25 @@ export interface Program {
   readonly outputCount: number;
 }
 
+export interface CompileOptions {
+  /** Check the intermediate form after each pass; a fault of the compiler throws `verify: after …: …` instead of giving wrong values. */
+  readonly verify?: boolean;
+}
+
 /** Compiles a trace; passes named in `without` are left out. The target may depend on the work of the program, in scalar operations. */
 export function compileTrace(
   trace: Trace,
   without: ReadonlySet<Pass> = new Set(),
   targetFor: (work: number) => Target = () => wasmTarget,
+  { verify = false }: CompileOptions = {},
 ): Program {
   const on = (pass: Pass): boolean => !without.has(pass);
   const target = targetFor(trace.nodes.reduce((sum, n) => sum + workOfNode(n), 0));
   const prepared = prepare(trace, target, { join: on("join") });
-  const groups = schedule(prepared, { fuse: on("fuse"), merge: on("merge") }).filter(
-    (g) => sizeOf(g.roots[0].shape) > 0,
-  );
+  if (verify) verifyPrepared(trace, prepared);
+  const scheduled = schedule(prepared, { fuse: on("fuse"), merge: on("merge") });
+  if (verify) verifyGroups(prepared, scheduled);
+  const groups = scheduled.filter((g) => sizeOf(g.roots[0].shape) > 0);
   const results = [
     ...prepared.outputs,
     ...prepared.updates.map((u) => u.value),
@@ -83,7 +91,7 @@ export function compileTrace(
     });
     return { kernel: index, accesses, work: workOf(kernel) };
   });
-  return {
+  const program: Program = {
     kernels: tiled,
     steps,
     copies: copies.filter((c) => c.bytes > 0),
@@ -91,6 +99,8 @@ export function compileTrace(
     leafCount: trace.leaves.length,
     outputCount: trace.outputs.length,
   };
+  if (verify) verifyProgram(trace, prepared, program, kernels);
+  return program;
 }
 
 function chooseTile(kernel: Kernel, text: string, options: TileOptions): TiledKernel {

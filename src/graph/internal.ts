@@ -3,10 +3,8 @@ export { allocate, bytesOf, copyOf, type Data, type DType, isFloat } from "./dty
 export { type Elementary, elementary } from "./elementary.ts";
 export { isDetached } from "./fold.ts";
 export { topological } from "./grad.ts";
-
 export { hostMath } from "./host-math.ts";
-export { type Args, type ConvArgs, type Leaf, type Op, type OpClass, traits } from "./primitives.ts";
-
+export { type Args, type ConvArgs, type Leaf, type Op, type OpClass, rules, traits } from "./primitives.ts";
 export { threefry, threefryRotations } from "./random.ts";
 export type { Scalars } from "./scalars.ts";
 export { captureStep, capturing, currentModule, pendingUpdates, type Update } from "./scope.ts";

@@ -22,7 +22,7 @@ export function reportProgram(backend: Backend, trace: Trace, milliseconds: numb
     console.error(head); // it runs the graph as it is
     return;
   }
-  const program = compileTrace(trace);
+  const program = compileTrace(trace, undefined, undefined, { verify: true });
   const { kernels, steps, arenaBytes } = program;
   console.error(`${head}: ${kernels.length} kernels, run ${steps.length} times, arena ${arenaBytes} bytes`);
   if (level >= 2) console.error(table(kernelReports(program)));

@@ -12,6 +12,8 @@ export interface WasmOptions {
   without?: ReadonlySet<Pass>;
   /** Fills the arena with NaN before each run, so that reading what was never written shows. */
   poison?: boolean;
+  /** Checks each program's intermediate form as it is compiled. */
+  verify?: boolean;
 }
 
 /** Vector loads may read this many bytes past a buffer. */
@@ -24,16 +26,18 @@ export class WasmBackend implements Backend {
   readonly machine: Machine;
   protected readonly without: ReadonlySet<Pass> | undefined;
   readonly #poison: boolean;
+  readonly #verify: boolean;
   /** One arena serves all programs, since they run one after the other. */
   #arena = 0;
   #arenaBytes = 0;
   /** Frees what a forgotten executable held. */
   readonly #forgotten = new FinalizationRegistry<() => void>((free) => free());
 
-  constructor({ threads, without, poison = false }: WasmOptions = {}) {
+  constructor({ threads, without, poison = false, verify = false }: WasmOptions = {}) {
     this.machine = Machine.create({ threads });
     this.without = without;
     this.#poison = poison;
+    this.#verify = verify;
   }
 
   allocate(dtype: DType, size: number): number {
@@ -61,7 +65,7 @@ export class WasmBackend implements Backend {
   }
 
   prepare(trace: Trace): Executable {
-    return this.wasm(compileTrace(trace, this.without));
+    return this.wasm(compileTrace(trace, this.without, undefined, { verify: this.#verify }));
   }
 
   protected wasm(program: Program): Executable {
