@@ -294,18 +294,85 @@ function emitNamed(f: Func, e: Expr & { kind: "op" }, type: string, float: boole
   f.op(`${type}.${name}${!float && (name === "lt" || name === "le") ? "_s" : ""}` as Op);
 }
 
-/** x mod y lane by lane. */
+/** x mod y: all lanes at once where the quotients are small, else one by one. */
 function moduloVector(f: Func, push: Push): void {
-  const result = f.local("v128");
-  push(0);
-  f.set(result);
-  for (let lane = 0; lane < lanes; lane++) {
-    f.get(result).get(result).lane("f32x4.extract_lane", lane);
-    push(1);
-    f.lane("f32x4.extract_lane", lane).call(moduloOf(f.module, "f32")).lane("f32x4.replace_lane", lane).set(result);
-  }
+  const [result, quotient] = [f.local("v128"), f.local("v128")];
+  const magnitude = (i: number): Func => {
+    push(i);
+    return f.op("f32x4.abs");
+  };
+  magnitude(0);
+  magnitude(1);
+  f.op("f32x4.div")
+    .tee(quotient)
+    .v128(bytesOfF32(2 ** 22))
+    .op("f32x4.lt");
+  magnitude(1);
+  f.v128(bytesOfF32(Number.POSITIVE_INFINITY)).op("f32x4.lt").op("v128.and").op("i32x4.all_true");
+  f.if(
+    () => moduloOfSmallQuotients(f, push, magnitude, quotient, result),
+    () => {
+      push(0);
+      f.set(result);
+      for (let lane = 0; lane < lanes; lane++) {
+        f.get(result).get(result).lane("f32x4.extract_lane", lane);
+        push(1);
+        f.lane("f32x4.extract_lane", lane).call(moduloOf(f.module, "f32")).lane("f32x4.replace_lane", lane).set(result);
+      }
+    },
+  );
   f.get(result);
   f.free(result);
+  f.free(quotient);
+}
+
+/** A quotient below 2²² is right or one too large once rounded down; its product with y and the difference are exact in f64. */
+function moduloOfSmallQuotients(
+  f: Func,
+  push: Push,
+  magnitude: (i: number) => unknown,
+  quotient: number,
+  result: number,
+): void {
+  const [rest, low] = [f.local("v128"), f.local("v128")];
+  f.get(quotient).op("f32x4.trunc").set(quotient);
+  const half = (upper: boolean): void => {
+    const promote = (value: () => void): void => {
+      value();
+      if (upper) {
+        value();
+        f.shuffle([8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7]);
+      }
+      f.op("f64x2.promote_low_f32x4");
+    };
+    promote(() => magnitude(0));
+    promote(() => f.get(quotient));
+    promote(() => magnitude(1));
+    f.op("f64x2.mul").op("f64x2.sub").op("f32x4.demote_f64x2_zero");
+  };
+  half(false);
+  f.set(low);
+  f.get(low);
+  half(true);
+  f.shuffle([0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23]).set(rest);
+  // one divisor more where the quotient was too large, and where the signs differ, except to a zero
+  f.get(rest);
+  magnitude(1);
+  f.get(rest).v128(bytesOfF32(0)).op("f32x4.lt").op("v128.and").op("f32x4.add").set(rest);
+  f.get(rest);
+  push(0);
+  f.v128(bytesOfI32(0x7fffffff)).op("v128.bitselect").set(low);
+  f.get(low);
+  push(1);
+  push(0);
+  push(1);
+  f.op("v128.xor").i32(31).op("i32x4.shr_s").op("v128.and").op("f32x4.add");
+  f.v128(bytesOfF32(0));
+  push(1);
+  f.v128(bytesOfI32(0x7fffffff)).op("v128.bitselect");
+  f.get(rest).v128(bytesOfF32(0)).op("f32x4.ne").op("v128.bitselect").set(result);
+  f.free(rest);
+  f.free(low);
 }
 
 /** The operand on the stack becomes its sine, computed in f64. */
