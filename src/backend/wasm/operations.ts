@@ -237,17 +237,7 @@ function emitScalar(f: Func, e: Expr & { kind: "op" }, push: Push): void {
       } else moduloOfIntegers(f, push);
       return;
     case "farSine":
-      push(1);
-      f.op(`${type}.abs` as Op);
-      pushConstant(f, farFrom, from, "scalar");
-      f.op(`${type}.ge` as Op).if(
-        () => {
-          push(1);
-          callFarSine(f, e.by, from);
-        },
-        () => push(0),
-        type,
-      );
+      farSineScalar(f, e, push);
       return;
     case "digitOfTwoOverPi":
       push(0);
@@ -258,16 +248,7 @@ function emitScalar(f: Func, e: Expr & { kind: "op" }, push: Push): void {
       castScalar(f, from, e.dtype);
       return;
     case "max":
-      if (float) {
-        pushAll(e, push);
-        f.op(`${type}.max` as Op);
-      } else {
-        push(0);
-        push(1);
-        push(0);
-        push(1);
-        f.op("i32.gt_s").op("select");
-      }
+      maxScalar(f, type, push);
       return;
     case "neg":
       if (float) push(0);
@@ -280,6 +261,18 @@ function emitScalar(f: Func, e: Expr & { kind: "op" }, push: Push): void {
     default:
       emitNamed(f, e, type, float, push);
   }
+}
+
+function maxScalar(f: Func, type: "i32" | "i64" | "f32" | "f64", push: Push): void {
+  push(0);
+  push(1);
+  if (type === "f32" || type === "f64") {
+    f.op(`${type}.max`);
+    return;
+  }
+  push(0);
+  push(1);
+  f.op("i32.gt_s").op("select");
 }
 
 function emitNamed(f: Func, e: Expr & { kind: "op" }, type: string, float: boolean, push: Push): void {
@@ -380,6 +373,22 @@ function callFarSine(f: Func, quarters: number, type: ScalarType): void {
   if (type === "f32") f.op("f64.promote_f32");
   f.call(farSineOf(f.module, quarters as 0 | 1));
   if (type === "f32") f.op("f32.demote_f64");
+}
+
+/** The near sine, or where the argument is far, the sine of that. */
+function farSineScalar(f: Func, e: Expr & { kind: "op" }, push: Push): void {
+  const type = e.dtype as "f32" | "f64";
+  push(1);
+  f.op(`${type}.abs`);
+  pushConstant(f, farFrom, type, "scalar");
+  f.op(`${type}.ge`).if(
+    () => {
+      push(1);
+      callFarSine(f, e.by, type);
+    },
+    () => push(0),
+    type,
+  );
 }
 
 /** The near sines, and where any lane is far, all of those one by one. */
