@@ -1,5 +1,5 @@
 // Zeros of both signs, infinities, NaN, subnormals, extremes: every backend gives what the reference gives.
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import type { Backend } from "../src/backend/backend.ts";
 import { JsBackend } from "../src/backend/js/index.ts";
 import { NativeBackend } from "../src/backend/native/index.ts";
@@ -16,6 +16,9 @@ const vector = new WasmBackend({ threads: 1, poison: true });
 const scalar = new WasmBackend({ threads: 1, poison: true, without: new Set(["vectorize"]) });
 const machines = { vector, scalar };
 const native = new NativeBackend({ threads: 1, leastWork: [0, 0], poison: true });
+const warned = vi.spyOn(console, "warn");
+afterAll(() => expect(warned, "native code that does not compile").not.toHaveBeenCalled());
+
 /** The native backend, where there is a compiler. */
 const natives: Record<string, Backend> = works() ? { native } : {};
 

@@ -65,6 +65,22 @@ INLINE vf floor_vf(vf x) {
   t = (vf)((vi)t | ((vi)x & (-0x7fffffff - 1)));
   return where_vf((vb)(abs_vf(x) < 8388608.0f), t, x);
 }
+#if defined(__x86_64__) && defined(__FMA__)
+#define NEGATED_FMA "vfnmadd231ps %2, %1, %0"
+#define VECTOR "v"
+#elif defined(__aarch64__)
+#define NEGATED_FMA "fmls %0.4s, %1.4s, %2.4s"
+#define VECTOR "w"
+#endif
+INLINE int any_vb(vb x) {
+#if defined(__AVX512F__) && ${lanes} == 16
+  int any; __asm__("vptestmd %1, %1, %%k1; kortestw %%k1, %%k1" : "=@ccnz"(any) : "v"(x) : "k1"); return any;
+#elif defined(__AVX__) && ${lanes} == 8
+  int any; __asm__("vptest %1, %1" : "=@ccnz"(any) : "x"(x)); return any;
+#else
+  int any = 0; for (int k = 0; k < ${lanes}; k++) any |= x[k]; return any;
+#endif
+}
 INLINE f copySign_f(f x, f y) { return __builtin_copysignf(x, y); }
 INLINE d copySign_d(d x, d y) { return __builtin_copysign(x, y); }
 INLINE vf copySign_vf(vf x, vf y) { return (vf)(((vi)x & 0x7fffffff) | ((vi)y & (-0x7fffffff - 1))); }
@@ -112,6 +128,20 @@ INLINE d mod_d(d x, d y) {
   return rest == 0 ? __builtin_copysign(rest, y) : (rest < 0) != (y < 0) ? rest + y : rest;
 }
 INLINE vf mod_vf(vf x, vf y) {
+#ifdef NEGATED_FMA
+  /* a quotient below 2^22 is right or one too large, and what one instruction then leaves is exact */
+  vf rest = abs_vf(x), divisor = abs_vf(y), quotient = rest / divisor;
+  vb good = (vb)(quotient < 4194304.0f) & (vb)(divisor < __builtin_inff());
+  if (__builtin_expect(!any_vb(~good), 1)) {
+    quotient = __builtin_convertvector(__builtin_convertvector(quotient, vi), vf);
+    __asm__(NEGATED_FMA : "+" VECTOR(rest) : VECTOR(quotient), VECTOR(divisor));
+    rest += (vf)((vi)divisor & (rest < 0));
+    vb other = ((vi)x ^ (vi)y) < 0, some = (vb)(rest != 0);
+    rest = copySign_vf(rest, x);
+    rest += (vf)((vi)y & other & some);
+    return where_vf(some, rest, copySign_vf((vf){}, y));
+  }
+#endif
   vf r;
   for (int k = 0; k < ${lanes}; k++) r[k] = mod_f(x[k], y[k]);
   return r;
@@ -200,7 +230,6 @@ ${farSineText(0)}${farSineText(1)}
 #define FAR_SINE(t, quarters, n, x) (abs_##t(x) >= ${farFrom.toFixed(1)} ? (t)far_sine_##quarters(x) : (n))
 #define farSine_f(n, x, quarters) FAR_SINE(f, quarters, n, x)
 #define farSine_d(n, x, quarters) FAR_SINE(d, quarters, n, x)
-INLINE int any_vb(vb x) { int any = 0; for (int k = 0; k < ${lanes}; k++) any |= x[k]; return any; }
 #define farSine_vf(n, x, quarters) ({ \\
   vf n_ = (n), x_ = (x); vb far_ = (vb)(abs_vf(x_) >= ${farFrom.toFixed(1)}f); \\
   if (__builtin_expect(any_vb(far_), 0)) \\

@@ -237,17 +237,7 @@ function emitScalar(f: Func, e: Expr & { kind: "op" }, push: Push): void {
       } else moduloOfIntegers(f, push);
       return;
     case "farSine":
-      push(1);
-      f.op(`${type}.abs` as Op);
-      pushConstant(f, farFrom, from, "scalar");
-      f.op(`${type}.ge` as Op).if(
-        () => {
-          push(1);
-          callFarSine(f, e.by, from);
-        },
-        () => push(0),
-        type,
-      );
+      farSineScalar(f, e, push);
       return;
     case "digitOfTwoOverPi":
       push(0);
@@ -258,16 +248,7 @@ function emitScalar(f: Func, e: Expr & { kind: "op" }, push: Push): void {
       castScalar(f, from, e.dtype);
       return;
     case "max":
-      if (float) {
-        pushAll(e, push);
-        f.op(`${type}.max` as Op);
-      } else {
-        push(0);
-        push(1);
-        push(0);
-        push(1);
-        f.op("i32.gt_s").op("select");
-      }
+      maxScalar(f, type, push);
       return;
     case "neg":
       if (float) push(0);
@@ -282,6 +263,18 @@ function emitScalar(f: Func, e: Expr & { kind: "op" }, push: Push): void {
   }
 }
 
+function maxScalar(f: Func, type: "i32" | "i64" | "f32" | "f64", push: Push): void {
+  push(0);
+  push(1);
+  if (type === "f32" || type === "f64") {
+    f.op(`${type}.max`);
+    return;
+  }
+  push(0);
+  push(1);
+  f.op("i32.gt_s").op("select");
+}
+
 function emitNamed(f: Func, e: Expr & { kind: "op" }, type: string, float: boolean, push: Push): void {
   const name = named[e.op];
   pushAll(e, push);
@@ -294,18 +287,85 @@ function emitNamed(f: Func, e: Expr & { kind: "op" }, type: string, float: boole
   f.op(`${type}.${name}${!float && (name === "lt" || name === "le") ? "_s" : ""}` as Op);
 }
 
-/** x mod y lane by lane. */
+/** x mod y: all lanes at once where the quotients are small, else one by one. */
 function moduloVector(f: Func, push: Push): void {
-  const result = f.local("v128");
-  push(0);
-  f.set(result);
-  for (let lane = 0; lane < lanes; lane++) {
-    f.get(result).get(result).lane("f32x4.extract_lane", lane);
-    push(1);
-    f.lane("f32x4.extract_lane", lane).call(moduloOf(f.module, "f32")).lane("f32x4.replace_lane", lane).set(result);
-  }
+  const [result, quotient] = [f.local("v128"), f.local("v128")];
+  const magnitude = (i: number): Func => {
+    push(i);
+    return f.op("f32x4.abs");
+  };
+  magnitude(0);
+  magnitude(1);
+  f.op("f32x4.div")
+    .tee(quotient)
+    .v128(bytesOfF32(2 ** 22))
+    .op("f32x4.lt");
+  magnitude(1);
+  f.v128(bytesOfF32(Number.POSITIVE_INFINITY)).op("f32x4.lt").op("v128.and").op("i32x4.all_true");
+  f.if(
+    () => moduloOfSmallQuotients(f, push, magnitude, quotient, result),
+    () => {
+      push(0);
+      f.set(result);
+      for (let lane = 0; lane < lanes; lane++) {
+        f.get(result).get(result).lane("f32x4.extract_lane", lane);
+        push(1);
+        f.lane("f32x4.extract_lane", lane).call(moduloOf(f.module, "f32")).lane("f32x4.replace_lane", lane).set(result);
+      }
+    },
+  );
   f.get(result);
   f.free(result);
+  f.free(quotient);
+}
+
+/** A quotient below 2²² is right or one too large once rounded down; its product with y and the difference are exact in f64. */
+function moduloOfSmallQuotients(
+  f: Func,
+  push: Push,
+  magnitude: (i: number) => unknown,
+  quotient: number,
+  result: number,
+): void {
+  const [rest, low] = [f.local("v128"), f.local("v128")];
+  f.get(quotient).op("f32x4.trunc").set(quotient);
+  const half = (upper: boolean): void => {
+    const promote = (value: () => void): void => {
+      value();
+      if (upper) {
+        value();
+        f.shuffle([8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7]);
+      }
+      f.op("f64x2.promote_low_f32x4");
+    };
+    promote(() => magnitude(0));
+    promote(() => f.get(quotient));
+    promote(() => magnitude(1));
+    f.op("f64x2.mul").op("f64x2.sub").op("f32x4.demote_f64x2_zero");
+  };
+  half(false);
+  f.set(low);
+  f.get(low);
+  half(true);
+  f.shuffle([0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23]).set(rest);
+  // one divisor more where the quotient was too large, and where the signs differ, except to a zero
+  f.get(rest);
+  magnitude(1);
+  f.get(rest).v128(bytesOfF32(0)).op("f32x4.lt").op("v128.and").op("f32x4.add").set(rest);
+  f.get(rest);
+  push(0);
+  f.v128(bytesOfI32(0x7fffffff)).op("v128.bitselect").set(low);
+  f.get(low);
+  push(1);
+  push(0);
+  push(1);
+  f.op("v128.xor").i32(31).op("i32x4.shr_s").op("v128.and").op("f32x4.add");
+  f.v128(bytesOfF32(0));
+  push(1);
+  f.v128(bytesOfI32(0x7fffffff)).op("v128.bitselect");
+  f.get(rest).v128(bytesOfF32(0)).op("f32x4.ne").op("v128.bitselect").set(result);
+  f.free(rest);
+  f.free(low);
 }
 
 /** The operand on the stack becomes its sine, computed in f64. */
@@ -313,6 +373,22 @@ function callFarSine(f: Func, quarters: number, type: ScalarType): void {
   if (type === "f32") f.op("f64.promote_f32");
   f.call(farSineOf(f.module, quarters as 0 | 1));
   if (type === "f32") f.op("f32.demote_f64");
+}
+
+/** The near sine, or where the argument is far, the sine of that. */
+function farSineScalar(f: Func, e: Expr & { kind: "op" }, push: Push): void {
+  const type = e.dtype as "f32" | "f64";
+  push(1);
+  f.op(`${type}.abs`);
+  pushConstant(f, farFrom, type, "scalar");
+  f.op(`${type}.ge`).if(
+    () => {
+      push(1);
+      callFarSine(f, e.by, type);
+    },
+    () => push(0),
+    type,
+  );
 }
 
 /** The near sines, and where any lane is far, all of those one by one. */
