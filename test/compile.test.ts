@@ -24,9 +24,10 @@ const graphs: Record<string, { outputs: readonly Tensor[]; updates?: readonly Up
 };
 
 test.each(Object.entries(graphs))("%s", (_, { outputs, updates = [] }) => {
-  const program = compileTrace(trace(outputs, updates), undefined, undefined, { verify: true });
+  const program = compileTrace(trace(outputs, updates), { verify: true });
   const counts = (without: readonly Pass[]): string => {
-    const { steps, arenaBytes, copies } = compileTrace(trace(outputs, updates), new Set(without), undefined, {
+    const { steps, arenaBytes, copies } = compileTrace(trace(outputs, updates), {
+      without: new Set(without),
       verify: true,
     });
     return `${steps.length} kernels, ${copies.length} copies, ${arenaBytes} bytes`;

@@ -1,5 +1,5 @@
 // Runs a graph of tensors on one backend, memory and all, so that tests can hold backends and compiler passes against each other.
-import type { Backend } from "../src/backend/backend.ts";
+import type { Backend, Executable } from "../src/backend/backend.ts";
 import type { Pass } from "../src/compile/program.ts";
 import {
   allocate,
@@ -15,6 +15,12 @@ import {
 /** Every compiler pass that can be left out. */
 export const passes: readonly Pass[] = ["join", "fuse", "merge", "collapse", "vectorize", "unroll", "reuse", "inPlace"];
 
+/** A backend that answers at once. */
+export interface Direct extends Backend {
+  read(address: number, dtype: DType, size: number): Data;
+  prepare(trace: Trace): Executable;
+}
+
 /** A traced step with its leaves in the backend's memory. */
 export interface Bound {
   readonly trace: Trace;
@@ -28,7 +34,7 @@ export interface Bound {
 }
 
 /** Prepares a trace on a backend and gives its leaves and outputs memory there. */
-export function bind(backend: Backend, graph: Trace): Bound {
+export function bind(backend: Direct, graph: Trace): Bound {
   const executable = backend.prepare(graph);
   const leaves = graph.leaves.map((t) => {
     const address = backend.allocate(t.dtype, t.size);
@@ -51,16 +57,34 @@ export function bind(backend: Backend, graph: Trace): Bound {
 }
 
 /** The values of tensors, computed by one run on a backend; then those of the updated leaves. */
-export function run(backend: Backend, outputs: readonly Tensor[], updates: readonly Update[] = []): Data[] {
+export function run(backend: Direct, outputs: readonly Tensor[], updates: readonly Update[] = []): Data[] {
   return runTrace(backend, trace(outputs, updates));
 }
 
 /** The outputs of a traced step after one run, then its updated leaves. */
-export function runTrace(backend: Backend, graph: Trace): Data[] {
+export function runTrace(backend: Direct, graph: Trace): Data[] {
   const bound = bind(backend, graph);
   const values = bound.step();
   for (const { slot } of graph.updates) values.push(bound.leaf(graph.leaves[slot]));
   bound.free();
+  return values;
+}
+
+/** The outputs of a traced step after one run on a backend that may answer late, then its updated leaves. */
+export async function runLater(backend: Backend, graph: Trace): Promise<Data[]> {
+  const executable = await backend.prepare(graph);
+  const place = (dtype: DType, size: number): number => backend.allocate(dtype, size);
+  const leaves = graph.leaves.map((t) => place(t.dtype, t.size));
+  graph.leaves.forEach((t, i) => {
+    backend.write(leaves[i], hostOf(t));
+  });
+  const outputs = graph.outputs.map((n) => place(n.dtype, sizeOf(n.shape)));
+  await executable.run(leaves, outputs);
+  const values: Data[] = [];
+  for (const [i, n] of graph.outputs.entries()) values.push(await backend.read(outputs[i], n.dtype, sizeOf(n.shape)));
+  for (const { slot, value } of graph.updates)
+    values.push(await backend.read(leaves[slot], value.dtype, sizeOf(value.shape)));
+  for (const address of [...leaves, ...outputs]) backend.free(address);
   return values;
 }
 

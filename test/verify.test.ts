@@ -44,9 +44,13 @@ interface Forms {
 function forms(outputs: readonly Tensor[], updates: readonly Update[] = []): Forms {
   const graph = trace(outputs, updates);
   const prepared = prepare(graph, wasmTarget, { join: true });
-  const groups = schedule(prepared, { fuse: true, merge: true });
+  const groups = schedule(prepared, { fuse: true, merge: true, mostBuffers: 100 });
   const kernels = groups.flatMap((g) => lower(g, () => true, { collapse: true }));
-  const { at, copies, arenaBytes } = plan(prepared, kernels, graph.leaves.length, { reuse: true, inPlace: true });
+  const { at, copies, arenaBytes } = plan(prepared, kernels, graph.leaves.length, {
+    alignment: 4,
+    reuse: true,
+    inPlace: true,
+  });
   const options = { target: wasmTarget, vectorize: true, unroll: true };
   const steps = kernels.map((k, kernel): Step => {
     const accesses = k.buffers.map(({ node, written }) => ({
@@ -58,6 +62,7 @@ function forms(outputs: readonly Tensor[], updates: readonly Update[] = []): For
     return { kernel, accesses, work: 1e6 };
   });
   const program = {
+    target: wasmTarget,
     kernels: kernels.map((k) => ({ tiled: tile(k, options), text: "" })),
     steps,
     copies,
@@ -105,9 +110,13 @@ test.each([...passes, "none", "all"])("training steps are sound without %s, for 
   for (const { loss, updates } of [mlpStep(32, 300, 48, 10), convStep(8, 12, 4, 10)]) {
     const graph = trace([loss], updates);
     for (const target of [wasmTarget, nativeTarget(8, tuning), nativeTarget(16, tuning)])
-      compileTrace(graph, left, () => target, { verify: true });
+      compileTrace(graph, { without: left, targetFor: () => target, verify: true });
   }
-  compileTrace(trace([attention(2, 600, 8)]), left, () => nativeTarget(8, tuning), { verify: true });
+  compileTrace(trace([attention(2, 600, 8)]), {
+    without: left,
+    targetFor: () => nativeTarget(8, tuning),
+    verify: true,
+  });
 });
 
 const replaced = <T>(list: readonly T[], at: number, change: (x: T) => T): T[] =>

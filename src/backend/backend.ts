@@ -1,17 +1,41 @@
-// What a backend is: memory on a device, and traces made ready to run there.
+// What a backend is: memory on a device, and traces made ready to run there. Whatever the device does may come later.
+import type { Program } from "../compile/program.ts";
 import type { Data, DType, Trace } from "../graph/internal.ts";
 
 export interface Backend {
-  readonly name: "js" | "wasm" | "native";
+  /** The device's name, as `device()` returns it. */
+  readonly name: string;
+  /** What it computes with here, such as a compiler's version. Throws one line where it does not work here. */
+  detail?(): string;
+  /** The address of fresh memory. Throws OutOfMemory. */
   allocate(dtype: DType, size: number): number;
+  /** Gives memory back, when what was started before is done with it. */
   free(address: number): void;
+  /** Writes elements, after all that was started before. */
   write(address: number, data: Data): void;
-  read(address: number, dtype: DType, size: number): Data;
-  /** `repeated`: the step will run many times, so that more work on it pays. */
-  prepare(trace: Trace, repeated?: boolean): Executable;
+  /** The elements after all that was started before. */
+  read(address: number, dtype: DType, size: number): Data | Promise<Data>;
+  /** Throws where the device cannot hold a value. */
+  prepare(trace: Trace, options?: PrepareOptions): Executable | Promise<Executable>;
+}
+
+export interface PrepareOptions {
+  /** The step will run many times, so that more work on it pays. */
+  readonly repeated?: boolean;
+  /** Check what the compiler makes after each of its passes. */
+  readonly verify?: boolean;
 }
 
 export interface Executable {
-  /** Runs the step once: addresses of the trace's leaves by slot, and of fresh memory for its outputs. */
-  run(leaves: readonly number[], outputs: readonly number[]): void;
+  /** What it runs; undefined where the trace is interpreted as it is. */
+  readonly program?: Program;
+  /** The code that runs, to read: C, or a WebAssembly module in base64. */
+  source?(): string;
+  /** Runs the step once: addresses of the trace's leaves by slot, and of fresh memory for its outputs. Throws OutOfMemory. */
+  run(leaves: readonly number[], outputs: readonly number[]): void | Promise<void>;
+}
+
+/** The device's memory is used up; the message names the request, what is in use, and the limit. */
+export class OutOfMemory extends Error {
+  override readonly name = "OutOfMemory";
 }

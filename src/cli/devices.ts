@@ -1,14 +1,8 @@
 // hebb devices: where tensors can be computed on this machine.
 import { availableParallelism } from "node:os";
-import { device, deviceNames, nativeCompiler } from "../run/index.ts";
+import { device, devices as deviceReports } from "../run/index.ts";
 import { type Command, report, UsageError } from "./command.ts";
 import { chooseDevice } from "./setup.ts";
-
-const descriptions: Readonly<Record<string, string>> = {
-  native: "large steps compiled to machine code, small ones to WebAssembly",
-  wasm: "compiled to WebAssembly, with SIMD and threads",
-  js: "reference interpreter in double precision: slow, for checking",
-};
 
 export const devices: Command = {
   summary: "lists where to compute",
@@ -18,17 +12,14 @@ export const devices: Command = {
     if (positionals.length > 0) throw new UsageError(`devices takes no arguments, got ${positionals.join(" ")}`);
     const problem = choose();
     const threads = availableParallelism();
-    const compiler = findCompiler();
+    const found = deviceReports();
     const chosen = problem === undefined ? device() : undefined; // asked last: without a compiler, native is wasm
-    const list = deviceNames
-      .filter((name) => name !== "auto")
-      .map((name) => ({
-        name,
-        threads: name === "js" ? 1 : threads,
-        chosen: name === chosen,
-        description:
-          name === "native" ? (compiler.problem ?? `${descriptions[name]} (${compiler.version})`) : descriptions[name],
-      }));
+    const list = found.map(({ name, description, sharesThreads, detail, problem }) => ({
+      name,
+      threads: sharesThreads ? threads : 1,
+      chosen: name === chosen,
+      description: problem ? `not here: ${problem}` : detail ? `${description} (${detail})` : description,
+    }));
     const lines = list.map(
       ({ name, threads, chosen, description }) =>
         `${chosen ? "*" : " "} ${name.padEnd(6)} ${`${threads}`.padStart(3)} threads  ${description}`,
@@ -38,15 +29,6 @@ export const devices: Command = {
     return 0;
   },
 };
-
-/** The C compiler, or why there is no native code. */
-function findCompiler(): { version?: string; problem?: string } {
-  try {
-    return { version: nativeCompiler() };
-  } catch (error) {
-    return { problem: `not here: ${(error as Error).message}` };
-  }
-}
 
 /** Why commands would find no device: HEBB_DEVICE may name one that does not exist. */
 function choose(): string | undefined {

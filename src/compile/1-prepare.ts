@@ -302,7 +302,9 @@ export interface PrepareOptions {
 
 export function prepare(trace: Trace, target: Target, options: PrepareOptions): Prepared {
   const rewriter = new Rewriter(1 + Math.max(-1, ...trace.nodes.slice(-1).map((n) => n.id)), target);
-  const { whole, products, order } = options.join ? findJoins(trace) : { ...noJoins, order: trace.nodes };
+  const { whole, products, order } = options.join
+    ? findJoins(trace, target.alignment)
+    : { ...noJoins, order: trace.nodes };
   const users = usersOf(trace);
   const made = new Map<Node, Node>();
   const of = (n: Node): Node => made.get(n)!;

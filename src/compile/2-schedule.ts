@@ -18,6 +18,8 @@ export interface ScheduleOptions {
   readonly fuse: boolean;
   /** Put kernels over the same shape together. */
   readonly merge: boolean;
+  /** Buffers that a kernel may have. */
+  readonly mostBuffers: number;
 }
 
 const isCore = (n: Node): boolean => traits[n.op].class === "reduction" || isContraction(n);
@@ -129,6 +131,28 @@ class Scheduler {
     }
   }
 
+  /** Buffers the values with the most operands where a kernel would read more buffers than it may have beside its result. */
+  #limitBuffers(): void {
+    const most = this.options.mostBuffers - 1;
+    if (!Number.isFinite(most)) return;
+    const readsOf = new Map<Node, ReadonlySet<Node>>();
+    const inside = (x: Node): boolean => x.op !== "buffer" && !this.buffered.has(x);
+    const gather = (n: Node): ReadonlySet<Node> =>
+      new Set(n.inputs.flatMap((x) => (inside(x) ? [...readsOf.get(x)!] : [x])));
+    for (const n of this.order) {
+      let reads = gather(n);
+      while (reads.size > most && n.op !== "concat") {
+        const size = (x: Node): number => readsOf.get(x)!.size;
+        const widest = n.inputs.filter((x) => inside(x) && size(x) > 1).sort((a, b) => size(b) - size(a))[0];
+        if (widest === undefined)
+          throw new RangeError(`${n.op}: it reads ${reads.size} buffers, more than the ${most} that the device allows`);
+        this.buffered.add(widest);
+        reads = gather(n);
+      }
+      readsOf.set(n, reads);
+    }
+  }
+
   /** At most one reduction or contraction inside a kernel, and none below a rearranging view. */
   #separateCores(): Map<Node, Node | undefined> {
     const carried = new Map<Node, Node | undefined>();
@@ -169,6 +193,7 @@ class Scheduler {
     this.#require();
     const cost = this.#costs();
     this.#shareForks(cost);
+    this.#limitBuffers();
     const carried = this.#separateCores();
     const groups: Group[] = [];
     for (const n of this.order) {
@@ -177,7 +202,7 @@ class Scheduler {
       const cores = core === undefined ? [] : [core];
       groups.push({ roots: [n], reads: this.#readsOf(n), cores, cost: cost.get(n)! });
     }
-    return this.options.merge && this.options.fuse ? merge(groups, this.#joined) : groups;
+    return this.options.merge && this.options.fuse ? merge(groups, this.#joined, this.options.mostBuffers) : groups;
   }
 
   #readsOf(root: Node): Set<Node> {
@@ -226,13 +251,13 @@ function sorted(roots: readonly Node[]): Node[] {
 }
 
 /** Puts a group into an earlier one over the same shape, when all it reads is there by then and they share what they read. */
-function merge(groups: readonly Group[], joined: Prepared["joined"]): Group[] {
+function merge(groups: readonly Group[], joined: Prepared["joined"], mostBuffers: number): Group[] {
   const merged: Group[] = [];
   const place = new Map<Node, number>();
   for (const group of groups) {
     const after = [...group.reads].flatMap((n) => joined.get(n) ?? []).map((part) => 1 + place.get(part)!);
     const earliest = Math.max(-1, ...[...group.reads].map((n) => place.get(n) ?? -1), ...after);
-    const at = merged.findIndex((g, i) => i >= earliest && fits(g, group));
+    const at = merged.findIndex((g, i) => i >= earliest && fits(g, group, mostBuffers));
     if (at < 0) {
       place.set(group.roots[0], merged.length);
       merged.push(group);
@@ -248,10 +273,11 @@ function merge(groups: readonly Group[], joined: Prepared["joined"]): Group[] {
   return merged;
 }
 
-function fits(host: Group, group: Group): boolean {
+function fits(host: Group, group: Group, mostBuffers: number): boolean {
   const [a, b] = [host.roots[0], group.roots[0]];
   if (!sameShape(a.shape, b.shape) || ownKernels(a) || ownKernels(b)) return false;
   if (host.cost + group.cost > expressionLimit) return false;
+  if (new Set([...host.reads, ...group.reads, ...host.roots, ...group.roots]).size > mostBuffers) return false;
   const produced = [...group.reads].filter((n) => host.roots.includes(n));
   const shared = [...group.reads].some((n) => n.shape.length > 0 && host.reads.has(n));
   if (produced.length === 0 && !shared) return false;

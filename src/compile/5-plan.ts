@@ -22,17 +22,20 @@ export interface Plan {
 }
 
 export interface PlanOptions {
+  /** Bytes at whose multiples buffers have to start. */
+  readonly alignment: number;
   /** Let values share arena bytes when their lifetimes do not overlap. */
   readonly reuse: boolean;
   /** Write updates straight into their leaves where no later read needs the old value. */
   readonly inPlace: boolean;
 }
 
-const alignment = 64;
+/** Values begin on a line of the cache. */
+const line = 64;
 /** Bytes after each buffer that vector loads may touch. */
 const slack = 64;
 export const bytesFor = (node: Node): number => sizeOf(node.shape) * bytesOf[node.dtype];
-const reserved = (node: Node): number => Math.ceil((bytesFor(node) + slack) / alignment) * alignment;
+const reserved = (node: Node, alignment: number): number => Math.ceil((bytesFor(node) + slack) / alignment) * alignment;
 
 export function plan(prepared: Prepared, kernels: readonly Kernel[], leafCount: number, options: PlanOptions): Plan {
   const located = new Map<Node, Location>();
@@ -49,7 +52,7 @@ export function plan(prepared: Prepared, kernels: readonly Kernel[], leafCount: 
     located,
     wholesOf(prepared.joined),
     new Set(copied.map((c) => c.node)),
-    options.reuse,
+    options,
   );
   const nowhere: Location = { kind: "arena", offset: 0 }; // of values without elements, which no kernel writes
   const at = (node: Node): Location =>
@@ -98,7 +101,7 @@ function placeInArena(
   located: Map<Node, Location>,
   wholes: ReadonlyMap<Node, { whole: Node; at: number }>,
   last: ReadonlySet<Node>,
-  reuse: boolean,
+  { reuse, alignment }: PlanOptions,
 ): number {
   const lastUse = new Map<Node, number>();
   kernels.forEach((kernel, i) => {
@@ -116,7 +119,7 @@ function placeInArena(
         located.set(node, { kind: "arena", offset: place.offset + start });
         continue;
       }
-      const bytes = reserved(whole);
+      const bytes = reserved(whole, Math.max(line, alignment));
       let at = 0;
       let before = 0;
       for (; before < taken.length; before++) {

@@ -2,9 +2,6 @@
 import { type TiledKernel, tileLoops } from "./4-tile.ts";
 import type { Access, Program, Step } from "./program.ts";
 
-/** Work below which a kernel is not worth sharing out: two threads meet in about a microsecond at best. */
-const parallelWork = 60_000;
-
 export interface Item extends Step {
   /** Independent iterations that threads may share out. */
   readonly tasks: number;
@@ -21,7 +18,7 @@ export type Phase =
 export function share(program: Program): Phase[] {
   const items = program.steps.map((s): Item => {
     const tasks = taskCount(program.kernels[s.kernel].tiled);
-    return { ...s, tasks, parallel: tasks > 1 && s.work > parallelWork };
+    return { ...s, tasks, parallel: tasks > 1 && s.work > program.target.parallelWork };
   });
   const phases: Phase[] = [];
   let open: Item[] = [];

@@ -1,5 +1,5 @@
 // Finds values that are put together from many, as over the steps of a recurrent network, so that each part is computed in its place.
-import { argsOf, type Node, type Shape, sameShape, sizeOf, type Trace, traits } from "../graph/internal.ts";
+import { argsOf, bytesOf, type Node, type Shape, sameShape, sizeOf, type Trace, traits } from "../graph/internal.ts";
 
 /** Values one after another in one buffer. */
 export interface Join {
@@ -51,14 +51,17 @@ class Finder {
   readonly whole = new Map<Node, Join>();
   readonly products = new Map<Node, JoinedProduct>();
   readonly #trace: Trace;
+  /** Bytes at whose multiples the parts of a join have to start. */
+  readonly #alignment: number;
   readonly #position = new Map<Node, number>();
   readonly #users = new Map<Node, number>();
   readonly #candidates = new Map<Node, readonly Node[]>();
   /** Where parts lie. */
   readonly #placed = new Map<Node, { readonly join: Join; readonly at: number }>();
 
-  constructor(trace: Trace) {
+  constructor(trace: Trace, alignment: number) {
     this.#trace = trace;
+    this.#alignment = alignment;
     trace.nodes.forEach((n, i) => {
       this.#position.set(n, i);
       for (const x of n.inputs) this.#count(x);
@@ -105,12 +108,14 @@ class Finder {
 
   /** Whether a value can be computed straight into a join: it has a kernel, and no other place yet. */
   #free(n: Node): boolean {
-    return !unmade(n) && !this.#candidates.has(n) && !this.#placed.has(n) && sizeOf(n.shape) > 0;
+    const aligned = (sizeOf(n.shape) * bytesOf[n.dtype]) % this.#alignment === 0;
+    return aligned && !unmade(n) && !this.#candidates.has(n) && !this.#placed.has(n) && sizeOf(n.shape) > 0;
   }
 
   /** Whether most parts of a whole can be computed in place; the others are copied. */
   #worth(parts: readonly Node[]): boolean {
-    return 2 * new Set(parts.filter((p) => this.#free(p))).size >= parts.length;
+    const aligned = parts.every((p) => (sizeOf(p.shape) * bytesOf[p.dtype]) % this.#alignment === 0);
+    return aligned && 2 * new Set(parts.filter((p) => this.#free(p))).size >= parts.length;
   }
 
   #place(parts: readonly Node[]): Join {
@@ -221,8 +226,8 @@ function termOf(node: Node): Term | undefined {
 }
 
 /** What a trace puts together from many parts, and its nodes in an order that suits. */
-export function findJoins(trace: Trace): Joins & { readonly order: readonly Node[] } {
-  const { whole, products } = new Finder(trace).find();
+export function findJoins(trace: Trace, alignment: number): Joins & { readonly order: readonly Node[] } {
+  const { whole, products } = new Finder(trace, alignment).find();
   const order = whole.size + products.size === 0 ? undefined : joinedOrder(trace, { whole, products });
   return order === undefined ? { ...noJoins, order: trace.nodes } : { whole, products, order };
 }

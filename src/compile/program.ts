@@ -1,8 +1,8 @@
 // The Program: the ordered kernels of one step, where their buffers lie, and how much work each is. The end of the compile pipeline.
-import { bytesOf, type Node, sizeOf, type Trace, traits } from "../graph/internal.ts";
-import { prepare } from "./1-prepare.ts";
+import { bytesOf, type Node, show, sizeOf, type Trace, traits } from "../graph/internal.ts";
+import { type Prepared, prepare } from "./1-prepare.ts";
 import { type Group, schedule } from "./2-schedule.ts";
-import { lower, rebuild, startsOf } from "./3-lower.ts";
+import { type LowerOptions, lower, rebuild, startsOf } from "./3-lower.ts";
 import { layouts, liveExprs, type TiledKernel, type TileOptions, tile } from "./4-tile.ts";
 import { bytesFor, type Copy, type Location, plan } from "./5-plan.ts";
 import { type Kernel, printKernel } from "./kernel.ts";
@@ -32,6 +32,8 @@ export interface Step {
 }
 
 export interface Program {
+  /** The machine that it is for. */
+  readonly target: Target;
   /** Distinct kernels; steps with the same loops share one. */
   readonly kernels: readonly { readonly tiled: TiledKernel; readonly text: string }[];
   readonly steps: readonly Step[];
@@ -46,34 +48,62 @@ export interface CompileOptions {
   readonly verify?: boolean;
 }
 
-/** Compiles a trace; passes named in `without` are left out. The target may depend on the work of the program, in scalar operations. */
+export interface CompileOptions {
+  /** Passes to leave out. */
+  readonly without?: ReadonlySet<Pass>;
+  /** The machine to compile for, which may depend on the work of the program, in scalar operations. */
+  readonly targetFor?: (work: number) => Target;
+  /** Checks the intermediate form after each pass. */
+  readonly verify?: boolean;
+}
+
+/** Compiles a trace. Throws a RangeError where the device cannot hold a value. */
 export function compileTrace(
   trace: Trace,
-  without: ReadonlySet<Pass> = new Set(),
-  targetFor: (work: number) => Target = () => wasmTarget,
-  { verify = false }: CompileOptions = {},
+  { without, targetFor = () => wasmTarget, verify = false }: CompileOptions = {},
 ): Program {
-  const on = (pass: Pass): boolean => !without.has(pass);
+  const on = (pass: Pass): boolean => !without?.has(pass);
   const target = targetFor(trace.nodes.reduce((sum, n) => sum + workOfNode(n), 0));
   const prepared = prepare(trace, target, { join: on("join") });
   if (verify) verifyPrepared(trace, prepared);
-  const scheduled = schedule(prepared, { fuse: on("fuse"), merge: on("merge") });
-  if (verify) verifyGroups(prepared, scheduled);
-  const groups = scheduled.filter((g) => sizeOf(g.roots[0].shape) > 0);
-  const results = [
-    ...prepared.outputs,
-    ...prepared.updates.map((u) => u.value),
-    ...[...prepared.joined.values()].flat(),
-  ];
-  const needed = neededOutside(groups, new Set(results));
-  const kernels = groups
-    .flatMap((g) => lower(g, (n) => needed.has(n), { collapse: on("collapse") }))
-    .filter((k) => k.stores.length > 0);
-  const { at, copies, arenaBytes } = plan(prepared, kernels, trace.leaves.length, {
+  const { mostBuffers, alignment } = target;
+  const groups = schedule(prepared, { fuse: on("fuse"), merge: on("merge"), mostBuffers });
+  if (verify) verifyGroups(prepared, groups);
+  const kernels = lowerAll(prepared, groups, { collapse: on("collapse") });
+  for (const { buffers } of kernels) for (const { node } of buffers) checkSize(node, target);
+  const leafCount = trace.leaves.length;
+  const { at, copies, arenaBytes } = plan(prepared, kernels, leafCount, {
+    alignment,
     reuse: on("reuse"),
     inPlace: on("inPlace"),
   });
-  const options = { target, vectorize: on("vectorize"), unroll: on("unroll") };
+  const program: Program = {
+    target,
+    ...stepsOf(kernels, at, { target, vectorize: on("vectorize"), unroll: on("unroll") }),
+    copies: copies.filter((c) => c.bytes > 0),
+    arenaBytes,
+    leafCount,
+    outputCount: trace.outputs.length,
+  };
+  if (verify) verifyProgram(trace, prepared, program, kernels);
+  return program;
+}
+
+/** The kernels of all groups that have elements to compute. */
+function lowerAll(prepared: Prepared, all: readonly Group[], options: LowerOptions): Kernel[] {
+  const groups = all.filter((g) => sizeOf(g.roots[0].shape) > 0);
+  const results = [...prepared.outputs, ...prepared.updates.map((u) => u.value)];
+  const needed = neededOutside(groups, new Set([...results, ...[...prepared.joined.values()].flat()]));
+  const kernels = groups.flatMap((g) => lower(g, (n) => needed.has(n), options));
+  return kernels.filter((k) => k.stores.length > 0);
+}
+
+/** Lays out the kernels, those that differ only in where they start as one, and binds each to the places of its buffers. */
+function stepsOf(
+  kernels: readonly Kernel[],
+  at: (node: Node) => Location,
+  options: TileOptions,
+): Pick<Program, "kernels" | "steps"> {
   const distinct = new Map<string, number>();
   const tiled: { tiled: TiledKernel; text: string }[] = [];
   const steps = kernels.map((kernel) => {
@@ -91,16 +121,7 @@ export function compileTrace(
     });
     return { kernel: index, accesses, work: workOf(kernel) };
   });
-  const program: Program = {
-    kernels: tiled,
-    steps,
-    copies: copies.filter((c) => c.bytes > 0),
-    arenaBytes,
-    leafCount: trace.leaves.length,
-    outputCount: trace.outputs.length,
-  };
-  if (verify) verifyProgram(trace, prepared, program, kernels);
-  return program;
+  return { kernels: tiled, steps };
 }
 
 function chooseTile(kernel: Kernel, text: string, options: TileOptions): TiledKernel {
@@ -108,6 +129,14 @@ function chooseTile(kernel: Kernel, text: string, options: TileOptions): TiledKe
   if (tuning === undefined || !options.unroll || kernel.serial || workOf(kernel) < tuning.leastWork)
     return tile(kernel, options);
   return tuning.choose(layouts(kernel, options, tuning.most), text);
+}
+
+function checkSize(node: Node, { mostBytes }: Target): void {
+  const bytes = bytesFor(node);
+  if (bytes > mostBytes)
+    throw new RangeError(
+      `${node.op}: ${node.dtype} ${show(node.shape)} takes ${bytes} bytes, more than the ${mostBytes} that the device has for a value`,
+    );
 }
 
 /** Roots that another kernel or the outside reads; the others never leave their kernel. */

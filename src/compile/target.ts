@@ -2,6 +2,14 @@
 import type { TiledKernel } from "./4-tile.ts";
 
 export interface Target {
+  /** Bytes at whose multiples every buffer of a kernel starts. */
+  readonly alignment: number;
+  /** Bytes that a buffer may have. */
+  readonly mostBytes: number;
+  /** Buffers that a kernel may have. */
+  readonly mostBuffers: number;
+  /** Scalar operations below which threads do not share a kernel: meeting again takes two of them about a microsecond at best. */
+  readonly parallelWork: number;
   /** 32-bit elements in a vector. */
   readonly lanes: number;
   /** Vector registers. */
@@ -32,8 +40,12 @@ export interface Tuning {
   choose(layouts: readonly TiledKernel[], text: string): TiledKernel;
 }
 
+/** What processors have in common: memory of 4 GiB that is addressed by bytes. */
+const processor = { alignment: 4, mostBytes: 2 ** 32, mostBuffers: Number.POSITIVE_INFINITY, parallelWork: 60_000 };
+
 /** 128-bit vectors in WebAssembly: V8 hands out 15 of the 16 registers of x86-64. */
 export const wasmTarget: Target = {
+  ...processor,
   lanes: 4,
   registers: 15,
   loadsFirst: true,
@@ -46,6 +58,7 @@ export const wasmTarget: Target = {
 
 /** Vectors of a processor that C is compiled for; its compiler puts operands and addresses where they belong. */
 export const nativeTarget = (lanes: number, tuning: Tuning): Target => ({
+  ...processor,
   lanes,
   registers: lanes === 8 ? 16 : 32,
   loadsFirst: false,

@@ -11,5 +11,5 @@ export { captureStep, capturing, currentModule, pendingUpdates, type Update } fr
 export { fail, type Shape, sameShape, show, sizeOf, stridesOf } from "./shape.ts";
 export { farFrom, farSine, twoOverPi } from "./sine.ts";
 export { type Residence, Storage } from "./storage.ts";
-export { kindOf, Tensor } from "./tensor.ts";
+export { kindOf, reading, Tensor } from "./tensor.ts";
 export { argsOf, type Node, type Trace, trace } from "./trace.ts";

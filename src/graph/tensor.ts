@@ -24,6 +24,9 @@ export type Nested = number | readonly Nested[];
 
 let count = 0;
 
+/** How values are read: the run room, which stands below, says so when it is loaded; until then `data()` loads it. */
+export const reading: { read?: (t: Tensor) => Promise<Data> } = {};
+
 export class Tensor {
   readonly id: number = count++;
   /** The operation; a computed tensor turns into a `buffer` once its value has been realized. */
@@ -56,8 +59,8 @@ export class Tensor {
 
   /** Computes the tensor and copies its elements to the host, in row-major order. */
   async data(): Promise<Data> {
-    const { read } = await import("../run/realize.ts");
-    return read(this);
+    reading.read ??= (await import("../run/realize.ts")).read;
+    return reading.read(this);
   }
 
   /** The value of a tensor with one element. */

@@ -1,8 +1,7 @@
 // What every module shares: its leaves found by walking own properties, their names, saving and loading them.
 import { nameModule, Tensor } from "../graph/index.ts";
 import { allocate, type Data, type DType, fail, isFloat, type Leaf, sameShape, show } from "../graph/internal.ts";
-import { overwrite } from "../run/memory.ts";
-import { read, realize } from "../run/realize.ts";
+import { overwrite, read } from "../run/realize.ts";
 
 /**
  * Anything with a forward pass: from one tensor to one tensor, which is what Sequential takes, unless its types say more,
@@ -119,8 +118,7 @@ export async function load(
       if (!placed.has(name) && !isCounter(name)) problems.push(`"${name}" is not in the model`);
   }
   if (problems.length > 0) throw new Error(`load: ${problems.join("; ")}`);
-  await realize(); // updates still pending would land on the loaded values
-  for (const [t, data] of found) overwrite(t.leaf("load").storage, data);
+  await overwrite(found); // what is assigned and not carried out yet is carried out first
 }
 
 /** For each tensor the names of its entries, its first name in the model before the others that it has there. */

@@ -5,6 +5,7 @@ import {
   captureStep,
   capturing,
   currentModule,
+  type Data,
   type Leaf,
   Storage,
   sizeOf,
@@ -15,7 +16,7 @@ import {
 import { currentBackend } from "./device.ts";
 import { executableFor, type LiveValues, nextValues } from "./execute.ts";
 import { addressOn, allocateAll, hostData, pauseIfMany, settle, withMemory } from "./memory.ts";
-import { realize } from "./realize.ts";
+import { afterUpdates } from "./realize.ts";
 import { flatten, refuseHidden, replace, type Tree } from "./tree.ts";
 
 /** Signatures of one function that are kept; the oldest goes first. */
@@ -49,12 +50,14 @@ export function compile<A extends readonly Tree[], R>(fn: (...inputs: A) => R): 
   const call = async (inputs: A): Promise<R> => {
     const given: Tensor[] = [];
     const lines = flatten(inputs, given);
-    await realize(...given); // and carries out what was assigned outside of steps
-    const capture = captureFor(lines, inputs, given);
-    const live: LiveValues = new Map();
-    const result = await withMemory(() => capture.run(given, live));
-    await pauseIfMany(capture.outputBytes);
-    return result;
+    return afterUpdates(async (ready) => {
+      await ready(given);
+      const capture = captureFor(lines, inputs, given);
+      const live: LiveValues = new Map();
+      const result = await withMemory(() => capture.run(given, live));
+      await pauseIfMany(capture.outputBytes);
+      return result;
+    });
   };
   return (...inputs) => {
     if (capturing() === undefined) return call(inputs);
@@ -122,18 +125,18 @@ class Capture<R> {
   }
 
   /** Runs the step once; where it throws for want of memory, nothing has changed, and it may be called again. */
-  run(given: readonly Tensor[], live: LiveValues): R {
+  async run(given: readonly Tensor[], live: LiveValues): Promise<R> {
     const { backend } = this;
     const { leaves, outputs } = this.#trace;
-    const { executable, own } = (this.#prepared ??= this.#prepare());
-    const addresses = leaves.map((t, i) => {
-      const bound = this.#inputAt[i] >= 0 ? given[this.#inputAt[i]] : t;
-      const { role, storage } = bound.args as Leaf;
-      if (role === "live") backend.write(own[i], nextValues(bound, live));
-      else return bound === t ? addressOn(backend, storage) : this.#bind(storage, own[i]);
-      return own[i];
-    });
-    const places = allocateAll(backend, outputs, (fresh) => executable.run(addresses, fresh));
+    this.#prepared ??= await this.#prepare();
+    const { executable, own } = this.#prepared;
+    const addresses: number[] = [];
+    for (let i = 0; i < leaves.length; i++) {
+      const bound = this.#inputAt[i] >= 0 ? given[this.#inputAt[i]] : leaves[i];
+      const address = this.#bind(bound, leaves[i], own[i], live);
+      addresses.push(typeof address === "number" ? address : await address);
+    }
+    const places = await allocateAll(backend, outputs, (fresh) => executable.run(addresses, fresh));
     let next = 0;
     return replace(this.#result, () => {
       const { dtype, shape } = outputs[next];
@@ -143,24 +146,31 @@ class Capture<R> {
     }) as R;
   }
 
-  #prepare(): Prepared {
-    const executable = executableFor(this.backend, this.#trace, true);
+  async #prepare(): Promise<Prepared> {
+    const executable = await executableFor(this.backend, this.#trace, true);
     const { leaves } = this.#trace;
     const owners = leaves.filter((t) => roleOf(t) === "input" || roleOf(t) === "live");
-    const addresses = allocateAll(this.backend, owners);
+    const addresses = await allocateAll(this.backend, owners);
     forgotten.register(this, { backend: this.backend, addresses });
     return { executable, own: leaves.map((t) => addresses[owners.indexOf(t)] ?? -1) };
   }
 
-  /** Host data is copied to the step's own memory; values already on the device are used where they lie. */
-  #bind(storage: Storage, own: number): number {
-    if (this.#updated.has(storage)) {
-      this.backend.write(own, hostData(storage)); // the step writes this very leaf: its input is the value of before
+  /** Where a leaf's value lies for a run: host data is copied to the step's own memory; values on the device are used there. */
+  #bind(bound: Tensor, leaf: Tensor, own: number, live: LiveValues): number | Promise<number> {
+    const { backend } = this;
+    const { role, storage } = bound.args as Leaf;
+    const write = (data: Data): number => {
+      backend.write(own, data);
       return own;
+    };
+    if (role === "live") return write(nextValues(bound, live));
+    if (bound === leaf) return addressOn(backend, storage);
+    if (!this.#updated.has(storage)) {
+      const onHost = storage.resident === undefined && storage.host !== undefined;
+      return onHost ? write(storage.host!) : addressOn(backend, storage);
     }
-    if (storage.resident !== undefined || storage.host === undefined) return addressOn(this.backend, storage);
-    this.backend.write(own, storage.host);
-    return own;
+    const data = hostData(storage); // the step writes this very leaf: its input is the value of before
+    return data instanceof Promise ? data.then(write) : write(data);
   }
 }
 

@@ -1,9 +1,7 @@
-// HEBB_DEBUG=1 … 4: what is compiled, on standard error. 1 a line a program (and stack traces of the command line); 2 also its
-// kernels with their work and traffic; 3 also their loops and the order they run in; 4 also the WebAssembly module, base64.
-import type { Backend } from "../backend/backend.ts";
-import { WasmBackend } from "../backend/wasm/index.ts";
-import { emitProgram } from "../backend/wasm/module.ts";
-import { compileTrace, type Program, printProgram } from "../compile/program.ts";
+// HEBB_DEBUG=1 … 4: what is prepared to run, on standard error. 1 a line a program, whose intermediate form is verified (and stack
+// traces of the command line); 2 also its kernels with their work and traffic; 3 also their loops and order; 4 also the code.
+import type { Executable } from "../backend/backend.ts";
+import { printProgram } from "../compile/program.ts";
 import type { Trace } from "../graph/internal.ts";
 import { type KernelReport, kernelReports } from "./explain.ts";
 
@@ -14,20 +12,24 @@ export function debugLevel(): number {
   return wanted !== "" && Number.isNaN(level) ? 1 : level;
 }
 
-/** Prints what the level asks for of a program just prepared in so many milliseconds. */
-export function reportProgram(backend: Backend, trace: Trace, milliseconds: number): void {
+/** Prints what the level asks for of a program just prepared on a device in so many milliseconds. */
+export function reportProgram(
+  device: string,
+  { program, source }: Executable,
+  trace: Trace,
+  milliseconds: number,
+): void {
   const level = debugLevel();
-  const head = `hebb: ${backend.name}: ${trace.nodes.length} nodes, prepared in ${milliseconds.toFixed(1)} ms`;
-  if (!(backend instanceof WasmBackend)) {
+  const head = `hebb: ${device}: ${trace.nodes.length} nodes, prepared in ${milliseconds.toFixed(1)} ms`;
+  if (program === undefined) {
     console.error(head); // it runs the graph as it is
     return;
   }
-  const program = compileTrace(trace, undefined, undefined, { verify: true });
   const { kernels, steps, arenaBytes } = program;
   console.error(`${head}: ${kernels.length} kernels, run ${steps.length} times, arena ${arenaBytes} bytes`);
   if (level >= 2) console.error(table(kernelReports(program)));
   if (level >= 3) console.error(printProgram(program));
-  if (level >= 4) console.error(moduleText(program, backend));
+  if (level >= 4 && source !== undefined) console.error(source());
 }
 
 /** A line a kernel: `k0   runs 2   1843200 flops   614400 bytes   loops 64×512; tile …`. */
@@ -38,10 +40,3 @@ const table = (kernels: readonly KernelReport[]): string =>
       return `  ${[...columns, `${bytes} bytes`.padStart(18), ` ${layout}`].join(" ")}`;
     })
     .join("\n");
-
-function moduleText(program: Program, backend: WasmBackend): string {
-  const { bytes } = emitProgram(program, backend.machine.imports);
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return `WebAssembly module of ${bytes.length} bytes, base64:\n${btoa(text)}`;
-}

@@ -19,15 +19,15 @@ const limit = 256; // programs kept per backend; the least recently used goes fi
 const caches = new WeakMap<Backend, Map<string, Executable>>();
 
 /** The executable of a trace's structure, prepared once per backend; one for a step that is repeated may be another. */
-export function executableFor(backend: Backend, trace: Trace, repeated = false): Executable {
+export async function executableFor(backend: Backend, trace: Trace, repeated = false): Promise<Executable> {
   let cache = caches.get(backend);
   if (cache === undefined) caches.set(backend, (cache = new Map()));
   const key = repeated ? `repeated ${trace.key}` : trace.key;
   let found = cache.get(key);
   if (found === undefined) {
     const started = performance.now();
-    found = backend.prepare(trace, repeated);
-    if (debugLevel() > 0) reportProgram(backend, trace, performance.now() - started);
+    found = await backend.prepare(trace, { repeated, verify: debugLevel() > 0 });
+    if (debugLevel() > 0) reportProgram(backend.name, found, trace, performance.now() - started);
     const oldest = cache.size >= limit ? cache.keys().next().value : undefined;
     if (oldest !== undefined) cache.delete(oldest); // a captured step may still hold it; backends free what nobody holds
   } else cache.delete(key);
@@ -51,21 +51,22 @@ export function nextValues(leaf: Tensor, live: LiveValues = new Map()): Data {
 }
 
 /** Runs a trace once and returns the addresses of its outputs, which the caller owns. */
-export function runTrace(trace: Trace, live: LiveValues): { backend: Backend; outputs: number[] } {
+export async function runTrace(trace: Trace, live: LiveValues): Promise<{ backend: Backend; outputs: number[] }> {
   const backend = currentBackend();
-  const executable = executableFor(backend, trace);
-  const addresses = trace.leaves.map((leaf) => {
+  const executable = await executableFor(backend, trace);
+  const addresses: number[] = [];
+  for (const leaf of trace.leaves) {
     const { role, storage } = leaf.args as Leaf;
-    if (role !== "live") return addressOn(backend, storage);
-    storage.host ??= allocate(leaf.dtype, leaf.size);
-    const address = addressOn(backend, storage);
-    backend.write(address, nextValues(leaf, live));
-    return address;
-  });
-  const outputs = allocateAll(backend, trace.outputs, (places) => executable.run(addresses, places));
+    if (role === "live") storage.host ??= allocate(leaf.dtype, leaf.size);
+    const found = addressOn(backend, storage);
+    const address = typeof found === "number" ? found : await found;
+    if (role === "live") backend.write(address, nextValues(leaf, live));
+    addresses.push(address);
+  }
+  const outputs = await allocateAll(backend, trace.outputs, (places) => executable.run(addresses, places));
   return { backend, outputs };
 }
 
 /** A copy of the elements; what comes off a device is one already. */
-export const elementsOf = (storage: Storage): ReturnType<typeof hostData> =>
-  storage.resident === undefined ? hostData(storage).slice() : hostData(storage);
+export const elementsOf = async (storage: Storage): Promise<Data> =>
+  storage.resident === undefined ? (await hostData(storage)).slice() : hostData(storage);

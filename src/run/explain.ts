@@ -1,8 +1,11 @@
 // explain(t): what would be computed for a tensor, as data: the graph, the kernels, their loops, work and memory traffic.
-
-import { compileTrace, type Pass, type Program, printProgram } from "../compile/program.ts";
+import type { Executable } from "../backend/backend.ts";
+import { type Program, printProgram } from "../compile/program.ts";
 import { print } from "../graph/index.ts";
 import { type Tensor, trace } from "../graph/internal.ts";
+import { currentBackend } from "./device.ts";
+import { executableFor } from "./execute.ts";
+import { inTurn } from "./turns.ts";
 
 export interface KernelReport {
   /** Loops, expressions and stores, one a line. */
@@ -18,24 +21,43 @@ export interface KernelReport {
 }
 
 export interface Explanation {
+  /** Where it would run. */
+  readonly device: string;
   /** The graph, one node a line. */
   readonly graph: string;
+  /** None where the device interprets the graph as it is. */
   readonly kernels: readonly KernelReport[];
   /** Bytes for intermediate values, after sharing. */
   readonly arenaBytes: number;
   /** The whole program as text: kernels, then the order in which they run on which buffers. */
   readonly program: string;
+  /** The code that runs: C, or a WebAssembly module in base64. */
+  readonly source: string;
 }
 
-/** Compiles what the tensors need, without running it, and tells what came out. Passes in `without` are left out. */
-export function explain(
+/**
+ * Prepares what the tensors need on the current device, without running it, and tells what came out. With `repeated` as in a
+ * compiled function, on which more work is spent.
+ */
+export async function explain(
   tensors: Tensor | readonly Tensor[],
-  { without }: { without?: readonly Pass[] } = {},
-): Explanation {
+  { repeated = false }: { repeated?: boolean } = {},
+): Promise<Explanation> {
   const list = Array.isArray(tensors) ? (tensors as readonly Tensor[]) : [tensors as Tensor];
-  const program = compileTrace(trace(list), new Set(without));
-  const kernels = kernelReports(program);
-  return { graph: print(...list), kernels, arenaBytes: program.arenaBytes, program: printProgram(program) };
+  const graph = print(...list);
+  const backend = currentBackend();
+  const executable = await inTurn(() => executableFor(backend, trace(list), repeated));
+  return { device: backend.name, graph, ...describe(executable) };
+}
+
+/** What an executable runs. */
+function describe({ program, source }: Executable): Omit<Explanation, "device" | "graph"> {
+  return {
+    kernels: program === undefined ? [] : kernelReports(program),
+    arenaBytes: program?.arenaBytes ?? 0,
+    program: program === undefined ? "" : printProgram(program),
+    source: source?.() ?? "",
+  };
 }
 
 /** What each distinct kernel of a program is and costs. */

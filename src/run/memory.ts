@@ -1,6 +1,5 @@
 // Where leaves live: moves storages between the host and devices, and frees device memory that no tensor refers to any more.
-import type { Backend } from "../backend/backend.ts";
-import { OutOfMemory } from "../backend/wasm/heap.ts";
+import { type Backend, OutOfMemory } from "../backend/backend.ts";
 import { type Data, type DType, type Residence, type Shape, type Storage, sizeOf } from "../graph/internal.ts";
 
 const forgotten = new FinalizationRegistry<Residence>((place) => place.free());
@@ -19,9 +18,9 @@ export async function pauseIfMany(bytes: number): Promise<void> {
 }
 
 /** Runs, and where the device's memory does not suffice, frees what is forgotten and runs once more. */
-export async function withMemory<T>(run: () => T): Promise<T> {
+export async function withMemory<T>(run: () => Promise<T>): Promise<T> {
   try {
-    return run();
+    return await run();
   } catch (error) {
     if (!(error instanceof OutOfMemory)) throw error;
   }
@@ -30,13 +29,15 @@ export async function withMemory<T>(run: () => T): Promise<T> {
   return run();
 }
 
-/** Collects garbage (where Node allows it) and lets finalizers run. */
+/** Collects garbage (in Node, as a debugger would) and lets finalizers run. */
 async function collect(): Promise<void> {
   fresh = 0;
   const builtin = globalThis.process?.getBuiltinModule;
   if (builtin !== undefined) {
-    builtin("node:v8").setFlagsFromString("--expose-gc");
-    builtin("node:vm").runInNewContext("gc")();
+    const session = new (builtin("node:inspector").Session)();
+    session.connect();
+    await new Promise<unknown>((resolve) => session.post("HeapProfiler.collectGarbage", resolve));
+    session.disconnect();
   }
   await pause();
 }
@@ -44,15 +45,16 @@ async function collect(): Promise<void> {
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
 /** Addresses of fresh memory for values, filled by `fill`; should anything fail, all of it is given back. */
-export function allocateAll(
+export async function allocateAll(
   backend: Backend,
   values: readonly { readonly dtype: DType; readonly shape: Shape }[],
-  fill: (addresses: readonly number[]) => void = () => {},
-): number[] {
+  fill: (addresses: readonly number[]) => void | Promise<void> = () => {},
+): Promise<number[]> {
   const addresses: number[] = [];
   try {
     for (const { dtype, shape } of values) addresses.push(backend.allocate(dtype, sizeOf(shape)));
-    fill(addresses);
+    const filled = fill(addresses);
+    if (filled !== undefined) await filled;
   } catch (error) {
     for (const address of addresses) backend.free(address);
     throw error;
@@ -70,10 +72,14 @@ function residence(backend: Backend, address: number): Residence {
 }
 
 /** The storage's address on the backend, moving or uploading its elements first if needed. */
-export function addressOn(backend: Backend, storage: Storage): number {
+export function addressOn(backend: Backend, storage: Storage): number | Promise<number> {
   const place = storage.resident;
   if (place?.device === backend) return place.address;
   const data = hostData(storage);
+  return data instanceof Promise ? data.then((d) => upload(backend, storage, d)) : upload(backend, storage, data);
+}
+
+function upload(backend: Backend, storage: Storage, data: Data): number {
   fresh += data.byteLength;
   settle(storage, backend, backend.allocate(storage.dtype, storage.size));
   backend.write(storage.resident!.address, data);
@@ -97,7 +103,7 @@ function evict(storage: Storage): void {
 }
 
 /** The elements on the host: the storage's own array where it has one (do not write to it), else a fresh copy. */
-export function hostData(storage: Storage): Data {
+export function hostData(storage: Storage): Data | Promise<Data> {
   if (storage.resident === undefined) {
     if (storage.host === undefined)
       throw new Error("tensor: it has no value (disposed of, or a step's input outside its step)");
@@ -107,7 +113,7 @@ export function hostData(storage: Storage): Data {
 }
 
 /** Replaces the elements; the array is not copied and belongs to the storage from now on. */
-export function overwrite(storage: Storage, data: Data): void {
+export function overwriteStorage(storage: Storage, data: Data): void {
   const place = storage.resident;
   if (place === undefined) storage.host = data;
   else (place.device as Backend).write(place.address, data);

@@ -1,5 +1,5 @@
 // Lazy values become real: computes tensors and turns them into leaves, so that nothing is computed twice.
-import { OutOfMemory } from "../backend/wasm/heap.ts";
+import { OutOfMemory } from "../backend/backend.ts";
 import {
   bytesOf,
   type Data,
@@ -7,6 +7,7 @@ import {
   isFloat,
   type Leaf,
   pendingUpdates,
+  reading,
   Storage,
   show,
   type Tensor,
@@ -15,41 +16,61 @@ import {
   type Update,
 } from "../graph/internal.ts";
 import { elementsOf, type LiveValues, nextValues, runTrace } from "./execute.ts";
-import { pauseIfMany, settle, withMemory } from "./memory.ts";
+import { overwriteStorage, pauseIfMany, settle, withMemory } from "./memory.ts";
+import { inTurn } from "./turns.ts";
 
 /** A loop that reads its state in every round would otherwise remember the inputs of all rounds. */
 const mostOrigins = 256;
 
 /** Computes the tensors together, after all updates assigned outside a step, and keeps their values on the device. */
-export async function realize(...tensors: readonly Tensor[]): Promise<void> {
+export const realize = (...tensors: readonly Tensor[]): Promise<void> => afterUpdates((ready) => ready(tensors));
+
+/**
+ * Does the work in its turn: `ready(tensors)` carries out what had been assigned outside of steps when the work was asked for, and
+ * computes the tensors.
+ */
+export function afterUpdates<T>(
+  work: (ready: (tensors: readonly Tensor[]) => Promise<void>) => Promise<T>,
+): Promise<T> {
+  const updates = pendingUpdates.splice(0);
+  return inTurn(() => work((tensors) => realizeNow(tensors, updates)));
+}
+
+async function realizeNow(tensors: readonly Tensor[], updates: Update[]): Promise<void> {
+  const wanted = [...new Set(tensors)].filter((t) => t.op !== "buffer");
+  if (wanted.length === 0 && updates.length === 0) return;
   const live: LiveValues = new Map();
-  const bytes = await withMemory(() => {
-    carryOut(live);
-    return compute(
-      [...new Set(tensors)].filter((t) => t.op !== "buffer"),
-      live,
-    );
-  });
-  await pauseIfMany(bytes);
+  try {
+    const bytes = await withMemory(async () => {
+      await carryOut(updates, live);
+      return compute(
+        wanted.filter((t) => t.op !== "buffer"),
+        live,
+      ); // a run before may have computed them
+    });
+    await pauseIfMany(bytes);
+  } finally {
+    pendingUpdates.unshift(...updates.splice(0)); // what could not be carried out
+  }
 }
 
 /**
- * Carries out what was assigned outside of steps, in program order. Short of memory, all that is not done yet stays pending; an
- * assignment that fails otherwise would do so at every read, so it alone is dropped, and the error says so.
+ * Carries out what was assigned outside of steps, in program order, and takes it off the list. Short of memory, all that is not done
+ * yet stays; an assignment that fails otherwise would do so at every read, so it alone is dropped, and the error says so.
  */
-function carryOut(live: LiveValues): void {
-  let most = pendingUpdates.length;
-  while (pendingUpdates.length > 0) {
-    const updates = landingTogether(pendingUpdates.slice(0, most));
+async function carryOut(updates: Update[], live: LiveValues): Promise<void> {
+  let most = updates.length;
+  while (updates.length > 0) {
+    const together = landingTogether(updates.slice(0, most));
     try {
-      runTrace(trace([], updates), live);
+      await runTrace(trace([], together), live);
     } catch (error) {
       if (error instanceof OutOfMemory) throw error;
-      if (updates.length === 1) throw dropped(pendingUpdates.shift()!, error);
+      if (together.length === 1) throw dropped(updates.shift()!, error);
       most = 1; // which of them it is
       continue;
     }
-    pendingUpdates.splice(0, updates.length);
+    updates.splice(0, together.length);
     live.clear(); // the next run reads its own
   }
 }
@@ -73,10 +94,10 @@ function landingTogether(updates: readonly Update[]): Update[] {
 }
 
 /** Turns lazy tensors into leaves and returns the bytes that they take. */
-function compute(wanted: readonly Tensor[], live: LiveValues): number {
+async function compute(wanted: readonly Tensor[], live: LiveValues): Promise<number> {
   if (wanted.length === 0) return 0;
   const origins = wanted.map(originsOf);
-  const { backend, outputs } = runTrace(trace(wanted), live);
+  const { backend, outputs } = await runTrace(trace(wanted), live);
   wanted.forEach((t, i) => {
     const storage = new Storage(t.dtype, t.size);
     settle(storage, backend, outputs[i]);
@@ -106,8 +127,18 @@ function originsOf(tensor: Tensor): WeakRef<Tensor>[] {
 }
 
 /** The tensor's elements on the host, as a copy; a live leaf's are read anew. */
-export async function read(tensor: Tensor): Promise<Data> {
-  await realize(tensor);
-  const { role, storage } = tensor.leaf("read");
-  return role === "live" ? nextValues(tensor) : elementsOf(storage);
-}
+export const read = (tensor: Tensor): Promise<Data> =>
+  afterUpdates(async (ready) => {
+    await ready([tensor]);
+    const { role, storage } = tensor.leaf("read");
+    return role === "live" ? nextValues(tensor) : elementsOf(storage);
+  });
+
+reading.read = read;
+
+/** Gives leaves other elements, after all that was assigned before; the arrays belong to the leaves from then on. */
+export const overwrite = (values: ReadonlyMap<Tensor, Data>): Promise<void> =>
+  afterUpdates(async (ready) => {
+    await ready([]);
+    for (const [leaf, data] of values) overwriteStorage(leaf.leaf("overwrite").storage, data);
+  });

@@ -2,9 +2,10 @@
 
 import fc from "fast-check";
 import { afterAll, describe, expect, test, vi } from "vitest";
+import { OutOfMemory } from "../../src/backend/backend.ts";
 import { type Func, WasmModule } from "../../src/backend/wasm/assembler.ts";
 import { formatBytes, Heap } from "../../src/backend/wasm/heap.ts";
-import { emitBarrier, type Installed, Machine, OutOfMemory, ProgramError } from "../../src/backend/wasm/machine.ts";
+import { emitBarrier, type Installed, Machine, ProgramError } from "../../src/backend/wasm/machine.ts";
 
 /** Installs the program whose `main` (locals 0…3: thread, threads, bindings, arena) `body` writes. */
 function program(machine: Machine, body: (main: Func, barrier: Func) => void, parallel = true): Installed {

@@ -1,6 +1,6 @@
 // Assignments outside of steps: in program order, none lost, each carried out once.
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
-import { OutOfMemory } from "../../src/backend/wasm/heap.ts";
+import { OutOfMemory } from "../../src/backend/backend.ts";
 import { compile, device, live, param, state, tensor, within, zeros } from "../../src/index.ts";
 import { currentBackend } from "../../src/run/device.ts";
 

@@ -1,6 +1,6 @@
 // Memory of a device that runs short: forgotten tensors are freed and the run is repeated; runs that fail leave nothing behind.
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
-import { OutOfMemory } from "../../src/backend/wasm/heap.ts";
+import { OutOfMemory } from "../../src/backend/backend.ts";
 import { WasmBackend } from "../../src/backend/wasm/index.ts";
 import {
   compile,

@@ -2,11 +2,12 @@
 import { compileTrace, type Program } from "../../compile/program.ts";
 import { nativeTarget, type Target, wasmTarget } from "../../compile/target.ts";
 import type { Trace } from "../../graph/internal.ts";
-import type { Executable } from "../backend.ts";
+import type { Executable, PrepareOptions } from "../backend.ts";
 import { WasmBackend, type WasmOptions } from "../wasm/index.ts";
 import { renderProgram } from "./module.ts";
 import { runtimeSource } from "./runtime.ts";
 import { CompilerError, findToolchain, type Toolchain } from "./toolchain.ts";
+import { tryOut } from "./trial.ts";
 import { tuning } from "./tune.ts";
 
 export { CompilerError, hasCompiler } from "./toolchain.ts";
@@ -34,7 +35,8 @@ export interface NativeOptions extends WasmOptions {
 
 /**
  * Runs large programs as C and small ones as WebAssembly, which is done before C would be compiled. Which it is depends on the
- * program alone, so that results do not depend on when something ran. Where C cannot be compiled, all stays in WebAssembly.
+ * program alone, so that results do not depend on when something ran. Where the compiler fails, or is found to make wrong code, all
+ * stays in WebAssembly; where it fails on one program, that one does.
  */
 export class NativeBackend extends WasmBackend {
   readonly #leastWork: readonly [number, number];
@@ -56,11 +58,24 @@ export class NativeBackend extends WasmBackend {
     this.#tune = tune;
   }
 
+  /** The compiler's version. Throws CompilerError where none makes code that runs here, and gives the right results. */
+  detail(): string {
+    return this.compiler().toolchain.version;
+  }
+
   /** The compiler, found and tried out at the first call. Throws CompilerError where none makes code that runs here. */
   compiler(): Compiler {
     if (this.#problem !== undefined) throw new CompilerError(this.#problem);
+    if (this.#compiler !== undefined) return this.#compiler;
     try {
-      this.#compiler ??= start(this.#folder, this.#tune);
+      const compiler = start(this.#folder, this.#tune);
+      const { toolchain, target } = compiler;
+      tryOut(toolchain, target, {
+        compiled: (program) => this.#native(program, compiler),
+        expected: (program) => this.wasm(program),
+        memory: this,
+      });
+      this.#compiler = compiler;
     } catch (error) {
       this.#problem = (error as Error).message;
       throw error instanceof CompilerError ? error : new CompilerError(this.#problem);
@@ -68,29 +83,38 @@ export class NativeBackend extends WasmBackend {
     return this.#compiler;
   }
 
-  override prepare(trace: Trace, repeated = false): Executable {
-    if (this.#problem !== undefined) return super.prepare(trace);
+  override prepare(trace: Trace, { repeated = false, verify = this.verify }: PrepareOptions = {}): Executable {
     const least = this.#leastWork[repeated ? 0 : 1];
+    let target = wasmTarget;
+    const targetFor = (work: number): Target => {
+      if (work >= least && this.#problem === undefined) target = this.#targetOrWasm();
+      return target;
+    };
+    const program = compileTrace(trace, { without: this.without, targetFor, verify });
+    if (target === wasmTarget) return this.wasm(program);
     try {
-      let large = false;
-      const program = compileTrace(trace, this.without, (work) => {
-        large = work >= least;
-        return large ? this.compiler().target : wasmTarget;
-      });
-      return large ? this.#native(program) : this.wasm(program);
+      return this.#native(program, this.compiler());
     } catch (error) {
       if (!(error instanceof CompilerError)) throw error;
-      this.#problem ??= error.message;
-      console.warn(`hebb: no native code, WebAssembly instead: ${error.message}`);
-      return super.prepare(trace);
+      console.warn(`hebb: one program runs as WebAssembly, not as native code: ${error.message}`);
+      return super.prepare(trace, { verify });
     }
   }
 
-  #native(program: Program): Executable {
-    const { toolchain, runtime } = this.compiler();
-    const main = load(runtime, toolchain.compile(renderProgram(program, toolchain.lanes, compilers())));
+  #targetOrWasm(): Target {
+    try {
+      return this.compiler().target;
+    } catch (error) {
+      console.warn(`hebb: no native code, WebAssembly instead: ${(error as Error).message}`);
+      return wasmTarget;
+    }
+  }
+
+  #native(program: Program, { toolchain, runtime }: Compiler): Executable {
+    const files = (): string[] => renderProgram(program, toolchain.lanes, compilers());
+    const main = load(runtime, toolchain.compile(files()));
     const { threads } = this.machine;
-    return this.executable(program, (bindings, arena) =>
+    return this.executable({ program, source: () => files().join("\n") }, (bindings, arena) =>
       runtime.run(main, this.machine.view().u8, bindings, arena, threads),
     );
   }

@@ -29,7 +29,7 @@ export function renderKernel(kernel: TiledKernel, name: string, idempotent: bool
 }
 
 export const kernelHead = (kernel: TiledKernel, name: string): string =>
-  `void ${name}(${[...kernel.buffers.map((_, i) => `char *b${i}`), "long begin", "long end"].join(", ")})`;
+  `KERNEL void ${name}(${[...kernel.buffers.map((_, i) => `char *b${i}`), "long begin", "long end"].join(", ")})`;
 
 class Renderer {
   readonly kernel: TiledKernel;
@@ -436,6 +436,9 @@ class Renderer {
     this.#lines.push(text);
   }
 }
+
+/** What decides how kernels are rendered; another text may mean other code. */
+export const rendererText: string = String(Renderer);
 
 const splat = (e: Expr, text: string): string => `splat_${typeName(e.dtype)}(${text})`;
 

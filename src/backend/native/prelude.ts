@@ -25,6 +25,12 @@ typedef unsigned vu __attribute__((vector_size(${4 * lanes})));
 typedef float uf __attribute__((vector_size(${4 * lanes}), aligned(4), may_alias));
 typedef int ui __attribute__((vector_size(${4 * lanes}), aligned(4), may_alias));
 typedef vi vb;
+/* GCC must not conclude from what a kernel does that a call of it can go: GCC 12 thinks so of loops that walk a buffer both ways */
+#if defined(__GNUC__) && !defined(__clang__)
+#define KERNEL __attribute__((noipa))
+#else
+#define KERNEL __attribute__((noinline))
+#endif
 #define INLINE static inline __attribute__((always_inline))
 #define at(type, p) (*(type *)(p))
 INLINE i bits_f(f x) { union { f x; i y; } v = { x }; return v.y; }

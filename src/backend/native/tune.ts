@@ -87,6 +87,7 @@ function renderTimer(layouts: readonly TiledKernel[]): string {
   return `#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#define KERNEL
 ${layouts.map((l, i) => `${kernelHead(l, `k${i}`)};`).join("\n")}
 static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec * 1e9 + t.tv_nsec; }
 int main(void) {

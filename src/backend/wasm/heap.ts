@@ -1,9 +1,5 @@
 // The allocator over the wasm memory: its books are kept here, outside the memory that they describe.
-
-/** The memory limit is reached; the message names the request, what is in use, and the limit. */
-export class OutOfMemory extends Error {
-  override name = "OutOfMemory";
-}
+import { OutOfMemory } from "../backend.ts";
 
 /** A stretch of memory; neighbours in address order, and, while free, neighbours in the list of its size class. */
 class Block {

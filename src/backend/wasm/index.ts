@@ -1,7 +1,8 @@
 // The wasm backend: programs as WebAssembly with SIMD and threads, over one memory.
 import { compileTrace, type Pass, type Program } from "../../compile/program.ts";
+import { type Target, wasmTarget } from "../../compile/target.ts";
 import { allocate, bytesOf, type Data, type DType, type Trace } from "../../graph/internal.ts";
-import type { Backend, Executable } from "../backend.ts";
+import type { Backend, Executable, PrepareOptions } from "../backend.ts";
 import { Machine } from "./machine.ts";
 import { emitProgram } from "./module.ts";
 
@@ -14,6 +15,8 @@ export interface WasmOptions {
   poison?: boolean;
   /** Checks each program's intermediate form as it is compiled. */
   verify?: boolean;
+  /** What programs are compiled for, where that is not all that WebAssembly can do. */
+  target?: Target;
 }
 
 /** Vector loads may read this many bytes past a buffer. */
@@ -26,18 +29,20 @@ export class WasmBackend implements Backend {
   readonly machine: Machine;
   protected readonly without: ReadonlySet<Pass> | undefined;
   readonly #poison: boolean;
-  readonly #verify: boolean;
+  protected readonly verify: boolean;
+  readonly #target: Target;
   /** One arena serves all programs, since they run one after the other. */
   #arena = 0;
   #arenaBytes = 0;
   /** Frees what a forgotten executable held. */
   readonly #forgotten = new FinalizationRegistry<() => void>((free) => free());
 
-  constructor({ threads, without, poison = false, verify = false }: WasmOptions = {}) {
+  constructor({ threads, without, poison = false, verify = false, target = wasmTarget }: WasmOptions = {}) {
     this.machine = Machine.create({ threads });
     this.without = without;
     this.#poison = poison;
-    this.#verify = verify;
+    this.verify = verify;
+    this.#target = target;
   }
 
   allocate(dtype: DType, size: number): number {
@@ -64,22 +69,30 @@ export class WasmBackend implements Backend {
     return data;
   }
 
-  prepare(trace: Trace): Executable {
-    return this.wasm(compileTrace(trace, this.without, undefined, { verify: this.#verify }));
+  prepare(trace: Trace, { verify = this.verify }: PrepareOptions = {}): Executable {
+    return this.wasm(compileTrace(trace, { without: this.without, targetFor: () => this.#target, verify }));
   }
 
   protected wasm(program: Program): Executable {
     const { bytes, parallel } = emitProgram(program, this.machine.imports);
     const installed = this.machine.install(bytes, { parallel });
-    const executable = this.executable(program, (bindings, arena) => this.machine.run(installed, bindings, arena));
+    const source = (): string => moduleText(emitProgram(program, this.machine.imports).bytes);
+    const executable = this.executable({ program, source }, (bindings, arena) =>
+      this.machine.run(installed, bindings, arena),
+    );
     this.#forgotten.register(executable, () => this.machine.release(installed));
     return executable;
   }
 
   /** A program that `run` runs, given the addresses of its bindings and of the arena. */
-  protected executable(program: Program, run: (bindings: number, arena: number) => void): Executable {
+  protected executable(
+    { program, source }: Required<Pick<Executable, "program" | "source">>,
+    run: (bindings: number, arena: number) => void,
+  ): Executable {
     const bindings = this.machine.alloc(4 * (program.leafCount + program.outputCount) + 4);
     const executable: Executable = {
+      program,
+      source,
       run: (leaves, outputs) => {
         const arena = this.#arenaFor(program.arenaBytes);
         const table = this.machine.view().i32;
@@ -102,4 +115,10 @@ export class WasmBackend implements Backend {
     }
     return this.#arena;
   }
+}
+
+function moduleText(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return `WebAssembly module of ${bytes.length} bytes, base64:\n${btoa(text)}`;
 }

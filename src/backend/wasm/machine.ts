@@ -4,7 +4,6 @@ import type { ModuleOptions } from "./assembler.ts";
 import { Heap } from "./heap.ts";
 import { type Main, Pool, programError, reservedBytes, stackOf } from "./threads.ts";
 
-export { OutOfMemory } from "./heap.ts";
 export { emitBarrier, ProgramError } from "./threads.ts";
 
 const pageBytes = 65_536;

@@ -46,6 +46,7 @@ export class Values {
   /** Computes ahead what the loops opened so far suffice for, so that inner loops need not repeat it. */
   hoist(instances: readonly Instance[], step: Instance, reduceMode?: Mode): void {
     const { kernel } = this;
+    if (kernel.serial) return; // each round may read what the one before wrote
     const inTile = instances.length > 0;
     const open = this.addresses.openAxes;
     const tiled = new Set([

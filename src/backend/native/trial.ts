@@ -1,0 +1,119 @@
+// Tries out the machine's compiler: kernels of every form, run as C and as WebAssembly, have to agree. The verdict is kept.
+import { compileTrace, type Program } from "../../compile/program.ts";
+import type { Target } from "../../compile/target.ts";
+import { concat, iota, Tensor, tensor, where } from "../../graph/index.ts";
+import { type Data, type DType, type Leaf, sizeOf, type Trace, trace } from "../../graph/internal.ts";
+import { make } from "../../graph/tensor.ts";
+import type { Executable } from "../backend.ts";
+import { rendererText } from "./kernel.ts";
+import { prelude } from "./prelude.ts";
+import { CompilerError, hashName, type Toolchain } from "./toolchain.ts";
+
+interface Memory {
+  allocate(dtype: DType, size: number): number;
+  free(address: number): void;
+  write(address: number, data: Data): void;
+  read(address: number, dtype: DType, size: number): Data;
+}
+
+interface Trial {
+  readonly memory: Memory;
+  /** Makes a program ready to run as C, and as WebAssembly. */
+  readonly compiled: (program: Program) => Executable;
+  readonly expected: (program: Program) => Executable;
+}
+
+/** Throws a CompilerError that names the form where compiled kernels do not give what they should. */
+export function tryOut(toolchain: Toolchain, target: Target, trial: Trial): void {
+  const texts = [toolchain.identity, rendererText, prelude(toolchain.lanes), String(forms)];
+  const file = `${toolchain.folder}/verdict-${hashName(texts)}`;
+  const fs = globalThis.process.getBuiltinModule("node:fs");
+  let problem: string;
+  try {
+    problem = fs.readFileSync(file, "utf8");
+  } catch {
+    problem = attempt(target, trial);
+    fs.writeFileSync(file, problem, { mode: 0o600 });
+  }
+  if (problem !== "")
+    throw new CompilerError(
+      `the compiler makes wrong code of ${problem} (set CC to another compiler than this one, ${toolchain.version})`,
+    );
+}
+
+/** The first form that comes out differently, or "". */
+function attempt(target: Target, { memory, compiled, expected }: Trial): string {
+  const made = forms();
+  const graph = trace(Object.values(made));
+  const found = valuesOf(memory, graph, compiled(compileTrace(graph, { targetFor: () => target })));
+  const wanted = valuesOf(memory, graph, expected(compileTrace(graph)));
+  return Object.keys(made).find((_, i) => !alike(found[i], wanted[i])) ?? "";
+}
+
+/** The results of one run in memory of its own. */
+function valuesOf(memory: Memory, graph: Trace, executable: Executable): Data[] {
+  const leaves = graph.leaves.map((t) => memory.allocate(t.dtype, t.size));
+  graph.leaves.forEach((t, i) => {
+    memory.write(leaves[i], (t.args as Leaf).storage.host!);
+  });
+  const outputs = graph.outputs.map((n) => memory.allocate(n.dtype, sizeOf(n.shape)));
+  executable.run(leaves, outputs);
+  const values = graph.outputs.map((n, i) => memory.read(outputs[i], n.dtype, sizeOf(n.shape)));
+  for (const address of [...leaves, ...outputs]) memory.free(address);
+  return values;
+}
+
+/** Whole numbers and truths to the bit, floats as far as the order of additions may take them. */
+function alike(a: Data, b: Data): boolean {
+  const tolerance = a instanceof Float32Array ? 1e-4 : a instanceof Float64Array ? 1e-12 : 0;
+  return a.every((v, i) => Object.is(v, b[i]) || Math.abs(v - b[i]) <= tolerance * Math.max(1, Math.abs(b[i])));
+}
+
+/** One of each form that kernels have, with sizes that leave remainders. */
+function forms(): Record<string, Tensor> {
+  const wave = (shape: readonly number[], step: number): Tensor =>
+    tensor(
+      Float32Array.from({ length: sizeOf(shape) }, (_, i) => ((i * step) % 17) / 8 - 1),
+      shape,
+    );
+  const [x, y, z] = [wave([37, 19], 3), wave([19, 45], 5), wave([37, 19], 7)];
+  const sequence = wave([2000, 3], 3);
+  const image = wave([2, 3, 11, 13], 5);
+  const rows = tensor(Int32Array.from({ length: 37 }, (_, i) => (i * 5) % 9));
+  const d = x.cast("f64");
+  return {
+    "a sequence beside its reverse": sequence
+      .pad([[0, 0], [0, 3]])
+      .add(sequence.flip(0).pad([[0, 0], [3, 0]])), // biome-ignore format: two lines
+    "values and their reverse": x
+      .mul(2)
+      .add(x.flip(0))
+      .sub(z.flip([0, 1])),
+    "a reverse of rows": x.reshape(-1).flip().reshape(37, 19).add(x),
+    "a sum": x.sum(1),
+    "a sum of columns": x.mul(z).sum(0),
+    "a long sum": wave([5, 3000], 3).sum(1),
+    "a maximum": x.max(1),
+    "a product of matrices": x.matmul(y),
+    "a transposed product": y.transpose().matmul(x.transpose()),
+    "a batch of products": wave([3, 9, 10], 3).matmul(wave([3, 10, 21], 5)),
+    "a convolution": image.conv(wave([5, 3, 3, 3], 3), { padding: 1, stride: 2 }),
+    "a transposition": x.transpose().mul(1.5),
+    "a padded value": x.pad([[2, 1], [3, 5]], 7).mul(2), // biome-ignore format: a line
+    "every other element": x.slice(1, 1, undefined, 2).slice(0, 0, undefined, 3).neg(),
+    "a concatenation": concat([x, z.neg(), x.flip(1)], 1),
+    "rows of a table": z.gather(rows),
+    "a scattered sum": make("scatterAdd", [x, rows], { size: 9 }),
+    "elementary functions": x.exp().add(x.tanh()).add(x.sigmoid()).add(x.sin()).add(x.erf()),
+    "logarithms and roots": x.square().add(0.5).log().add(x.abs().sqrt()).div(z.add(3)),
+    remainders: x.mul(9).mod(z.abs().add(0.3)),
+    "double precision": d.exp().add(d.tanh()).matmul(y.cast("f64")),
+    "whole numbers": x
+      .mul(50)
+      .cast("i32")
+      .mod(7)
+      .add(iota([37, 19], 1).shift(3)),
+    choices: where(x.lt(z).or(x.eq(0)), x, z.floor()),
+    "random bits": new Tensor("random", [tensor(Int32Array.of(1, 2))], { stream: 3 }, [37, 19], "i32"),
+  };
+}
