@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { WasmBackend } from "../src/backend/wasm/index.ts";
 import { type Tensor, tensor, where } from "../src/graph/index.ts";
+import { sizeOf } from "../src/graph/internal.ts";
 import { crossEntropy, logSoftmax, softmax } from "../src/nn/index.ts";
 import { run, stream } from "./harness.ts";
 
@@ -62,6 +63,30 @@ test("matrix products err by at most 4·√K·2⁻²⁴·Σ|a||b|", () => {
       expect(Math.abs(c[at] - sum)).toBeLessThanOrEqual(4 * Math.sqrt(k) * 2 ** -24 * magnitude);
     }
   }
+});
+
+describe("long products", () => {
+  const equal = (shape: readonly number[]): Tensor => tensor(new Float32Array(sizeOf(shape)).fill(0.1), shape);
+  const term = Math.fround(0.1) ** 2;
+  const forms: Record<string, [of: () => Tensor, terms: number]> = {
+    "a row and a column": [() => equal([1, 2e6]).matmul(equal([2e6, 1])), 2e6],
+    "few rows and columns": [() => equal([3, 200_003]).matmul(equal([200_003, 5])), 200_003],
+    "as many rows as a tile": [() => equal([40, 9001]).matmul(equal([9001, 40])), 9001],
+    "transposed factors": [
+      () =>
+        equal([9001, 17])
+          .transpose()
+          .matmul(equal([19, 9001]).transpose()),
+      9001,
+    ],
+    "a convolution with many channels": [() => equal([1, 5000, 5, 5]).conv(equal([3, 5000, 3, 3])), 45_000],
+    "a convolution with a long kernel": [() => equal([1, 1, 30_000]).conv(equal([2, 1, 29_990])), 29_990],
+  };
+
+  test.each(Object.entries(forms))("of %s", (_, [of, terms]) => {
+    const [sums] = run(wasm, [of()]);
+    for (const sum of sums) expect(relative(sum, terms * term)).toBeLessThan(2.5e-5); // that of about 1000 terms, whatever their number
+  });
 });
 
 test("variance keeps its accuracy where the mean is 10⁴ deviations", () => {

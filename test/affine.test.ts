@@ -4,9 +4,9 @@ import { expect, test } from "vitest";
 import {
   type Axis,
   boundsWithin,
-  constant,
   type Index,
   ofAxis,
+  ofConstant,
   plus,
   quotient,
   remainder,
@@ -42,7 +42,7 @@ test("quotients, remainders and bounds hold where the guards do", () => {
     (extents, sum, bounds, by) => {
       const list: Axis[] = extents.map((extent, id) => ({ id, extent }));
       const build = ([coefs, offset]: [number[], number]): Index =>
-        list.reduce((index, axis, i) => plus(index, times(ofAxis(axis), coefs[i])), constant(offset));
+        list.reduce((index, axis, i) => plus(index, times(ofAxis(axis), coefs[i])), ofConstant(offset));
       const index = build(sum);
       const held = bounds.map(([of, size]) => ({ index: build(of), size }));
       const [q, r, known] = [quotient(index, by, held), remainder(index, by, held), boundsWithin(index, held)];

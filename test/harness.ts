@@ -13,7 +13,9 @@ import {
 } from "../src/graph/internal.ts";
 
 /** Every compiler pass that can be left out. */
-export const passes: readonly Pass[] = ["join", "fuse", "merge", "collapse", "vectorize", "unroll", "reuse", "inPlace"];
+export const passes: readonly Pass[] = [
+  "join", "transpose", "stage", "fuse", "merge", "collapse", "vectorize", "unroll", "block", "reuse", "inPlace",
+]; // biome-ignore format: a list
 
 /** A backend that answers at once. */
 export interface Direct extends Backend {

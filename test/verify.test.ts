@@ -8,9 +8,9 @@ import { bytesFor, plan } from "../src/compile/5-plan.ts";
 import { type Phase, share } from "../src/compile/6-share.ts";
 import {
   type Axis,
-  constant,
   type Index,
   ofAxis,
+  ofConstant,
   plus,
   quotient,
   remainder,
@@ -43,7 +43,7 @@ interface Forms {
 
 function forms(outputs: readonly Tensor[], updates: readonly Update[] = []): Forms {
   const graph = trace(outputs, updates);
-  const prepared = prepare(graph, wasmTarget, { join: true });
+  const prepared = prepare(graph, wasmTarget, { join: true, transpose: true, stage: true });
   const groups = schedule(prepared, { fuse: true, merge: true, mostBuffers: 100 });
   const kernels = groups.flatMap((g) => lower(g, () => true, { collapse: true }));
   const { at, copies, arenaBytes } = plan(prepared, kernels, graph.leaves.length, {
@@ -51,7 +51,7 @@ function forms(outputs: readonly Tensor[], updates: readonly Update[] = []): For
     reuse: true,
     inPlace: true,
   });
-  const options = { target: wasmTarget, vectorize: true, unroll: true };
+  const options = { target: wasmTarget, vectorize: true, unroll: true, block: true, stage: true };
   const steps = kernels.map((k, kernel): Step => {
     const accesses = k.buffers.map(({ node, written }) => ({
       location: at(node),
@@ -567,7 +567,7 @@ test("an index covers if it names each element once", () => {
   expect(of(5, 1)).toMatch(/element 5 is stored twice/);
   expect(coverage(plus(times(quotient(ofAxis(a), 2), 2), remainder(ofAxis(a), 2)), [a], 5)).toBeUndefined();
   expect(coverage(remainder(ofAxis(a), 4), [a], 5)).toMatch(/element 0 is stored twice/);
-  expect(coverage(constant(0), [a], 5)).toMatch(/names 1 of 5 elements/);
+  expect(coverage(ofConstant(0), [a], 5)).toMatch(/names 1 of 5 elements/);
 });
 
 // Layouts ---------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,16 @@
 // Pass 1: rewrites the graph into the forms the later passes are good at. Values stay the same; views are added, never loops.
 
-import { type Args, argsOf, type Node, type Op, type Shape, sameShape, sizeOf, type Trace } from "../graph/internal.ts";
+import {
+  type Args,
+  argsOf,
+  type DType,
+  type Node,
+  type Op,
+  type Shape,
+  sameShape,
+  sizeOf,
+  type Trace,
+} from "../graph/internal.ts";
 import { findJoins, type Join, type JoinedProduct, noJoins, type Run } from "./join.ts";
 import type { Target } from "./target.ts";
 
@@ -34,12 +44,14 @@ class Rewriter {
   readonly joined: Map<Node, readonly Node[]> = new Map();
   readonly #joins = new Map<Join, Node>();
   readonly #target: Target;
+  readonly #options: PrepareOptions;
   /** Contiguous copies made so far, by value and axis. */
   readonly #copies = new Map<Node, Map<number, Node>>();
   #count: number;
 
-  constructor(firstId: number, target: Target) {
+  constructor(firstId: number, target: Target, options: PrepareOptions) {
     this.#target = target;
+    this.#options = options;
     this.#count = firstId;
   }
 
@@ -51,10 +63,10 @@ class Rewriter {
     return sameShape(x.shape, shape) ? x : this.node("reshape", [x], { shape }, shape);
   }
 
-  pad(x: Node, widths: readonly (readonly [number, number])[]): Node {
+  pad(x: Node, widths: readonly (readonly [number, number])[], value = 0): Node {
     if (widths.every(([a, b]) => a === 0 && b === 0)) return x;
     const shape = x.shape.map((d, i) => d + widths[i][0] + widths[i][1]);
-    return this.node("pad", [x], { before: widths.map((w) => w[0]), after: widths.map((w) => w[1]), value: 0 }, shape);
+    return this.node("pad", [x], { before: widths.map((w) => w[0]), after: widths.map((w) => w[1]), value }, shape);
   }
 
   crop(x: Node, start: readonly number[], stop: readonly number[]): Node {
@@ -72,7 +84,7 @@ class Rewriter {
     const plain: Node = same ? node : { ...node, id: this.#count++, inputs };
     if (node.op === "conv") return this.#conv(plain);
     if (node.op === "matmul") return this.#matmul(plain);
-    return node.op === "sum" ? this.#sum(plain) : plain;
+    return node.op === "sum" || node.op === "maxReduce" ? this.#reduction(plain, node.op) : plain;
   }
 
   /** Padding and dilation of the input become a padded copy, so that the convolution itself reads without conditions. */
@@ -127,6 +139,7 @@ class Rewriter {
   /** Filters of a convolution whose rows are too short for vectors, which then run along the channels: a copy has these last. */
   #filters(node: Node): Node {
     const filters = node.inputs[1];
+    if (!this.#options.transpose) return filters;
     const { lanes, products } = this.#target;
     const [batch, channels, ...image] = node.shape;
     const wide = image[image.length - 1] >= lanes || channels < lanes || batch * sizeOf(image) < products.uses;
@@ -149,6 +162,7 @@ class Rewriter {
    * across (one element of each, many rows apart) would fall into the same few sets of the cache.
    */
   #matmul(node: Node): Node {
+    if (!this.#options.transpose) return node;
     const [a, b] = node.inputs;
     const rank = node.shape.length;
     const [rows, columns] = node.shape.slice(-2);
@@ -225,12 +239,12 @@ class Rewriter {
     return this.reshape(run, [count * rows, columns]);
   }
 
-  /** A sum over very many elements: over the last run first, then over the partial sums. */
-  #sum(node: Node): Node {
+  /** A sum or maximum over very many elements: over the last run first, then over the partial results. */
+  #reduction(node: Node, op: "sum" | "maxReduce"): Node {
     const [x] = node.inputs;
-    const { axes } = argsOf(node, "sum");
+    const { axes } = argsOf(node, op);
     const count = axes.reduce((n, a) => n * x.shape[a], 1);
-    if (count <= longestSum) return node;
+    if (count <= longestSum || !this.#options.stage) return node;
     // the last neighbouring axes among the reduced ones are one run
     const end = Math.max(...axes) + 1;
     let start = end - 1;
@@ -243,29 +257,30 @@ class Rewriter {
       const parts = Math.ceil(run / size);
       const none = (shape: Shape): [number, number][] => shape.map(() => [0, 0]);
       const flat = this.reshape(x, [...lead, run, ...trail]);
-      const whole = this.pad(flat, [...none(lead), [0, parts * size - run], ...none(trail)]);
-      const partial = this.#staged(this.reshape(whole, [...lead, parts, size, ...trail]), [start + 1]);
-      return this.#sum(this.node("sum", [partial], { axes: [...before, start] }, node.shape));
+      const whole = this.pad(flat, [...none(lead), [0, parts * size - run], ...none(trail)], neutral(op, x.dtype));
+      const partial = this.#staged(op, this.reshape(whole, [...lead, parts, size, ...trail]), [start + 1]);
+      return this.#reduction(this.node(op, [partial], { axes: [...before, start] }, node.shape), op);
     }
     if (before.length === 0) return node;
     const partial = this.#staged(
+      op,
       x,
       axes.filter((a) => a >= start),
     );
-    return this.#sum(this.node("sum", [partial], { axes: before }, node.shape));
+    return this.#reduction(this.node(op, [partial], { axes: before }, node.shape), op);
   }
 
-  #staged(x: Node, axes: readonly number[]): Node {
-    const partial = this.node(
-      "sum",
-      [x],
-      { axes },
-      x.shape.filter((_, i) => !axes.includes(i)),
-    );
+  #staged(op: "sum" | "maxReduce", x: Node, axes: readonly number[]): Node {
+    const shape = x.shape.filter((_, i) => !axes.includes(i));
+    const partial = this.node(op, [x], { axes }, shape);
     this.kept.add(partial);
     return partial;
   }
 }
+
+/** What changes no sum, no maximum. */
+const neutral = (op: "sum" | "maxReduce", dtype: DType): number =>
+  op === "sum" ? 0 : dtype === "i32" ? -(2 ** 31) : Number.NEGATIVE_INFINITY;
 
 function largestDivisor(n: number, limit: number): number {
   for (let d = limit; d > 1; d--) if (n % d === 0) return d;
@@ -298,10 +313,14 @@ function transposedProduct(
 export interface PrepareOptions {
   /** Compute the parts of larger values in their places, and sums of products over them as one. */
   readonly join: boolean;
+  /** Copy factors of products whose rows lie far apart. */
+  readonly transpose: boolean;
+  /** Sums over many elements as sums of partial ones. */
+  readonly stage: boolean;
 }
 
 export function prepare(trace: Trace, target: Target, options: PrepareOptions): Prepared {
-  const rewriter = new Rewriter(1 + Math.max(-1, ...trace.nodes.slice(-1).map((n) => n.id)), target);
+  const rewriter = new Rewriter(1 + Math.max(-1, ...trace.nodes.slice(-1).map((n) => n.id)), target, options);
   const { whole, products, order } = options.join
     ? findJoins(trace, target.alignment)
     : { ...noJoins, order: trace.nodes };

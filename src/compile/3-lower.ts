@@ -7,7 +7,7 @@ import {
   type Op,
   sizeOf,
   stridesOf,
-  threefryRotations,
+  threefryOf,
 } from "../graph/internal.ts";
 import type { Group } from "./2-schedule.ts";
 import {
@@ -15,10 +15,10 @@ import {
   type Axis,
   boundsWithin,
   coefficient,
-  constant,
   flatten,
   type Index,
   ofAxis,
+  ofConstant,
   ofRow,
   plus,
   quotient,
@@ -117,7 +117,7 @@ class Lowering {
           const axis = { id: this.#axes++, extent };
           into.push(axis);
           return plus(times(index, extent), ofAxis(axis));
-        }, constant(0)),
+        }, ofConstant(0)),
       );
     const coords = coordsOf(split.outer, this.outer);
     this.#reducedCoords = coordsOf(split.reduced, this.reduced);
@@ -257,7 +257,7 @@ class Lowering {
           x,
           place.moved(
             x.shape,
-            place.coords.map((c, i) => (x.shape[i] === 1 ? constant(0) : c)),
+            place.coords.map((c, i) => (x.shape[i] === 1 ? ofConstant(0) : c)),
           ),
         );
       case "slice": {
@@ -317,26 +317,17 @@ class Lowering {
 
   #random(node: Node, place: Place): Expr {
     const { exprs } = this;
-    const int = (v: number): Expr => exprs.constant(v | 0, "i32");
-    const add = (a: Expr, b: Expr): Expr => exprs.op("add", [a, b]);
-    const xor = (a: Expr, b: Expr): Expr => exprs.op("xor", [a, b]);
+    const op =
+      (name: "add" | "xor" | "or") =>
+      (a: Expr, b: Expr): Expr =>
+        exprs.op(name, [a, b]);
+    const constant = (v: number): Expr => exprs.constant(v | 0, "i32");
+    const rotate = (a: Expr, by: number): Expr =>
+      op("or")(exprs.op("shl", [a], "i32", by), exprs.op("shr", [a], "i32", 32 - by));
     const [source] = node.inputs;
-    const word = (i: number): Expr => this.value(source, new Place(source.shape, { coords: [constant(i)] }, []));
-    const key = [word(0), word(1)];
-    key.push(xor(xor(key[0], key[1]), int(0x1bd11bda)));
-    let x = add(exprs.index(place.flat), key[0]);
-    let y = add(int(argsOf(node, "random").stream), key[1]);
-    for (let round = 0; round < 20; round++) {
-      x = add(x, y);
-      const by = threefryRotations[round % 8];
-      const turned = exprs.op("or", [exprs.op("shl", [y], "i32", by), exprs.op("shr", [y], "i32", 32 - by)]);
-      y = xor(turned, x);
-      if (round % 4 !== 3) continue;
-      const n = (round + 1) / 4;
-      x = add(x, key[n % 3]);
-      y = add(y, add(key[(n + 1) % 3], int(n)));
-    }
-    return x;
+    const word = (i: number): Expr => this.value(source, new Place(source.shape, { coords: [ofConstant(i)] }, []));
+    const counter = [exprs.index(place.flat), constant(argsOf(node, "random").stream)] as const;
+    return threefryOf({ constant, add: op("add"), xor: op("xor"), rotate }, [word(0), word(1)], counter)[0];
   }
 
   #cast(x: Expr, dtype: Node["dtype"]): Expr {
@@ -490,7 +481,7 @@ function collapse(kernel: Kernel): Kernel {
       if (parts.length === 1) return axis;
       const whole = { id: next++, extent: parts.reduce((n, p) => n * p.extent, 1) };
       parts.forEach((part, i) => {
-        replaced.set(part.id, i === parts.length - 1 ? ofAxis(whole) : constant(0)); // the innermost part's factor is the whole's
+        replaced.set(part.id, i === parts.length - 1 ? ofAxis(whole) : ofConstant(0)); // the innermost part's factor is the whole's
       });
       return whole;
     });

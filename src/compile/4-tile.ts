@@ -24,12 +24,24 @@ export interface TiledKernel extends Kernel {
   readonly reducedOrder: readonly Axis[];
   /** Steps along the last reduced axis that one round of its loop takes. */
   readonly rounds: number;
+  /** Sums start anew after so many elements along a reduced axis, and are added to a total: so errors do not grow with their length. */
+  readonly stage: Stage | undefined;
+}
+
+export interface Stage {
+  readonly axis: Axis;
+  /** A multiple of what one round of the axis's loop takes. */
+  readonly count: number;
 }
 
 export interface TileOptions {
   readonly target: Target;
   readonly vectorize: boolean;
   readonly unroll: boolean;
+  /** Split products that are too large for the cache into blocks. */
+  readonly block: boolean;
+  /** Let sums start anew before they grow long. */
+  readonly stage: boolean;
 }
 
 type Access = {
@@ -52,8 +64,8 @@ export const tile = (kernel: Kernel, options: TileOptions): TiledKernel => layou
 /** Up to `most` ways to lay out a kernel's loops, the most promising first. All add terms in the same order: results are the same. */
 export function layouts(kernel: Kernel, options: TileOptions, most: number): TiledKernel[] {
   return choices(kernel, options, most).map((choice) => {
-    const laid = layOut(kernel, choice, options.target.lanes);
-    const blocked = options.unroll ? block(laid, options.target.blockBytes) : undefined;
+    const laid = layOut(kernel, choice, options);
+    const blocked = options.unroll && options.block ? block(laid, options.target.blockBytes) : undefined;
     return blocked ?? laid;
   });
 }
@@ -95,9 +107,16 @@ function choices(kernel: Kernel, options: TileOptions, most: number): Choice[] {
   return most === 1 ? [best] : [best, ...others.filter(sameSums).sort((a, b) => a.cost - b.cost)].slice(0, most);
 }
 
-function layOut(kernel: Kernel, { vector, vectors, unrolled, rounds }: Choice, lanes: number): TiledKernel {
+function layOut(
+  kernel: Kernel,
+  { vector, vectors, unrolled, rounds }: Choice,
+  { target: { lanes }, stage: staged }: TileOptions,
+): TiledKernel {
   const tiled = new Set(unrolled.map((u) => u.axis));
   const onResult = vector !== undefined && kernel.outer.includes(vector);
+  const reducedOrder = onResult
+    ? kernel.reduced
+    : [...kernel.reduced.filter((a) => a !== vector), ...kernel.reduced.filter((a) => a === vector)];
   return {
     ...kernel,
     lanes,
@@ -106,10 +125,36 @@ function layOut(kernel: Kernel, { vector, vectors, unrolled, rounds }: Choice, l
     vector,
     vectors,
     rounds,
-    reducedOrder: onResult
-      ? kernel.reduced
-      : [...kernel.reduced.filter((a) => a !== vector), ...kernel.reduced.filter((a) => a === vector)],
+    reducedOrder,
+    stage:
+      staged && kernel.reductions.some(isStaged)
+        ? stageOf(reducedOrder, onResult ? undefined : vector, rounds, lanes)
+        : undefined,
   };
+}
+
+/** Terms that one running sum takes up before it is added to the total. */
+const longestRun = 1024;
+
+/** Whether a reduction is a plain sum of f32; of those that are compensated the error does not grow, f64 has digits to spare. */
+export const isStaged = ({ op, value, compensated }: Reduction): boolean =>
+  op === "sum" && value.dtype === "f32" && !compensated;
+
+/** Where running sums are cut: the innermost axis at which they would grow too long. */
+function stageOf(order: readonly Axis[], vector: Axis | undefined, rounds: number, lanes: number): Stage | undefined {
+  let inner = 1;
+  for (let i = order.length - 1; i >= 0; i--) {
+    const axis = order[i];
+    const width = axis === vector ? lanes : 1;
+    const steps = Math.ceil(axis.extent / width);
+    if (inner * steps > longestRun) {
+      const round = i === order.length - 1 ? rounds : 1;
+      const count = Math.max(1, Math.floor(longestRun / inner / round)) * round * width;
+      return count < axis.extent ? { axis, count } : undefined;
+    }
+    inner *= steps;
+  }
+  return undefined;
 }
 
 const loadsOf = (exprs: readonly Expr[]): Access[] =>

@@ -33,7 +33,7 @@ export interface PlanOptions {
 /** Values begin on a line of the cache. */
 const line = 64;
 /** Bytes after each buffer that vector loads may touch. */
-const slack = 64;
+export const slack = 64;
 export const bytesFor = (node: Node): number => sizeOf(node.shape) * bytesOf[node.dtype];
 const reserved = (node: Node, alignment: number): number => Math.ceil((bytesFor(node) + slack) / alignment) * alignment;
 

@@ -50,7 +50,7 @@ function build(terms: readonly Term[], offset: number): Index {
   return { terms: kept, offset, min, max, key: `${kept.map((t) => `${t.coef}*${t.atom.key}`).join("+")}+${offset}` };
 }
 
-export const constant = (value: number): Index => build([], value);
+export const ofConstant = (value: number): Index => build([], value);
 export const ofAxis = (axis: Axis): Index => build([{ coef: 1, atom: { kind: "axis", axis, key: `i${axis.id}` } }], 0);
 export const ofRow = (expr: Expr, rows: number): Index =>
   build([{ coef: 1, atom: { kind: "row", expr, rows, key: `[${expr.id}<${rows}]` } }], 0);
@@ -130,7 +130,7 @@ export function unflatten(flat: Index, shape: readonly number[], guards: readonl
 }
 
 export function flatten(coords: readonly Index[], strides: readonly number[]): Index {
-  return coords.reduce((sum, c, i) => plus(sum, times(c, strides[i])), constant(0));
+  return coords.reduce((sum, c, i) => plus(sum, times(c, strides[i])), ofConstant(0));
 }
 
 /** The factor of an axis where it stands by itself; undefined where it also stands inside a quotient, remainder or row. */
@@ -157,7 +157,7 @@ export function axesIn(index: Index, into: Set<number> = new Set()): Set<number>
 
 /** The index with axes replaced; rows are rewritten by the given function. */
 export function substitute(index: Index, axes: ReadonlyMap<number, Index>, row: (e: Expr) => Expr): Index {
-  let sum = constant(index.offset);
+  let sum = ofConstant(index.offset);
   for (const { coef, atom } of index.terms) {
     let value: Index;
     if (atom.kind === "axis") value = axes.get(atom.axis.id) ?? ofAxis(atom.axis);

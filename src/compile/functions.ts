@@ -1,6 +1,6 @@
 // Functions that kernels call instead of containing them, as expressions of their argument.
 import { farSine } from "../graph/internal.ts";
-import { constant } from "./affine.ts";
+import { ofConstant } from "./affine.ts";
 import { Expressions } from "./expressions.ts";
 import type { Expr } from "./kernel.ts";
 
@@ -14,7 +14,7 @@ export interface ScalarFunction {
 /** sin(x + quarters·π/2) for far x. */
 export function farSineFunction(quarters: 0 | 1): ScalarFunction {
   const exprs = new Expressions();
-  const x = exprs.load(0, constant(0), [], "f64");
+  const x = exprs.load(0, ofConstant(0), [], "f64");
   const digit = (i: Expr): Expr => exprs.op("digitOfTwoOverPi", [i], "f64");
   const result = farSine(exprs.scalars("f64"), x, quarters, digit);
   return { exprs: exprs.list, result };

@@ -10,7 +10,18 @@ import { type Target, wasmTarget } from "./target.ts";
 import { verifyGroups, verifyPrepared, verifyProgram } from "./verify/program.ts";
 
 /** Passes that can be switched off, for tests and for finding faults: results stay the same, only speed and memory differ. */
-export type Pass = "join" | "fuse" | "merge" | "collapse" | "vectorize" | "unroll" | "reuse" | "inPlace";
+export type Pass =
+  | "join" // parts of larger values in their places
+  | "transpose" // copies of factors whose rows lie far apart
+  | "stage" // long sums as sums of shorter ones
+  | "fuse" // elementwise operations in the kernels of what uses them
+  | "merge" // kernels over the same shape as one
+  | "collapse" // neighbouring loops as one
+  | "vectorize"
+  | "unroll" // register tiles
+  | "block" // products in blocks that fit the cache
+  | "reuse" // values that never live together in the same bytes
+  | "inPlace"; // updates where the old value lies
 
 export interface Access {
   readonly location: Location;
@@ -64,7 +75,11 @@ export function compileTrace(
 ): Program {
   const on = (pass: Pass): boolean => !without?.has(pass);
   const target = targetFor(trace.nodes.reduce((sum, n) => sum + workOfNode(n), 0));
-  const prepared = prepare(trace, target, { join: on("join") });
+  const prepared = prepare(trace, target, {
+    join: on("join"),
+    transpose: on("transpose"),
+    stage: on("stage"),
+  });
   if (verify) verifyPrepared(trace, prepared);
   const { mostBuffers, alignment } = target;
   const groups = schedule(prepared, { fuse: on("fuse"), merge: on("merge"), mostBuffers });
@@ -79,7 +94,13 @@ export function compileTrace(
   });
   const program: Program = {
     target,
-    ...stepsOf(kernels, at, { target, vectorize: on("vectorize"), unroll: on("unroll") }),
+    ...stepsOf(kernels, at, {
+      target,
+      vectorize: on("vectorize"),
+      unroll: on("unroll"),
+      block: on("block"),
+      stage: on("stage"),
+    }),
     copies: copies.filter((c) => c.bytes > 0),
     arenaBytes,
     leafCount,

@@ -8,6 +8,7 @@ const mostFactors = 16;
 /** xʸ, see Tensor.pow. */
 export function power(x: Tensor, exponent: Operand): Tensor {
   if (typeof exponent !== "number") return general(x.float(), exponent);
+  if (exponent === 1) return x.reshape(x.shape); // a value of its own
   if (exponent === 0.5) return x.sqrt();
   if (!Number.isFinite(exponent)) return general(x.float(), x.float().full(exponent));
   if (!Number.isInteger(exponent)) return root(x.float(), exponent);

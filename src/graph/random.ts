@@ -3,6 +3,7 @@ import { live, tensor } from "./leaves.ts";
 import { capturing } from "./scope.ts";
 import { checkShape, type Shape } from "./shape.ts";
 import { Tensor } from "./tensor.ts";
+import { threefry } from "./threefry.ts";
 
 /** All that random draws depend on; saved with a checkpoint and restored to continue a run bit for bit. */
 export interface RandomState {
@@ -21,13 +22,19 @@ export function seed(value: number): void {
 export const randomState = (): RandomState => ({ ...current });
 
 export function restoreRandom({ seed, counter }: RandomState): void {
-  if (!Number.isInteger(seed) || !Number.isInteger(counter))
-    throw new Error(`seed: needs whole numbers, got ${seed} and ${counter}`);
-  current.seed = seed | 0;
+  if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(counter))
+    throw new RangeError(`seed: needs whole numbers below 2⁵³, got ${seed} and ${counter}`);
+  current.seed = seed;
   current.counter = counter;
 }
 
-const nextKey = (): number[] => [current.seed, current.counter++ | 0];
+/** The word of a key that the seed is: the seed itself where it is an i32, else mixed from both of its halves. */
+function seedWord(): number {
+  const { seed } = current;
+  return seed === (seed | 0) ? seed : threefry(seed | 0, Math.floor(seed / 2 ** 32) | 0, 0, 0)[0];
+}
+
+const nextKey = (): number[] => [seedWord(), current.counter++ | 0];
 
 /** Uniform random bits as i32. In a step the key is read anew at each run, and the draws of one run differ by their stream number. */
 export function randomBits(shape: Shape): Tensor {
@@ -38,13 +45,29 @@ export function randomBits(shape: Shape): Tensor {
   return new Tensor("random", [key], { stream: step === undefined ? 0 : step.draws++ }, shape, "i32");
 }
 
-/** Uniform in [low, high): 24 random bits scaled. */
+/** Uniform in [low, high): 24 random bits scaled; what rounding would take to `high` becomes the number before it. */
 export function uniform(shape: Shape, low = 0, high = 1): Tensor {
   const unit = randomBits(shape)
     .shift(-8)
     .cast("f32")
     .mul(2 ** -24);
-  return low === 0 && high === 1 ? unit : unit.mul(high - low).add(low);
+  if (low === 0 && high === 1) return unit;
+  return unit
+    .mul(high - low)
+    .add(low)
+    .minimum(Math.max(Math.fround(low), before(Math.fround(high))));
+}
+
+const float = new Float32Array(1);
+const bits = new Int32Array(float.buffer);
+
+/** The largest f32 below one. */
+function before(value: number): number {
+  if (!Number.isFinite(value)) return value;
+  if (value === 0) return -(2 ** -149);
+  float[0] = value;
+  bits[0] += value > 0 ? -1 : 1;
+  return float[0];
 }
 
 /** Normal with the given mean and standard deviation (Box & Muller, 1958). */
@@ -71,24 +94,3 @@ export function permutation(n: number): Int32Array {
   }
   return order;
 }
-
-/** Threefry-2x32 with 20 rounds: two 32-bit words from a key and a counter. */
-export function threefry(key0: number, key1: number, counter0: number, counter1: number): [number, number] {
-  const key = [key0, key1, key0 ^ key1 ^ 0x1bd11bda];
-  let x = (counter0 + key0) | 0;
-  let y = (counter1 + key1) | 0;
-  for (let round = 0; round < 20; round++) {
-    x = (x + y) | 0;
-    const by = threefryRotations[round % 8];
-    y = ((y << by) | (y >>> (32 - by))) ^ x;
-    if (round % 4 === 3) {
-      const n = (round + 1) / 4;
-      x = (x + key[n % 3]) | 0;
-      y = (y + key[(n + 1) % 3] + n) | 0;
-    }
-  }
-  return [x, y];
-}
-
-/** Bits by which each of the eight rounds rotates. */
-export const threefryRotations: readonly number[] = [13, 15, 26, 6, 17, 29, 16, 24];

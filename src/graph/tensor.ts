@@ -186,7 +186,7 @@ export class Tensor {
     return this.mul(this);
   }
   floor(): Tensor {
-    return isFloat(this.dtype) ? make("floor", [this], {}) : this;
+    return isFloat(this.dtype) ? make("floor", [this], {}) : this.cast(this.dtype);
   }
   /** −1, 0 or 1; its gradient is zero. */
   sign(): Tensor {

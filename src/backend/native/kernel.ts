@@ -1,5 +1,12 @@
 // Renders a tiled kernel as one C function: loops, a register tile, reductions, stores. The compiler does addresses and registers.
-import { liveExprs, type TiledKernel, type TileLoop, tileLoops, vectorOnResult } from "../../compile/4-tile.ts";
+import {
+  isStaged,
+  liveExprs,
+  type TiledKernel,
+  type TileLoop,
+  tileLoops,
+  vectorOnResult,
+} from "../../compile/4-tile.ts";
 import { type Axis, coefficient, type Index } from "../../compile/affine.ts";
 import type { Expr, Guard, Reduction } from "../../compile/kernel.ts";
 import { bytesOf, type DType } from "../../graph/internal.ts";
@@ -211,6 +218,7 @@ class Renderer {
       for (const total of names[n]) {
         this.#line(`${type} ${total} = ${neutral(r, mode)};`);
         if (r.compensated) this.#line(`${type} ${total}c = ${neutral(r, mode)};`);
+        if (kernel.stage !== undefined && isStaged(r)) this.#line(`${type} ${total}w = ${neutral(r, mode)};`);
       }
     });
     this.#reduceLoops(kernel.reducedOrder, instances, names, mode);
@@ -220,6 +228,7 @@ class Renderer {
         const total = names[n][k];
         const type = typeName(r.value.dtype, mode);
         if (r.compensated) this.#line(`${total} = settle_${type}(${total}, ${total}c);`);
+        if (kernel.stage !== undefined && isStaged(r)) this.#line(`${total} = ${total}w + ${total};`);
         const combine = r.op === "sum" ? "sum" : "max_across";
         this.#results.set(resultKey(n, instance), across ? `${combine}_${type}(${total})` : total);
       });
@@ -232,17 +241,32 @@ class Renderer {
     if (axis !== this.kernel.vector) {
       const terms = instances.length * this.kernel.reductions.length * axes.reduce((n, a) => n * a.extent, 1);
       if (axis.extent > 1 && terms <= mostWritten) this.#line(`#pragma GCC unroll ${axis.extent}`);
-      this.#loop(axis, 0, axis.extent, 1, () => this.#reduceLoops(rest, instances, names, mode));
+      this.#staged(axis, axis.extent, 1, names, () => this.#reduceLoops(rest, instances, names, mode));
       return;
     }
     const { lanes } = this.kernel;
     const whole = axis.extent - (axis.extent % lanes);
-    if (whole > 0) this.#loop(axis, 0, whole, lanes, () => this.#accumulate(instances, names, mode, lanes));
+    if (whole > 0) this.#staged(axis, whole, lanes, names, () => this.#accumulate(instances, names, mode, lanes));
     if (whole < axis.extent) {
       this.#partial = { offset: 0, lanes: axis.extent - whole };
       this.#loop(axis, whole, axis.extent, lanes, () => this.#accumulate(instances, names, mode, axis.extent - whole));
       this.#partial = { offset: -1, lanes };
     }
+  }
+
+  /** A loop along a reduced axis from 0; where sums run in stages, several, each with its own sums. */
+  #staged(axis: Axis, to: number, step: number, names: readonly (readonly string[])[], body: () => void): void {
+    const { kernel } = this;
+    const count = kernel.stage?.axis === axis ? kernel.stage.count : to;
+    if (count >= to) return this.#loop(axis, 0, to, step, body);
+    const [i, start, stop] = [axisName(axis.id), `from${axis.id}`, `to${axis.id}`];
+    this.#block(`for (long ${start} = 0; ${start} < ${to}; ${start} += ${count})`, () => {
+      this.#line(`long ${stop} = ${start} + ${count} < ${to} ? ${start} + ${count} : ${to};`);
+      this.#block(`for (long ${i} = ${start}; ${i} < ${stop}; ${i} += ${step})`, () => this.#within([axis], body));
+      kernel.reductions.forEach((r, n) => {
+        if (isStaged(r)) for (const t of names[n]) this.#line(`${t}w += ${t}; ${t} = (__typeof__(${t})){};`);
+      });
+    });
   }
 
   /** Adds the terms of one step to the totals; lanes past `used` do not count. */

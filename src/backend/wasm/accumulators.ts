@@ -11,19 +11,32 @@ export interface Accumulator {
   readonly total: number;
   /** Local of what rounding took from the total so far; only where the reduction is compensated. */
   readonly carry: number | undefined;
+  /** Local of the sum of the stages that are done; only where sums run in stages. */
+  readonly done: number | undefined;
 }
 
 /** Sets up an accumulator with the reduction's neutral element. */
-export function openAccumulator(f: Func, reduction: Reduction, mode: Mode): Accumulator {
+export function openAccumulator(f: Func, reduction: Reduction, mode: Mode, staged: boolean): Accumulator {
   const type = mode === "vector" ? "v128" : wasmType(reduction.value.dtype);
-  const total = f.local(type);
+  const opened = (): number => {
+    const local = f.local(type);
+    pushNeutral(f, reduction, mode);
+    f.set(local);
+    return local;
+  };
+  const total = opened();
+  const carry = reduction.compensated ? opened() : undefined;
+  return { reduction, mode, total, carry, done: staged ? opened() : undefined };
+}
+
+/** Ends a stage: what has been added up goes to the sum of the stages, and the next starts anew. */
+export function endStage(f: Func, { reduction, mode, total, done }: Accumulator): void {
+  if (done === undefined) return;
+  f.get(done).get(total);
+  combine(f, reduction, mode);
+  f.set(done);
   pushNeutral(f, reduction, mode);
   f.set(total);
-  if (!reduction.compensated) return { reduction, mode, total, carry: undefined };
-  const carry = f.local(type);
-  pushConstant(f, 0, reduction.value.dtype, mode);
-  f.set(carry);
-  return { reduction, mode, total, carry };
 }
 
 function pushNeutral(f: Func, { op, value }: Reduction, mode: Mode): void {
@@ -80,6 +93,12 @@ export function finishAccumulator(f: Func, a: Accumulator, acrossLanes: boolean)
   if (a.carry !== undefined) {
     addCarry(f, a.mode, a.total, a.carry);
     f.free(a.carry);
+  }
+  if (a.done !== undefined) {
+    f.get(a.done).get(a.total);
+    combine(f, a.reduction, a.mode);
+    f.set(a.total);
+    f.free(a.done);
   }
   if (!acrossLanes) return a.total;
   const result = reduceLanes(f, a);

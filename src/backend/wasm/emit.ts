@@ -1,10 +1,17 @@
 // Emits a tiled kernel as one WebAssembly function: loops, running addresses, a register tile, reductions, stores.
 
-import { liveExprs, type TiledKernel, type TileLoop, tileLoops, vectorOnResult } from "../../compile/4-tile.ts";
+import {
+  isStaged,
+  liveExprs,
+  type TiledKernel,
+  type TileLoop,
+  tileLoops,
+  vectorOnResult,
+} from "../../compile/4-tile.ts";
 import { type Axis, axesIn, coefficient, type Index } from "../../compile/affine.ts";
 import { type Expr, indicesIn } from "../../compile/kernel.ts";
 import { bytesOf, type DType } from "../../graph/internal.ts";
-import { type Accumulator, accumulate, finishAccumulator, openAccumulator } from "./accumulators.ts";
+import { type Accumulator, accumulate, endStage, finishAccumulator, openAccumulator } from "./accumulators.ts";
 import type { Addresses, Loop } from "./addresses.ts";
 import type { Func, Op, WasmModule } from "./assembler.ts";
 import { lanes, type Mode, wasmType } from "./operations.ts";
@@ -262,7 +269,10 @@ class Emitter {
     this.values.hoist(instances, none, mode);
     kernel.reductions.forEach((reduction, r) => {
       for (const instance of instances) {
-        this.#accumulators.set(instanceKey(r, instance), openAccumulator(f, reduction, mode));
+        this.#accumulators.set(
+          instanceKey(r, instance),
+          openAccumulator(f, reduction, mode, kernel.stage !== undefined && isStaged(reduction)),
+        );
       }
     });
     this.values.reducing = true;
@@ -278,7 +288,7 @@ class Emitter {
     const [axis, ...rest] = axes;
     const width = axis === this.kernel.vector ? lanes : 1;
     if (rest.length > 0) {
-      this.#counted(axis, 0, axis.extent, 1, () => {
+      this.#staged(axis, axis.extent, 1, () => {
         this.values.hoist(instances, none, mode);
         this.#reduceLoops(rest, instances, mode);
       });
@@ -292,7 +302,7 @@ class Emitter {
         this.values.scoped(() => this.#accumulate(instances, new Map([[axis.id, k * width]]), mode, lanes));
     };
     const main = Math.floor((whole * width) / step) * step;
-    if (main > 0) this.#counted(axis, 0, main, step, () => steps(step / width));
+    if (main > 0) this.#staged(axis, main, step, () => steps(step / width));
     const left = Math.floor((axis.extent - main) / width);
     const tail = axis.extent - main - left * width;
     if (left > 0 || tail > 0) {
@@ -305,6 +315,22 @@ class Emitter {
         }
       });
     }
+  }
+
+  /** A loop along a reduced axis from 0; where sums run in stages, several, each with its own sum. */
+  #staged(axis: Axis, to: number, step: number, body: () => void): void {
+    const { f, kernel } = this;
+    const count = kernel.stage?.axis === axis ? kernel.stage.count : to;
+    if (count >= to) return this.#counted(axis, 0, to, step, body);
+    const [variable, start, stop] = [f.local("i32"), f.local("i32"), f.local("i32")];
+    f.i32(0).set(start);
+    f.loop(() => {
+      f.get(start).i32(count).op("i32.add").tee(stop).i32(to).get(stop).i32(to).op("i32.lt_s").op("select").set(stop);
+      this.#loop({ axis, variable, step }, start, stop, body);
+      for (const a of this.#accumulators.values()) endStage(f, a);
+      f.get(stop).tee(start).i32(to).op("i32.lt_s").brIf(0);
+    });
+    for (const local of [variable, start, stop]) f.free(local);
   }
 
   /** Adds the summands of one step to the accumulators; past `used` lanes they do not count. */

@@ -1,4 +1,5 @@
 // The wasm backend: programs as WebAssembly with SIMD and threads, over one memory.
+import { slack } from "../../compile/5-plan.ts";
 import { compileTrace, type Pass, type Program } from "../../compile/program.ts";
 import { type Target, wasmTarget } from "../../compile/target.ts";
 import { allocate, bytesOf, type Data, type DType, type Trace } from "../../graph/internal.ts";
@@ -18,9 +19,6 @@ export interface WasmOptions {
   /** What programs are compiled for, where that is not all that WebAssembly can do. */
   target?: Target;
 }
-
-/** Vector loads may read this many bytes past a buffer. */
-const slack = 64;
 
 export class WasmBackend implements Backend {
   get name(): "wasm" | "native" {
