@@ -2,7 +2,7 @@
 import { param, type Tensor, within } from "../graph/index.ts";
 import { fail } from "../graph/internal.ts";
 import { fanIn, fanInUniform, type Init, uniform } from "./init.ts";
-import { checkOptions, checkSizes, type Pair, pairOf } from "./module.ts";
+import { checkSizes, type Pair, pairOf } from "./module.ts";
 
 export interface Conv2dOptions {
   stride?: Pair;
@@ -30,17 +30,8 @@ export class Conv2d {
     inputs: number,
     outputs: number,
     kernel: Pair,
-    {
-      stride = 1,
-      padding = 0,
-      dilation = 1,
-      groups = 1,
-      bias = true,
-      init = fanInUniform,
-      ...others
-    }: Conv2dOptions = {},
+    { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, init = fanInUniform }: Conv2dOptions = {},
   ) {
-    checkOptions("Conv2d", others);
     checkSizes("Conv2d", { inputs, outputs, groups });
     if (inputs % groups !== 0 || outputs % groups !== 0) {
       fail("Conv2d", `${inputs} inputs and ${outputs} outputs do not both divide into ${groups} groups`);

@@ -1,14 +1,13 @@
 // The embedding layer.
 import { param, type Tensor, within } from "../graph/index.ts";
 import { type Init, normal } from "./init.ts";
-import { checkOptions, checkSizes } from "./module.ts";
+import { checkSizes } from "./module.ts";
 
 /** A learned row per index, indices i32 [...] → [..., features]; starts from N(0, 1), as in PyTorch. Indices are clamped to the table. */
 export class Embedding {
   weight: Tensor; // [count, features]
 
-  constructor(count: number, features: number, { init = normal, ...others }: { init?: Init } = {}) {
-    checkOptions("Embedding", others);
+  constructor(count: number, features: number, { init = normal }: { init?: Init } = {}) {
     checkSizes("Embedding", { count, features });
     this.weight = param(init([count, features]), [count, features]);
   }

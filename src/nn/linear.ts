@@ -1,7 +1,7 @@
 // The fully connected layer.
 import { param, type Tensor, within } from "../graph/index.ts";
 import { fanInUniform, type Init, uniform } from "./init.ts";
-import { checkOptions, checkSizes } from "./module.ts";
+import { checkSizes } from "./module.ts";
 
 /**
  * Fully connected layer, y = x·Wᵀ + b: x [..., inputs] → [..., outputs].
@@ -14,9 +14,8 @@ export class Linear {
   constructor(
     inputs: number,
     outputs: number,
-    { bias = true, init = fanInUniform, ...others }: { bias?: boolean; init?: Init } = {},
+    { bias = true, init = fanInUniform }: { bias?: boolean; init?: Init } = {},
   ) {
-    checkOptions("Linear", others);
     checkSizes("Linear", { inputs, outputs });
     this.weight = param(init([outputs, inputs]), [outputs, inputs]);
     const bound = 1 / Math.sqrt(inputs);

@@ -183,11 +183,6 @@ export function checkSizes(layer: string, sizes: Readonly<Record<string, number>
   }
 }
 
-/** Throws where a layer was given options that it does not know, which would have no effect; types let some through. */
-export function checkOptions(layer: string, others: object): void {
-  for (const name of Object.keys(others)) fail(layer, `there is no option "${name}"`);
-}
-
 /** A size per spatial axis of an image, [height, width], or one for both. */
 export type Pair = number | readonly [height: number, width: number];
 

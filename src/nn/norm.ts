@@ -2,7 +2,7 @@
 import { isTraining, param, state, type Tensor, within } from "../graph/index.ts";
 import { fail, show } from "../graph/internal.ts";
 import { constant } from "./init.ts";
-import { checkOptions, checkSizes } from "./module.ts";
+import { checkSizes } from "./module.ts";
 
 export interface BatchNormOptions {
   /** Added to the variance. */
@@ -26,8 +26,7 @@ export class BatchNorm2d {
   readonly eps: number;
   readonly momentum: number;
 
-  constructor(features: number, { eps = 1e-5, momentum = 0.1, affine = true, ...others }: BatchNormOptions = {}) {
-    checkOptions("BatchNorm2d", others);
+  constructor(features: number, { eps = 1e-5, momentum = 0.1, affine = true }: BatchNormOptions = {}) {
     checkSizes("BatchNorm2d", { features });
     this.weight = affine ? param(constant([features], 1)) : undefined;
     this.bias = affine ? param(constant([features], 0)) : undefined;

@@ -1,7 +1,7 @@
 // Pooling layers: one value per window of an image.
 import { full, type Tensor, within } from "../graph/index.ts";
 import { fail, show } from "../graph/internal.ts";
-import { checkOptions, type Pair, pairOf } from "./module.ts";
+import { type Pair, pairOf } from "./module.ts";
 
 export interface PoolOptions {
   /** Step between windows; by default their size, so that they tile the image. */
@@ -21,9 +21,8 @@ interface Geometry {
 function geometryOf(
   layer: string,
   window: Pair,
-  { stride = window, padding = 0, ceilMode = false, ...others }: PoolOptions,
+  { stride = window, padding = 0, ceilMode = false }: PoolOptions,
 ): Geometry {
-  checkOptions(layer, others);
   const size = pairOf(layer, "size", window);
   const pads = pairOf(layer, "padding", padding, 0);
   if (pads.some((p, i) => 2 * p > size[i])) {

@@ -127,7 +127,6 @@ const misuse: Record<string, () => unknown> = {
   "BatchNorm2d on other channels": () => new BatchNorm2d(3).forward(image),
   "BatchNorm2d on one value": () => training(() => new BatchNorm2d(1).forward(zeros([1, 1, 1, 1]))),
   "Dropout of more than everything": () => new Dropout(1.1),
-  "an option of PyTorch's spelling": () => new MaxPool2d(2, { ceil_mode: true } as object),
   "a size of three": () => new Conv2d(1, 1, [3, 3, 3] as unknown as [number, number]),
   "Flatten past the end": () => new Flatten(2).forward(zeros([3, 2])),
   "Flatten of a negative axis": () => new Flatten(-1),
@@ -168,7 +167,6 @@ test("misuse is refused in one line that names the place", () => {
     BatchNorm2d on other channels: ShapeError: batchNorm: needs images [N, 3, H, W], got [1, 2, 4, 4], in BatchNorm2d
     BatchNorm2d on one value: ShapeError: batchNorm: training needs more than one value per channel, got [1, 1, 1, 1], in BatchNorm2d
     Dropout of more than everything: ShapeError: Dropout: p must lie in [0, 1], got 1.1
-    an option of PyTorch's spelling: ShapeError: MaxPool2d: there is no option "ceil_mode"
     a size of three: ShapeError: Conv2d: kernel must be one number or [height, width], got [3, 3, 3]
     Flatten past the end: ShapeError: flatten: axis 2 does not exist in [3, 2], in Flatten
     Flatten of a negative axis: ShapeError: Flatten: start must be a whole number ≥ 0, got -1
