@@ -178,7 +178,7 @@ describe.each(["f32", "f64"] as const)("%s", (dtype) => {
     const scalars = dtype === "f32" ? f32Scalars : f64Scalars;
     const expected = typed(
       dtype,
-      Array.from(x, (v) => elementary[name](scalars, v)),
+      Array.from(x, (v) => elementary[name].of(scalars, v)),
     );
     for (const [machineName, machine] of Object.entries({ ...machines, ...natives })) {
       const [actual] = run(machine, [tensor(x)[name]()]);

@@ -1,6 +1,6 @@
 // What the rooms below need of the graph beyond its public surface.
 export { allocate, bytesOf, copyOf, type Data, type DType, isFloat } from "./dtype.ts";
-export { type Elementary, elementary } from "./elementary.ts";
+export { type Elementary, elementary, forElementary } from "./elementary.ts";
 export { isDetached } from "./fold.ts";
 export { topological } from "./grad.ts";
 export { hostMath } from "./host-math.ts";

@@ -1,5 +1,14 @@
 // The reference interpreter: one short loop per primitive, all floats in double precision. Slow and obviously right; the oracle of the tests.
-import { argsOf, hostMath, type Node, type Op, sizeOf, stridesOf, threefry } from "../../graph/internal.ts";
+import {
+  argsOf,
+  forElementary,
+  hostMath,
+  type Node,
+  type Op,
+  sizeOf,
+  stridesOf,
+  threefry,
+} from "../../graph/internal.ts";
 
 /** Floats (f32 and f64 alike) as doubles, i32 and bool as 32-bit integers. */
 export type Values = Float64Array | Int32Array;
@@ -117,6 +126,7 @@ function modulo(x: number, y: number): number {
 
 /** One evaluation rule a primitive; `buffer` values are bound by the caller. */
 export const evaluate: { readonly [O in Op]: Evaluate } = {
+  ...forElementary((name) => unary(hostMath[name])),
   buffer: () => {},
   const: (node, _, out) => {
     out.fill(argsOf(node, "const").value);
@@ -132,17 +142,8 @@ export const evaluate: { readonly [O in Op]: Evaluate } = {
     for (let i = 0; i < out.length; i++) out[i] = threefry(key[0], key[1], i, stream)[0];
   },
   neg: unary((x) => -x),
-  exp: unary(hostMath.exp),
-  log: unary(hostMath.log),
-  sin: unary(hostMath.sin),
-  cos: unary(hostMath.cos),
   sqrt: unary(Math.sqrt), // exact by IEEE 754, so the same everywhere
   floor: unary(Math.floor),
-  tanh: unary(hostMath.tanh),
-  sigmoid: unary(hostMath.sigmoid),
-  erf: unary(hostMath.erf),
-  expm1: unary(hostMath.expm1),
-  log1p: unary(hostMath.log1p),
   cast: (node, [x], out) => {
     for (let i = 0; i < out.length; i++) out[i] = convert(x[i], node.dtype);
   },
