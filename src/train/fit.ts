@@ -1,5 +1,6 @@
 // One call of Trainer.fit: where it stands, its loop, what it saves and what it reports.
 import { type RandomState, randomState, restoreRandom } from "../graph/index.ts";
+import { WriteError } from "../io/write-error.ts";
 import { stateDict } from "../nn/index.ts";
 import { wrongData } from "../optim/index.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -151,10 +152,9 @@ export class Fit<B, O, R extends object> {
       if (reason !== "interrupted" && !folder?.finished) await folder?.finish(flat(result));
       return result;
     } catch (error) {
-      // By name: the class is of a file that only Node can load.
-      if (folder === undefined || (error as Error).name !== "WriteError") throw error;
+      if (folder === undefined || !(error instanceof WriteError)) throw error;
       const { path: run } = folder;
-      throw new TrainingError(`${(error as Error).message}, then resume the run`, {
+      throw new TrainingError(`${error.message}, then resume the run`, {
         run,
         resumable: true,
         cause: error,
