@@ -291,7 +291,7 @@ class Lowering {
       });
     if (guards.length === 0) return this.value(x, place.moved(x.shape, coords));
     const inner = this.value(x, place.moved(x.shape, coords, [...place.guards, ...guards]));
-    if (inner.kind === "load" && value === 0) return inner; // a load gives 0 where its guards fail
+    if (inner.kind === "load" && Object.is(value, 0)) return inner; // a load gives 0 where its guards fail, never −0
     return this.exprs.op(
       "where",
       [this.exprs.inside(guards), inner, this.exprs.constant(value, node.dtype)],

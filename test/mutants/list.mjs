@@ -13,14 +13,19 @@ const compiler = [
 /** Files, and the tests that concern them. */
 export const files = {
   "src/graph/grad.ts": graph,
-  "src/graph/fold.ts": ["test/random-graphs.test.ts", "test/compile.test.ts", "test/primitives.test.ts"],
+  "src/graph/fold.ts": [
+    "test/graph/fold.test.ts",
+    "test/random-graphs.test.ts",
+    "test/compile.test.ts",
+    "test/primitives.test.ts",
+  ],
   "src/compile/affine.ts": ["test/affine.test.ts", ...compiler],
   "src/compile/expressions.ts": compiler,
   "src/compile/join.ts": compiler,
   "src/compile/1-prepare.ts": compiler,
   "src/compile/3-lower.ts": compiler,
   "src/compile/5-plan.ts": compiler,
-  "src/compile/6-share.ts": compiler,
+  "src/compile/6-share.ts": ["test/share.test.ts", "test/compile.test.ts"],
 };
 
 /** Breakages that no operator makes: file, text that occurs in it once, what stands there instead. */

@@ -142,7 +142,8 @@ const operators = {
   },
   /** A statement left out. */
   *statement(code) {
-    const other = /^(if|else|for|while|return|const|let|throw|import|export|type|readonly|static|yield|[).:}]|#?\w+\??:)/;
+    const other =
+      /^(if|else|for|while|return|const|let|throw|import|export|type|readonly|static|yield|[).:}]|#?\w+\??:)/;
     const count = (line, brackets) => [...line].filter((c) => brackets.includes(c)).length;
     // what follows an unfinished line is part of an expression
     for (const m of code.matchAll(/(?<=[;{})]\s*\n) +(\S.*;)[ ]*$/gm)) {
