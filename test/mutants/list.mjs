@@ -21,7 +21,7 @@ export const files = {
   ],
   "src/compile/affine.ts": ["test/affine.test.ts", ...compiler],
   "src/compile/expressions.ts": compiler,
-  "src/compile/join.ts": compiler,
+  "src/compile/join.ts": ["test/join.test.ts", ...compiler],
   "src/compile/1-prepare.ts": compiler,
   "src/compile/3-lower.ts": compiler,
   "src/compile/5-plan.ts": compiler,
