@@ -116,24 +116,25 @@ test("random runs, repetitions and mixtures of parts", () => {
     kind: natural,
   });
   const property = fc.property(recipe, ({ sums, stacks, kind }) => {
-    const [lefts, rights] = [noise(8, 3, 4), noise(8, 3, 6)];
-    const [xs, ys] = [parts(6, 3, 4), parts(6, 3, 6)];
-    const [wide, odd] = [parts(3, 5, 4), parts(3, 5, 6)];
+    const columns = kind % 2 === 0 ? 6 : 4; // of the right factors; where they are as wide as the left ones, terms of both forms fit
+    const [lefts, rights] = [noise(8, 3, 4), noise(8, 3, columns)];
+    const [xs, ys] = [parts(6, 3, 4), parts(6, 3, columns)];
+    const [wide, odd] = [parts(3, 5, 4), parts(3, 5, columns)];
     const flat = noise(3, 36).exp();
     // factors of a product, from one source that depends on the sum's kind so that runs are common; now and then from another
-    const factor = (from: number, t: number, own: readonly Tensor[], leaf: Tensor, columns: number): Tensor => {
+    const factor = (from: number, t: number, own: readonly Tensor[], leaf: Tensor, width: number): Tensor => {
       if (from === 0) return own[t % own.length];
       if (from === 1) return leaf.at(t % 8);
-      if (from === 2) return own[t % own.length].reshape(3 * columns).reshape(3, columns);
+      if (from === 2) return own[t % own.length].reshape(3 * width).reshape(3, width);
       if (from === 3) return leaf.flip(0).at(t % 8);
-      return flat.slice(1, (t % 5) * columns, (t % 5) * columns + columns); // not one run of memory
+      return flat.slice(1, (t % 5) * width, (t % 5) * width + width); // not one run of memory
     };
     const term = (k: number, t: number, d: number): Tensor => {
-      if (d % 13 === 0) return noise(4, 6);
+      if (d % 13 === 0) return noise(4, columns);
       if (d % 13 === 1) return wide[t % 3].transpose().matmul(odd[d % 3]);
       const [from, other] = d % 13 === 2 ? [d % 5, k % 5] : [k % 5, Math.floor(k / 5) % 5];
-      const [x, y] = [factor(from, t, xs, lefts, 4), factor(other, t, ys, rights, 6)];
-      const turned = Math.floor(k / 25) % 2 === 1 && d % 13 !== 3;
+      const [x, y] = [factor(from, t, xs, lefts, 4), factor(other, t, ys, rights, columns)];
+      const turned = (Math.floor(k / 25) % 2 === 1) !== d % 13 > 8;
       return turned ? y.transpose().matmul(x).transpose() : x.transpose().matmul(y);
     };
     const totals = sums.map((list, s) => {
@@ -142,7 +143,7 @@ test("random runs, repetitions and mixtures of parts", () => {
         run ? (d % 2 === 0 || kind % 2 === 0 ? i : list.length - 1 - i) : d;
       return list.map((d, i) => term(kind + 31 * s, at(i, d), d)).reduce((a, b) => a.add(b));
     });
-    const late = xs[0].matmul(totals[0]).matmul(noise(6, 4)); // needs a sum over parts that it is stacked with
+    const late = xs[0].matmul(totals[0]).matmul(noise(columns, 4)); // needs a sum over parts that it is stacked with
     const pool = [...xs, late, xs[1].reshape(4, 3).reshape(3, 4), lefts.at(2), noise(3, 4)];
     const wholes = stacks.map((list, k) => {
       const chosen = list.map((d, i) => pool[(kind + k) % 2 === 0 ? i % pool.length : d % pool.length]);

@@ -66,7 +66,13 @@ function allMutants() {
       trouble(`"${from}" does not occur exactly once in ${file}: bring the list up to date`);
     return mutant(file, at, at + from.length, by, "by hand");
   });
-  return [...made, ...generated];
+  // changes that read the same within a line are numbered
+  const seen = new Map();
+  return [...made, ...generated].map((m) => {
+    const key = `${m.file}:${m.number} ${m.change}`;
+    seen.set(key, (seen.get(key) ?? 0) + 1);
+    return seen.get(key) === 1 ? m : { ...m, change: `${m.change} (${seen.get(key)})` };
+  });
 }
 
 /** Leaves out what is known to be right; an entry that fits nothing any more is an error. */
@@ -206,29 +212,26 @@ async function runAll(mutants, home) {
   return results;
 }
 
+async function measure(mutants) {
+  const home = mkdtempSync(join(tmpdir(), "hebb-mutants-"));
+  process.on("exit", () => {
+    endAll();
+    rmSync(home, { recursive: true, force: true });
+  });
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
+  const results = await runAll(mutants, home);
+  const survivors = results.filter((r) => r.outcome === "survived");
+  const late = results.filter((r) => r.outcome === "time-out").length;
+  if (options.json) console.log(JSON.stringify(results, null, 1));
+  else {
+    for (const s of survivors) console.log(`survived: ${title(s)}`);
+    console.log(`killed ${results.length - survivors.length} of ${results.length} (${late} time-outs)`);
+  }
+  process.exitCode = survivors.length > 0 ? 1 : 0;
+}
+
 const wanted = new RegExp(options.only);
-const known = allMutants();
-const mutants = sampled(withoutAccepted(known).filter((m) => wanted.test(title(m))));
-if (options.list) {
-  for (const m of mutants) console.log(title(m));
-  process.exit(0);
-}
+const mutants = sampled(withoutAccepted(allMutants()).filter((m) => wanted.test(title(m))));
 if (mutants.length === 0) trouble("no mutant matches");
-
-const home = mkdtempSync(join(tmpdir(), "hebb-mutants-"));
-const clean = () => {
-  endAll();
-  rmSync(home, { recursive: true, force: true });
-};
-process.on("exit", clean);
-for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
-
-const results = await runAll(mutants, home);
-const survivors = results.filter((r) => r.outcome === "survived");
-const late = results.filter((r) => r.outcome === "time-out").length;
-if (options.json) console.log(JSON.stringify(results, null, 1));
-else {
-  for (const s of survivors) console.log(`survived: ${title(s)}`);
-  console.log(`killed ${results.length - survivors.length} of ${results.length} (${late} time-outs)`);
-}
-process.exit(survivors.length > 0 ? 1 : 0);
+if (options.list) for (const m of mutants) console.log(title(m));
+else await measure(mutants);
