@@ -114,6 +114,11 @@ onEach("copied factors are the factors", (target) => {
   ];
   for (const [x, y] of variants) prepared(target, [x.matmul(y), x.matmul(y).transpose()]);
   for (const [x, y] of variants) prepared(target, [x.matmul(y).transpose().mul(2)]);
+  const product = a.matmul(b);
+  expect(prepared(target, [product.transpose()]).at(-1)!.op).toBe("matmul"); // Bᵀ·Aᵀ
+  expect(prepared(target, [product.transpose(), product.exp()]).some((n) => n.op === "permute")).toBe(true);
+  const across = target === wide ? a.matmul(bt.transpose()) : a.matmul(b);
+  expect(copies(prepared(target, [across]))).toBeGreaterThan(0);
   const shared = prepared(target, [a.matmul(bt.transpose()), a.mul(2).matmul(bt.transpose())]);
   expect(shared.filter((n) => n.op === "matmul").length).toBe(2);
   expect(copies(shared)).toBeLessThanOrEqual(4);
@@ -146,5 +151,27 @@ test("a join's buffer holds its parts one after another", () => {
   for (const [whole, list] of joined) {
     expect(list.reduce((n, p) => n + sizeOf(p.shape), 0)).toBe(sizeOf(whole.shape));
     expect(kept.has(whole) && list.every((p) => kept.has(p))).toBe(true);
+  }
+});
+
+onEach("a sum of products over neighbouring parts is one product", (target) => {
+  const xs = [2, 3, 4, 5, 6, 7, 8].map((k) => noise(3, 4).mul(k));
+  const [leaf, ys] = [noise(8, 3, 5), [2, 3, 4, 5, 6, 7, 8].map((k) => noise(3, 5).mul(k))];
+  const sum = (from: number, to: number, of: (i: number) => Tensor): Tensor =>
+    Array.from({ length: to - from }, (_, i) => of(from + i)).reduce((p, q) => p.add(q));
+  for (const right of [(i: number) => ys[i], (i: number) => leaf.at(i)]) {
+    for (const [from, to] of [
+      [0, 7],
+      [1, 6],
+      [3, 7],
+    ] as const) {
+      const whole = stack(xs).exp();
+      const nodes = prepared(target, [
+        whole,
+        sum(from, to, (i) => xs[i].transpose().matmul(right(i))).add(noise(4, 5)),
+      ]);
+      expect(nodes.filter((n) => n.op === "matmul").length).toBe(1);
+      prepared(target, [whole, sum(from, to, (i) => right(i).transpose().matmul(xs[i]).transpose())]);
+    }
   }
 });

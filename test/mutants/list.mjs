@@ -154,4 +154,16 @@ export const accepted = [
     changes: ['op === "buffer" → false'],
     why: "leaves are traced without folding",
   },
+  {
+    file: "src/graph/grad.ts",
+    line: "for (const t of order) if (t.inputs.some((i) => needed.has(i))) needed.add(t);",
+    changes: ["t.inputs.some((i) => needed.has(i)) → true"],
+    why: speed,
+  },
+  {
+    file: "src/compile/1-prepare.ts",
+    line: "const rewriter = new Rewriter(1 + Math.max(-1, ...trace.nodes.slice(-1).map((n) => n.id)), target);",
+    changes: ["1 → 2"],
+    why: "numbers need not be neighbours",
+  },
 ];
