@@ -107,6 +107,20 @@ test("a join that would have to wait for itself is left", () => {
   check(stack([...xs, late]).exp(), product);
 });
 
+test("terms of another shape or form stay out of a joined product", () => {
+  const [xs, ys] = [parts(5, 3, 4), parts(5, 3, 4)];
+  const alike = xs.map((x, t) => x.transpose().matmul(ys[t]));
+  const [x, y] = [noise(3, 4).exp(), noise(3, 4).exp()];
+  const others = [
+    noise(5, 4).exp().transpose().matmul(noise(5, 4).exp()), // more rows
+    y.transpose().matmul(x).transpose(), // transposed
+    x.transpose().matmul(y.slice(0, 0, 1).expand([3, 4])), // no part of anything
+    noise(4, 4),
+  ];
+  for (const other of others)
+    for (const at of [1, 5]) check([...alike.slice(0, at), other, ...alike.slice(at)].reduce((a, b) => a.add(b)));
+});
+
 test("random runs, repetitions and mixtures of parts", () => {
   const natural = fc.nat({ max: 999 });
   const numbers = fc.array(natural, { minLength: 2, maxLength: 9 });
@@ -118,7 +132,7 @@ test("random runs, repetitions and mixtures of parts", () => {
   const property = fc.property(recipe, ({ sums, stacks, kind }) => {
     const columns = kind % 2 === 0 ? 6 : 4; // of the right factors; where they are as wide as the left ones, terms of both forms fit
     const [lefts, rights] = [noise(8, 3, 4), noise(8, 3, columns)];
-    const [xs, ys] = [parts(6, 3, 4), parts(6, 3, columns)];
+    const [xs, ys] = [parts(9, 3, 4), parts(9, 3, columns)];
     const [wide, odd] = [parts(3, 5, 4), parts(3, 5, columns)];
     const flat = noise(3, 36).exp();
     // factors of a product, from one source that depends on the sum's kind so that runs are common; now and then from another
@@ -132,9 +146,10 @@ test("random runs, repetitions and mixtures of parts", () => {
     const term = (k: number, t: number, d: number): Tensor => {
       if (d % 13 === 0) return noise(4, columns);
       if (d % 13 === 1) return wide[t % 3].transpose().matmul(odd[d % 3]);
-      const [from, other] = d % 13 === 2 ? [d % 5, k % 5] : [k % 5, Math.floor(k / 5) % 5];
+      const sources = [0, 0, 0, 0, 1, 2, 3, 4]; // mostly computed parts
+      const [from, other] = [sources[(d % 13 === 2 ? d : k) % 8], sources[Math.floor(k / 8) % 8]];
       const [x, y] = [factor(from, t, xs, lefts, 4), factor(other, t, ys, rights, columns)];
-      const turned = (Math.floor(k / 25) % 2 === 1) !== d % 13 > 8;
+      const turned = (Math.floor(k / 64) % 2 === 1) === (d % 13 !== 3);
       return turned ? y.transpose().matmul(x).transpose() : x.transpose().matmul(y);
     };
     const totals = sums.map((list, s) => {
