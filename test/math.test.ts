@@ -1,7 +1,7 @@
-// Accuracy and special values of the elementary functions (graph/elementary.ts) in both evaluators (graph/evaluate.ts).
+// Accuracy and special values of the elementary functions (graph/elementary.ts) in both evaluators (graph/host-scalars.ts).
 import { afterAll, describe, expect, it } from "vitest";
 import { type Elementary, elementary } from "../src/graph/elementary.ts";
-import { f32Scalars, f64Scalars } from "../src/graph/evaluate.ts";
+import { f32Scalars, f64Scalars } from "../src/graph/host-scalars.ts";
 import { type Exact, exact, ulpsFrom } from "./exact-functions.ts";
 
 const names = Object.keys(elementary) as Elementary[];

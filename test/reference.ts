@@ -2,7 +2,7 @@
 //
 // The bound is a running error analysis: each operation passes on its inputs' errors, found by evaluating it at the corners of
 // the box that they span, and adds its own rounding. Zero means that there is nothing to round: then all backends agree to the bit.
-import { evaluate, type Values } from "../src/backend/js/interpret.ts";
+import { interpret, type Values } from "../src/backend/js/interpret.ts";
 import { argsOf, type Data, type Node, sizeOf, type Trace, traits } from "../src/graph/internal.ts";
 import { hostOf } from "./harness.ts";
 
@@ -21,7 +21,7 @@ export function referenceOf(trace: Trace): Map<Node, Reference> {
   const known = new Map<Node, Reference>();
   for (const node of trace.nodes) {
     if (node.op === "buffer") {
-      const values = toValues(hostOf(trace.leaves[node.slot]));
+      const values = toValues(hostOf(trace.leaves[node.leaf]));
       known.set(node, { values, bounds: new Float64Array(values.length) });
       continue;
     }
@@ -46,14 +46,14 @@ const toValues = (data: Data): Values =>
 function compute(node: Node, inputs: readonly Values[]): Values {
   const n = sizeOf(node.shape);
   const out = node.dtype === "f32" || node.dtype === "f64" ? new Float64Array(n) : new Int32Array(n);
-  evaluate[node.op](node, inputs, out);
+  interpret[node.op](node, inputs, out);
   return out;
 }
 
 /** Evaluates a node in doubles whatever its dtype. */
 function inDoubles(node: Node, inputs: readonly Values[]): Float64Array {
   const out = new Float64Array(sizeOf(node.shape));
-  evaluate[node.op](node, inputs, out);
+  interpret[node.op](node, inputs, out);
   return out;
 }
 

@@ -4,7 +4,7 @@ import type { Backend } from "../src/backend/backend.ts";
 import { JsBackend } from "../src/backend/js/index.ts";
 import { NativeBackend } from "../src/backend/native/index.ts";
 import { WasmBackend } from "../src/backend/wasm/index.ts";
-import { f32Scalars, f64Scalars } from "../src/graph/evaluate.ts";
+import { f32Scalars, f64Scalars } from "../src/graph/host-scalars.ts";
 import { type DType, full, type Tensor, tensor, where } from "../src/graph/index.ts";
 import { type Data, elementary } from "../src/graph/internal.ts";
 import { make } from "../src/graph/tensor.ts";

@@ -130,41 +130,41 @@ export const traits: { readonly [O in Op]: Traits } = {
   conv: { class: "contraction", cost: 1, ulps: 0 },
 };
 
-type Rule<O extends Op> = (inputs: readonly Meta[], args: Args[O], op: O) => Meta;
+type ShapeRule<O extends Op> = (inputs: readonly Meta[], args: Args[O], op: O) => Meta;
 /** Operations whose shape and dtype are given by whoever makes them. */
 export type Source = "buffer" | "const" | "iota" | "random";
 export type Computed = Exclude<Op, Source>;
 
-const same: Rule<Computed> = ([x]) => x;
+const same: ShapeRule<Computed> = ([x]) => x;
 
-const float: Rule<Computed> = ([x], _, op) =>
+const float: ShapeRule<Computed> = ([x], _, op) =>
   isFloat(x.dtype) ? x : fail(op, `needs a float tensor, got ${x.dtype} ${show(x.shape)}`);
 
-const binary: Rule<Computed> = ([a, b], _, op) => {
+const binary: ShapeRule<Computed> = ([a, b], _, op) => {
   if (!sameShape(a.shape, b.shape)) fail(op, `shapes differ, ${show(a.shape)} and ${show(b.shape)}`);
   if (a.dtype !== b.dtype) fail(op, `dtypes differ, ${a.dtype} and ${b.dtype}`);
   return a;
 };
 
-const arithmetic: Rule<Computed> = (inputs, args, op) => {
+const arithmetic: ShapeRule<Computed> = (inputs, args, op) => {
   if (inputs[0].dtype === "bool") fail(op, "takes numbers, got bool (cast first)");
   return binary(inputs, args, op);
 };
 
-const compare: Rule<Computed> = (inputs, args, op) => ({ shape: binary(inputs, args, op).shape, dtype: "bool" });
+const compare: ShapeRule<Computed> = (inputs, args, op) => ({ shape: binary(inputs, args, op).shape, dtype: "bool" });
 
-const bits: Rule<Computed> = (inputs, args, op) => {
+const bits: ShapeRule<Computed> = (inputs, args, op) => {
   if (isFloat(inputs[0].dtype)) fail(op, `takes i32 or bool, got ${inputs[0].dtype}`);
   return binary(inputs, args, op);
 };
 
-const reduce: Rule<"sum" | "maxReduce"> = ([x], { axes }, op) => {
+const reduce: ShapeRule<"sum" | "maxReduce"> = ([x], { axes }, op) => {
   if (x.dtype === "bool") fail(op, "takes numbers, got bool (cast first)");
   if (op === "maxReduce" && axes.some((a) => x.shape[a] === 0)) fail("max", `of no elements, ${show(x.shape)}`);
   return { shape: x.shape.filter((_, i) => !axes.includes(i)), dtype: x.dtype };
 };
 
-export const rules: { readonly [O in Computed]: Rule<O> } = {
+export const rules: { readonly [O in Computed]: ShapeRule<O> } = {
   ...forElementary(() => float),
   neg: arithmeticUnary,
   sqrt: float,

@@ -119,7 +119,7 @@ class Capture<R> {
     this.#result = result;
     this.#trace = trace(this.#outputs, [...step.updates.values()]);
     const { leaves, outputs, updates } = this.#trace;
-    for (const { slot } of updates) this.#updated.add((leaves[slot].args as Leaf).storage);
+    for (const { leaf } of updates) this.#updated.add((leaves[leaf].args as Leaf).storage);
     this.outputBytes = outputs.reduce((sum, n) => sum + sizeOf(n.shape) * bytesOf[n.dtype], 0);
     this.#inputAt = leaves.map((t) => placeholders.indexOf(t));
   }
