@@ -7,7 +7,7 @@ import { WasmBackend } from "../src/backend/wasm/index.ts";
 import { f32Scalars, f64Scalars } from "../src/graph/host-scalars.ts";
 import { type DType, full, type Tensor, tensor, where } from "../src/graph/index.ts";
 import { type Data, elementary } from "../src/graph/internal.ts";
-import { make } from "../src/graph/tensor.ts";
+import { make } from "../src/graph/operands.ts";
 import { exactModulo } from "./exact-functions.ts";
 import { run, typed } from "./harness.ts";
 

@@ -28,7 +28,7 @@ import { verifyTile } from "../src/compile/verify/tile.ts";
 import { arange, grad, stack, tensor } from "../src/graph/index.ts";
 import { type Node, Tensor, type Trace, trace, type Update } from "../src/graph/internal.ts";
 import { param } from "../src/graph/leaves.ts";
-import { make } from "../src/graph/tensor.ts";
+import { make } from "../src/graph/operands.ts";
 import { passes, typed } from "./harness.ts";
 import { attention, convStep, mlpStep } from "./training-graphs.ts";
 

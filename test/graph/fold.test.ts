@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { WasmBackend } from "../../src/backend/wasm/index.ts";
 import { concat, type DType, full, type Tensor, tensor, where } from "../../src/graph/index.ts";
 import { type Data, trace } from "../../src/graph/internal.ts";
-import { make } from "../../src/graph/tensor.ts";
+import { make } from "../../src/graph/operands.ts";
 import { breathe, passes, runTrace, typed } from "../harness.ts";
 
 const plain = new WasmBackend({ threads: 1, poison: true, without: new Set(passes) });
