@@ -109,6 +109,8 @@ function forms(): Record<string, Tensor> {
     "elementary functions": x.exp().add(x.tanh()).add(x.sigmoid()).add(x.sin()).add(x.erf()),
     "logarithms and roots": x.square().add(0.5).log().add(x.abs().sqrt()).div(z.add(3)),
     remainders: x.mul(9).mod(z.abs().add(0.3)),
+    "remainders of large quotients": x.mul(1e9).mod(z.abs().add(0.3)),
+    "sines of far arguments": x.mul(1e6).sin(),
     "double precision": d.exp().add(d.tanh()).matmul(y.cast("f64")),
     "whole numbers": x
       .mul(50)
