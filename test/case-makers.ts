@@ -2,7 +2,8 @@
 import type { DType, Shape } from "../src/graph/index.ts";
 import { isFloat, sizeOf } from "../src/graph/internal.ts";
 import { tensor } from "../src/graph/leaves.ts";
-import { make, type Tensor } from "../src/graph/tensor.ts";
+import { make } from "../src/graph/operands.ts";
+import type { Tensor } from "../src/graph/tensor.ts";
 import { stream, typed } from "./harness.ts";
 
 export interface Case {

@@ -1,6 +1,9 @@
 // The case table: for every primitive, graphs of one such node over leaves and views of leaves. A primitive without cases is a type error.
+
+import { concat, full, iota, where } from "../src/graph/creators.ts";
 import type { Args, DType, Op, Shape } from "../src/graph/index.ts";
-import { concat, full, iota, make, Tensor, where } from "../src/graph/tensor.ts";
+import { make } from "../src/graph/operands.ts";
+import { Tensor } from "../src/graph/tensor.ts";
 import {
   all,
   anyBits,

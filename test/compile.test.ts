@@ -33,11 +33,11 @@ const graphs: Record<string, Step> = {
 test.each(Object.entries(graphs))("%s", (_, { outputs, updates = [] }) => {
   const program = compileTrace(trace(outputs, updates), { verify: true });
   const counts = (without: readonly Pass[]): string => {
-    const { steps, arenaBytes, copies } = compileTrace(trace(outputs, updates), {
+    const { calls, arenaBytes, copies } = compileTrace(trace(outputs, updates), {
       without: new Set(without),
       verify: true,
     });
-    return `${steps.length} kernels, ${copies.length} copies, ${arenaBytes} bytes`;
+    return `${calls.length} kernels, ${copies.length} copies, ${arenaBytes} bytes`;
   };
   expect({ all: counts([]), ...Object.fromEntries(passes.map((p) => [`without ${p}`, counts([p])])) }).toMatchSnapshot(
     "counts",
@@ -78,8 +78,8 @@ test("long chains are cut into kernels of bounded size", () => {
     ),
   ];
   for (const graph of graphs) {
-    const { kernels, steps } = compileTrace(trace([graph]));
-    expect(steps.length).toBeGreaterThan(4);
+    const { kernels, calls } = compileTrace(trace([graph]));
+    expect(calls.length).toBeGreaterThan(4);
     for (const { tiled } of kernels) expect(tiled.exprs.length).toBeLessThan(2000);
   }
 });

@@ -19,7 +19,7 @@ afterAll(() => Promise.all(backends.map((b) => b.machine.close())));
 function hashOf(bound: Bound): string {
   const hash = createHash("sha256");
   for (let i = 0; i < steps; i++) for (const value of bound.step()) hash.update(value);
-  for (const { slot } of graph.updates) hash.update(bound.leaf(graph.leaves[slot]));
+  for (const { leaf } of graph.updates) hash.update(bound.leaf(graph.leaves[leaf]));
   return hash.digest("hex");
 }
 

@@ -66,13 +66,16 @@ function checkFirst({ name, output, xs }: Sample): string[] {
   const [vs, [u]] = [directions(xs), directions([output])];
   const tangent = jvp([output], xs, asTensors(vs, xs))[0];
   const cotangents = vjpOf([output], xs, [tensor(u, output.shape)]);
-  const [j, ...g] = along([tangent, ...cotangents], xs, vs)(0);
+  const alone = xs.map((x) => vjpOf([output], [x], [tensor(u, output.shape)])[0]);
+  const [j, ...both] = along([tangent, ...cotangents, ...alone], xs, vs)(0);
+  const [g, single] = [both.slice(0, xs.length), both.slice(xs.length)];
   const value = along([output], xs, vs);
   const h = 1e-5;
   const difference = (dot([u], value(h)) - dot([u], value(-h))) / (2 * h);
   const [forward, backward, scale] = [dot([u], [j]), dot(g, vs), norm([u]) * norm([j])];
   firstOrder++;
   const found: string[] = [];
+  if (dot(single, vs) !== backward) found.push(`${name}: the derivative by one input is another when asked for alone`);
   if (!close(backward, difference, 1e-6, scale)) found.push(`${name}: vjp ${backward}, difference ${difference}`);
   if (!close(forward, backward, 1e-12, scale)) found.push(`${name}: ⟨u, Jv⟩ ${forward}, ⟨Jᵀu, v⟩ ${backward}`);
   return found;
@@ -148,6 +151,38 @@ test("detached values and whole numbers pass no gradient", () => {
   zero(x.detach().mul(2));
   zero(x.cast("i32").cast("f64"));
   zero(x.lt(0).cast("f64"));
+});
+
+test("gradients of slices that fill a value are put together, in whatever order they were taken", () => {
+  const x = leaf([9, 3], "f64");
+  const ops = (...at: number[]): string[] => {
+    const loss = at
+      .map((i) =>
+        x
+          .slice(0, i, i + 2)
+          .square()
+          .sum(),
+      )
+      .reduce((a, b) => a.add(b));
+    return trace([grad(loss, x)]).nodes.map((n) => n.op);
+  };
+  for (const at of [
+    [0, 2, 4, 6],
+    [6, 4, 2, 0],
+    [1, 7, 3],
+  ]) {
+    expect(ops(...at)).toContain("concat");
+    expect(ops(...at)).not.toContain("pad");
+  }
+  expect(ops(0, 1, 4)).toContain("pad"); // two of them overlap
+});
+
+test("vectors that do not fit are refused", () => {
+  const x = leaf([3], "f64");
+  expect(() => jvp([x.exp()], [x], [])).toThrow(/^jvp: needs one vector for each x, got 0 for 1/);
+  expect(() => jvp([x.exp()], [x], [leaf([4], "f64")])).toThrow(/^jvp: vector 0 has the shape/);
+  expect(() => grad(x, x)).toThrow(/one element/);
+  expect(() => grad(x.sum(), x.cast("i32"))).toThrow(/only float tensors/);
 });
 
 afterAll(() => {

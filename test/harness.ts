@@ -67,7 +67,7 @@ export function run(backend: Direct, outputs: readonly Tensor[], updates: readon
 export function runTrace(backend: Direct, graph: Trace): Data[] {
   const bound = bind(backend, graph);
   const values = bound.step();
-  for (const { slot } of graph.updates) values.push(bound.leaf(graph.leaves[slot]));
+  for (const { leaf } of graph.updates) values.push(bound.leaf(graph.leaves[leaf]));
   bound.free();
   return values;
 }
@@ -84,8 +84,8 @@ export async function runLater(backend: Backend, graph: Trace): Promise<Data[]> 
   await executable.run(leaves, outputs);
   const values: Data[] = [];
   for (const [i, n] of graph.outputs.entries()) values.push(await backend.read(outputs[i], n.dtype, sizeOf(n.shape)));
-  for (const { slot, value } of graph.updates)
-    values.push(await backend.read(leaves[slot], value.dtype, sizeOf(value.shape)));
+  for (const { leaf, value } of graph.updates)
+    values.push(await backend.read(leaves[leaf], value.dtype, sizeOf(value.shape)));
   for (const address of [...leaves, ...outputs]) backend.free(address);
   return values;
 }

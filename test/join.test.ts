@@ -1,4 +1,5 @@
 // Values put together from many parts are computed in place, and sums of products over them as one product.
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { WasmBackend } from "../src/backend/wasm/index.ts";
 import { compileTrace, type Program } from "../src/compile/program.ts";
@@ -36,8 +37,8 @@ test("a stack of computed values costs no copy", () => {
   const whole = stack(parts(6, 5, 8))
     .relu()
     .sum();
-  const { kernels, steps } = compile(whole);
-  expect(steps.length).toBe(7); // six parts and the sum
+  const { kernels, calls } = compile(whole);
+  expect(calls.length).toBe(7); // six parts and the sum
   expect(kernels.length).toBe(7); // each part has its own factor
   check(whole);
 });
@@ -91,9 +92,9 @@ test.each([true, false])(
   "the gradient of recurrent weights is one product over time (states stacked: %s)",
   (stacked) => {
     const { loss, gradients } = recurrent(9, stacked);
-    const { steps } = compile(...gradients);
+    const { calls } = compile(...gradients);
     const before = compileTrace(trace(gradients), { without: new Set(["join"]) });
-    expect(steps.length).toBeLessThan(before.steps.length - 6);
+    expect(calls.length).toBeLessThan(before.calls.length - 6);
     check(loss, ...gradients);
   },
 );
@@ -104,4 +105,71 @@ test("a join that would have to wait for itself is left", () => {
   const product = xs.map((x, t) => x.transpose().matmul(ys[t])).reduce((a, b) => a.add(b)); // [4, 6]
   const late = noise(3, 4).matmul(product).matmul(noise(6, 4));
   check(stack([...xs, late]).exp(), product);
+});
+
+test("terms of another shape or form stay out of a joined product", () => {
+  const [xs, ys] = [parts(5, 3, 4), parts(5, 3, 4)];
+  const alike = xs.map((x, t) => x.transpose().matmul(ys[t]));
+  const [x, y] = [noise(3, 4).exp(), noise(3, 4).exp()];
+  const others = [
+    noise(5, 4).exp().transpose().matmul(noise(5, 4).exp()), // more rows
+    y.transpose().matmul(x).transpose(), // transposed
+    x.transpose().matmul(y.slice(0, 0, 1).expand([3, 4])), // no part of anything
+    noise(4, 4),
+  ];
+  for (const other of others)
+    for (const at of [1, 5]) check([...alike.slice(0, at), other, ...alike.slice(at)].reduce((a, b) => a.add(b)));
+});
+
+test("random runs, repetitions and mixtures of parts", () => {
+  const natural = fc.nat({ max: 999 });
+  const numbers = fc.array(natural, { minLength: 2, maxLength: 9 });
+  const recipe = fc.record({
+    sums: fc.array(numbers, { minLength: 1, maxLength: 3 }),
+    stacks: fc.array(numbers),
+    kind: natural,
+  });
+  const property = fc.property(recipe, ({ sums, stacks, kind }) => {
+    const columns = kind % 2 === 0 ? 6 : 4; // of the right factors; where they are as wide as the left ones, terms of both forms fit
+    const [lefts, rights] = [noise(8, 3, 4), noise(8, 3, columns)];
+    const [xs, ys] = [parts(9, 3, 4), parts(9, 3, columns)];
+    const [wide, odd] = [parts(3, 5, 4), parts(3, 5, columns)];
+    const flat = noise(3, 36).exp();
+    // factors of a product, from one source that depends on the sum's kind so that runs are common; now and then from another
+    const factor = (from: number, t: number, own: readonly Tensor[], leaf: Tensor, width: number): Tensor => {
+      if (from === 0) return own[t % own.length];
+      if (from === 1) return leaf.at(t % 8);
+      if (from === 2) return own[t % own.length].reshape(3 * width).reshape(3, width);
+      if (from === 3) return leaf.flip(0).at(t % 8);
+      return flat.slice(1, (t % 5) * width, (t % 5) * width + width); // not one run of memory
+    };
+    const term = (k: number, t: number, d: number): Tensor => {
+      if (d % 13 === 0) return noise(4, columns);
+      if (d % 13 === 1) return wide[t % 3].transpose().matmul(odd[d % 3]);
+      const sources = [0, 0, 0, 0, 1, 2, 3, 4]; // mostly computed parts
+      const [from, other] = [sources[(d % 13 === 2 ? d : k) % 8], sources[Math.floor(k / 8) % 8]];
+      const [x, y] = [factor(from, t, xs, lefts, 4), factor(other, t, ys, rights, columns)];
+      const turned = (Math.floor(k / 64) % 2 === 1) === (d % 13 !== 3);
+      return turned ? y.transpose().matmul(x).transpose() : x.transpose().matmul(y);
+    };
+    const totals = sums.map((list, s) => {
+      const run = (kind + s) % 3 !== 0; // most sums go through the parts in order, or backwards
+      const at = (i: number, d: number): number =>
+        run ? (d % 2 === 0 || kind % 2 === 0 ? i : list.length - 1 - i) : d;
+      return list.map((d, i) => term(kind + 31 * s, at(i, d), d)).reduce((a, b) => a.add(b));
+    });
+    const late = xs[0].matmul(totals[0]).matmul(noise(columns, 4)); // needs a sum over parts that it is stacked with
+    const pool = [...xs, late, xs[1].reshape(4, 3).reshape(3, 4), lefts.at(2), noise(3, 4)];
+    const wholes = stacks.map((list, k) => {
+      const chosen = list.map((d, i) => pool[(kind + k) % 2 === 0 ? i % pool.length : d % pool.length]);
+      const whole = k % 3 === 0 ? concat(chosen, 0) : stack(chosen, k % 3 === 1 ? 0 : 1);
+      return k % 2 === 0 ? whole.exp() : whole.mul(2);
+    });
+    check(...totals, ...wholes, ...(kind % 4 === 0 ? [xs[2], totals[0].exp()] : []));
+  });
+  fc.assert(property, {
+    numRuns: 60,
+    seed: Number(process.env.SEED ?? 1),
+    endOnFailure: process.env.SHRINK === "no",
+  });
 });

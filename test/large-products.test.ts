@@ -104,10 +104,10 @@ const expected = Object.values(cases).flatMap((c) => c.expected());
 const names = Object.entries(cases).flatMap(([name, c]) => c.outputs.map((_, i) => `${name}, result ${i}`));
 
 /** How a program's loops are laid out. */
-const layout = ({ kernels, steps }: Program): string =>
+const layout = ({ kernels, calls }: Program): string =>
   JSON.stringify([
     kernels.map(({ tiled, text }) => [text, tiled.plain, tiled.unrolled, tiled.vector, tiled.stage]),
-    steps.map((s) => s.kernel),
+    calls.map((c) => c.kernel),
   ]);
 
 function check(target: Target, backend: (without: ReadonlySet<Pass>) => Direct): string[] {

@@ -53,10 +53,10 @@ export class LateBackend implements Backend {
 }
 
 /** Where a program goes past the limits. */
-function excess({ kernels, steps }: Program): string | undefined {
+function excess({ kernels, calls }: Program): string | undefined {
   const crowded = kernels.find(({ tiled }) => tiled.buffers.length > target.mostBuffers);
   if (crowded !== undefined) return `${crowded.tiled.buffers.length} buffers\n${crowded.text}`;
-  const askew = steps
+  const askew = calls
     .flatMap((s) => s.accesses)
     .find(({ location }) => location.kind === "arena" && location.offset % target.alignment !== 0);
   return askew === undefined ? undefined : `a buffer at ${JSON.stringify(askew.location)}`;

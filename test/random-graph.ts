@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { concat, grad, hvp, jvp, type Tensor, tensor, where } from "../src/graph/index.ts";
 import { sizeOf, type Update } from "../src/graph/internal.ts";
 import { param } from "../src/graph/leaves.ts";
-import { make } from "../src/graph/tensor.ts";
+import { make } from "../src/graph/operands.ts";
 import { stream, typed } from "./harness.ts";
 
 /** One operation: which, on which earlier values, and a number that settles its details. */

@@ -2,8 +2,8 @@
 //
 // The bound is a running error analysis: each operation passes on its inputs' errors, found by evaluating it at the corners of
 // the box that they span, and adds its own rounding. Zero means that there is nothing to round: then all backends agree to the bit.
-import { evaluate, type Values } from "../src/backend/js/interpret.ts";
-import { argsOf, type Data, type Node, type Op, sizeOf, type Trace } from "../src/graph/internal.ts";
+import { interpret, type Values } from "../src/backend/js/interpret.ts";
+import { argsOf, type Data, type Node, sizeOf, type Trace, traits } from "../src/graph/internal.ts";
 import { hostOf } from "./harness.ts";
 
 export interface Reference {
@@ -12,14 +12,6 @@ export interface Reference {
   readonly bounds: Float64Array;
 }
 
-/** Rounding of one operation, in units of the last place; the operations not named here only move numbers or are exact. */
-const ulps: Partial<Record<Op, number>> = {
-  exp: 1.5, log: 1.5, sin: 3, cos: 3, sqrt: 0.5, div: 0.5, tanh: 3, sigmoid: 2.5, erf: 3, expm1: 3, log1p: 3, cast: 0.5, add: 0.5, mul: 0.5, mod: 0.5,
-}; // biome-ignore format: a table
-
-/** Operations rounded once, correctly: a representable result is that very number. */
-const correctlyRounded = new Set<Op>(["add", "mul", "mod", "sqrt", "div", "cast"]);
-const views = new Set<Op>(["reshape", "permute", "expand", "slice", "flip", "gather"]);
 const unit = { f32: 2 ** -23, f64: 2 ** -52, i32: 0, bool: 0 };
 const tiniest = { f32: 2 ** -149, f64: 2 ** -1074, i32: 0, bool: 0 };
 const largest = 3.4028234663852886e38;
@@ -29,7 +21,7 @@ export function referenceOf(trace: Trace): Map<Node, Reference> {
   const known = new Map<Node, Reference>();
   for (const node of trace.nodes) {
     if (node.op === "buffer") {
-      const values = toValues(hostOf(trace.leaves[node.slot]));
+      const values = toValues(hostOf(trace.leaves[node.leaf]));
       known.set(node, { values, bounds: new Float64Array(values.length) });
       continue;
     }
@@ -54,14 +46,14 @@ const toValues = (data: Data): Values =>
 function compute(node: Node, inputs: readonly Values[]): Values {
   const n = sizeOf(node.shape);
   const out = node.dtype === "f32" || node.dtype === "f64" ? new Float64Array(n) : new Int32Array(n);
-  evaluate[node.op](node, inputs, out);
+  interpret[node.op](node, inputs, out);
   return out;
 }
 
 /** Evaluates a node in doubles whatever its dtype. */
 function inDoubles(node: Node, inputs: readonly Values[]): Float64Array {
   const out = new Float64Array(sizeOf(node.shape));
-  evaluate[node.op](node, inputs, out);
+  interpret[node.op](node, inputs, out);
   return out;
 }
 
@@ -69,7 +61,8 @@ function boundsOf(node: Node, inputs: readonly Reference[], values: Values): Flo
   const [x, y] = inputs;
   const errors = inputs.map((i) => i.bounds);
   if (inputs.length === 0 || node.op === "random") return new Float64Array(values.length);
-  if (views.has(node.op)) return inDoubles(node, [errors[0], ...inputs.slice(1).map((i) => i.values)]);
+  if (traits[node.op].class === "view" || node.op === "gather")
+    return inDoubles(node, [errors[0], ...inputs.slice(1).map((i) => i.values)]);
   if (node.op === "maxReduce" || node.op === "concat") return inDoubles(node, errors);
   if (node.op === "pad") return inDoubles({ ...node, args: { ...argsOf(node, "pad"), value: 0 } }, errors);
   if (node.op === "sum")
@@ -120,11 +113,11 @@ function elementwiseBounds(node: Node, inputs: readonly Reference[], values: Val
   const bounds = new Float64Array(values.length);
   const uncertain = inputs.some((i) => i.bounds.some((e) => e > 0));
   if (uncertain) spread(node, inputs, values, bounds);
-  const [u, k] = [unit[node.dtype], ulps[node.op] ?? 0];
+  const [u, k] = [unit[node.dtype], traits[node.op].ulps];
   for (let i = 0; i < values.length; i++) {
     const v = values[i];
     const representable = node.dtype === "f64" || Math.fround(v) === v;
-    const exact = correctlyRounded.has(node.op) && bounds[i] === 0 && representable;
+    const exact = traits[node.op].ulps === 0.5 && bounds[i] === 0 && representable;
     if (k > 0 && u > 0 && !exact) bounds[i] += k * u * (Math.abs(v) + bounds[i]) + tiniest[node.dtype];
   }
   return bounds;

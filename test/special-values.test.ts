@@ -2,10 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { JsBackend } from "../src/backend/js/index.ts";
 import { WasmBackend } from "../src/backend/wasm/index.ts";
-import { f32Scalars, f64Scalars } from "../src/graph/evaluate.ts";
+import { f32Scalars, f64Scalars } from "../src/graph/host-scalars.ts";
 import { type DType, full, type Tensor, tensor, where } from "../src/graph/index.ts";
 import { type Data, elementary } from "../src/graph/internal.ts";
-import { make } from "../src/graph/tensor.ts";
+import { make } from "../src/graph/operands.ts";
 import { exactModulo } from "./exact-functions.ts";
 import { type Direct, run, typed } from "./harness.ts";
 import { nativeDevice } from "./native-device.ts";
@@ -184,7 +184,7 @@ describe.each(["f32", "f64"] as const)("%s", (dtype) => {
     const scalars = dtype === "f32" ? f32Scalars : f64Scalars;
     const expected = typed(
       dtype,
-      Array.from(x, (v) => elementary[name](scalars, v)),
+      Array.from(x, (v) => elementary[name].of(scalars, v)),
     );
     for (const [machineName, machine] of Object.entries({ ...machines, ...natives })) {
       const [actual] = run(machine, [tensor(x)[name]()]);

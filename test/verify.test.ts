@@ -18,7 +18,7 @@ import {
   times,
 } from "../src/compile/affine.ts";
 import type { Expr, Kernel, ScalarOp, ScalarType } from "../src/compile/kernel.ts";
-import { type Access, compileTrace, type Program, type Step } from "../src/compile/program.ts";
+import { type Access, type Call, compileTrace, type Program } from "../src/compile/program.ts";
 import { nativeTarget, wasmTarget } from "../src/compile/target.ts";
 import { verifyKernel } from "../src/compile/verify/kernel.ts";
 import { verifyGroups, verifyPrepared, verifyProgram } from "../src/compile/verify/program.ts";
@@ -28,7 +28,7 @@ import { verifyTile } from "../src/compile/verify/tile.ts";
 import { arange, grad, stack, tensor } from "../src/graph/index.ts";
 import { type Node, Tensor, type Trace, trace, type Update } from "../src/graph/internal.ts";
 import { param } from "../src/graph/leaves.ts";
-import { make } from "../src/graph/tensor.ts";
+import { make } from "../src/graph/operands.ts";
 import { passes, typed } from "./harness.ts";
 import { attention, convStep, mlpStep } from "./training-graphs.ts";
 
@@ -52,7 +52,7 @@ function forms(outputs: readonly Tensor[], updates: readonly Update[] = []): For
     inPlace: true,
   });
   const options = { target: wasmTarget, vectorize: true, unroll: true, block: true, stage: true };
-  const steps = kernels.map((k, kernel): Step => {
+  const calls = kernels.map((k, kernel): Call => {
     const accesses = k.buffers.map(({ node, written }) => ({
       location: at(node),
       start: 0,
@@ -64,7 +64,7 @@ function forms(outputs: readonly Tensor[], updates: readonly Update[] = []): For
   const program = {
     target: wasmTarget,
     kernels: kernels.map((k) => ({ tiled: tile(k, options), text: "" })),
-    steps,
+    calls,
     copies,
     arenaBytes,
     leafCount: graph.leaves.length,
@@ -82,7 +82,7 @@ const verifyForms = ({ graph, prepared, groups, kernels, program }: Forms): void
 const leaf = (...shape: number[]): Tensor => tensor(new Float32Array(shape.reduce((n, d) => n * d, 1)), shape);
 const mlp = (): Forms => ((s) => forms([s.loss], s.updates))(mlpStep(8, 6, 5, 3));
 const joined = (): Forms => forms([stack([1, 2, 3, 4, 5].map((k) => leaf(4, 6).mul(k).tanh())).sum(0)]);
-/** Three steps, each reading what the one before wrote. */
+/** Three calls, each reading what the one before wrote. */
 const chain = (): Forms => forms([leaf(40, 30).sum(1).exp().expand([50, 40]).sum(0).exp().expand([7, 40]).sum(1)]);
 const descent = (): Forms => {
   const p = param(new Float32Array(40), [40]);
@@ -105,7 +105,7 @@ test.each(Object.entries(graphs))("%s is sound", (_, made) => {
 
 const tuning = { leastWork: 0, most: 8, choose: (layouts: readonly TiledKernel[]) => layouts[layouts.length - 1] };
 
-test.each([...passes, "none", "all"])("training steps are sound without %s, for narrow and wide vectors", (without) => {
+test.each([...passes, "none", "all"])("training calls are sound without %s, for narrow and wide vectors", (without) => {
   const left = new Set(passes.filter((p) => p === without || without === "all"));
   for (const { loss, updates } of [mlpStep(32, 300, 48, 10), convStep(8, 12, 4, 10)]) {
     const graph = trace([loss], updates);
@@ -150,7 +150,7 @@ const output =
 const wholeOf = ({ prepared: p }: Forms): [Node, readonly Node[]] => [...p.joined][0];
 const doubled = (): Forms => forms([leaf(3, 4).mul(2)]);
 const ones = (shape: number[], dtype: Node["dtype"]): Node => {
-  return { id: 99, op: "const", inputs: [], args: { value: 1 }, shape, dtype, slot: -1 };
+  return { id: 99, op: "const", inputs: [], args: { value: 1 }, shape, dtype, leaf: -1 };
 };
 const halved = (): Forms => {
   const p = param(new Float32Array(4), [4]);
@@ -206,12 +206,12 @@ expectFaults("prepare", [
     /is computed from itself/,
   ],
   [
-    "an unknown slot",
+    "an unknown leaf",
     prepared(
       doubled,
-      output((n) => ({ ...n, inputs: n.inputs.map((x) => (x.op === "buffer" ? { ...x, slot: 7 } : x)) })),
+      output((n) => ({ ...n, inputs: n.inputs.map((x) => (x.op === "buffer" ? { ...x, leaf: 7 } : x)) })),
     ),
-    /bound at slot 7 of 1/,
+    /bound at leaf 7 of 1/,
   ],
   [
     "another leaf's shape",
@@ -219,15 +219,15 @@ expectFaults("prepare", [
       doubled,
       output((n) => ({ ...n, inputs: n.inputs.map((x) => (x.op === "buffer" ? { ...x, shape: [4, 3] } : x)) })),
     ),
-    /bound at slot 0, a leaf f32 \[3, 4\]/,
+    /bound at leaf 0, a leaf f32 \[3, 4\]/,
   ],
   [
-    "a slot of what is no leaf",
+    "a leaf of what is no leaf",
     prepared(
       doubled,
-      output((n) => ({ ...n, slot: 0 })),
+      output((n) => ({ ...n, leaf: 0 })),
     ),
-    /has a slot, 0/,
+    /has a leaf, 0/,
   ],
   [
     "a leaf to be kept",
@@ -253,9 +253,9 @@ expectFaults("prepare", [
   ],
   ["one output missing", prepared(doubled, () => ({ outputs: [] })), /0 outputs and 0 updates/],
   [
-    "an update of another slot",
-    prepared(descent, (f) => ({ updates: f.prepared.updates.map((u) => ({ ...u, slot: 3 })) })),
-    /update 0 goes to slot 3/,
+    "an update of another leaf",
+    prepared(descent, (f) => ({ updates: f.prepared.updates.map((u) => ({ ...u, leaf: 3 })) })),
+    /update 0 goes to leaf 3/,
   ],
   [
     "one result for two",
@@ -632,7 +632,7 @@ const program = (made: () => Forms, change: (p: Program, f: Forms) => Partial<Pr
 const access =
   (step: number, which: (a: Access) => boolean, change: (a: Access) => Partial<Access>) =>
   (p: Program): Partial<Program> => ({
-    steps: replaced(p.steps, step, (s) => ({
+    calls: replaced(p.calls, step, (s) => ({
       ...s,
       accesses: s.accesses.map((a) => (which(a) ? { ...a, ...change(a) } : a)),
     })),
@@ -657,7 +657,7 @@ const pair = (): Forms => {
 const moved = (p: Program, from: Access["location"], to: Access["location"]): Partial<Program> => {
   const there = (a: Access): boolean => JSON.stringify(a.location) === JSON.stringify(from);
   const move = (a: Access): Access => (there(a) ? { ...a, location: to } : a);
-  return { steps: p.steps.map((s) => ({ ...s, accesses: s.accesses.map(move) })) };
+  return { calls: p.calls.map((s) => ({ ...s, accesses: s.accesses.map(move) })) };
 };
 /** Two results of one kernel. */
 const twins = (): Forms => {
@@ -676,7 +676,7 @@ expectFaults("plan", [
   ],
   [
     "buffers that overlap",
-    program(pair, (p) => moved(p, p.steps[1].accesses.find(writes)!.location, arena(64))),
+    program(pair, (p) => moved(p, p.calls[1].accesses.find(writes)!.location, arena(64))),
     /reads reshape#\d+ f32 \[1, 40\] at @0, where buffers overlap at @64: step 1 \(k1\) wrote reshape#\d+ f32 \[1, 40\]/,
   ],
   ["an arena too small", program(pair, () => ({ arenaBytes: 128 })), /lies at @0 to 160, the arena has 128 bytes/],
@@ -722,12 +722,12 @@ expectFaults("plan", [
   ],
   [
     "an output that is not written",
-    program(doubled, (p) => ({ steps: [], kernels: p.kernels })),
+    program(doubled, (p) => ({ calls: [], kernels: p.kernels })),
     /output 0 should be mul#\d+ f32 \[3, 4\] at binding 1, where 48 bytes were never written/,
   ],
   [
     "a leaf written over",
-    program(chain, (p) => moved(p, p.steps[1].accesses.find(writes)!.location, bound(0))),
+    program(chain, (p) => moved(p, p.calls[1].accesses.find(writes)!.location, bound(0))),
     /leaf 0 should be buffer#\d+ f32 \[40, 30\] at binding 0, where buffers overlap at @0: step 1/,
   ],
   ["a copy lost", program(reversed, () => ({ copies: [] })), /the updated leaf 0 should be/],
@@ -763,15 +763,15 @@ expectFaults("plan", [
 
 test("after plan: an update in place before others have read the leaf", () => {
   const f = descent();
-  const order = f.program.steps.map((_, i) => i).reverse();
-  const [steps, kernels] = [order.map((i) => f.program.steps[i]), order.map((i) => f.kernels[i])];
+  const order = f.program.calls.map((_, i) => i).reverse();
+  const [calls, kernels] = [order.map((i) => f.program.calls[i]), order.map((i) => f.kernels[i])];
   const location = bound(0);
-  const written = steps.map((s, i) =>
+  const written = calls.map((s, i) =>
     kernels[i].buffers.some((b) => b.written && b.node === f.prepared.updates[0].value)
       ? { ...s, accesses: s.accesses.map((a) => (a.written ? { ...a, location } : a)) }
       : s,
   );
-  expect(() => verifyProgram(f.graph, f.prepared, { ...f.program, steps: written }, kernels)).toThrow(
+  expect(() => verifyProgram(f.graph, f.prepared, { ...f.program, calls: written }, kernels)).toThrow(
     /^verify: after plan: .*reads buffer#\d+ f32 \[40\] at binding 0, where buffers overlap at @0: .* wrote mul#/,
   );
 });
@@ -781,7 +781,7 @@ test("after plan: a value read between its clearing and its scattering", () => {
   const at = f.kernels.findIndex((k) => k.serial);
   const swap = <T>(list: readonly T[]): T[] => [...list.slice(0, at), list[at + 1], list[at], ...list.slice(at + 2)];
   expect(() =>
-    verifyProgram(f.graph, f.prepared, { ...f.program, steps: swap(f.program.steps) }, swap(f.kernels)),
+    verifyProgram(f.graph, f.prepared, { ...f.program, calls: swap(f.program.calls) }, swap(f.kernels)),
   ).toThrow(/^verify: after plan: step \d \(k\d\) reads scatterAdd#\d+ f32 \[4, 3\], which step \d still writes$/);
 });
 
@@ -847,7 +847,7 @@ expectFaults("share", [
     /step 0 \(k0\) and a copy meet at @0, which the first writes/,
   ],
   ["a step lost", phases(chain, (list) => list.slice(0, -1)), /step \d and what follows is left out/],
-  ["steps in another order", phases(chain, (list) => [...list].reverse()), /step 0 of \d is not what comes next/],
+  ["calls in another order", phases(chain, (list) => [...list].reverse()), /step 0 of \d is not what comes next/],
   ["other tasks", phases(chain, alone({ tasks: 1000 })), /has \d+ tasks, not 1000/],
   [
     "a serial step shared out",

@@ -31,7 +31,7 @@ export interface Executable {
   readonly program?: Program;
   /** The code that runs, to read: C, or a WebAssembly module in base64. */
   source?(): string;
-  /** Runs the step once: addresses of the trace's leaves by slot, and of fresh memory for its outputs. Throws OutOfMemory. */
+  /** Runs the step once: addresses of the trace's leaves by leaf, and of fresh memory for its outputs. Throws OutOfMemory. */
   run(leaves: readonly number[], outputs: readonly number[]): void | Promise<void>;
 }
 

@@ -17,7 +17,7 @@ import type { Target } from "./target.ts";
 /** A trace whose convolutions have no padding, whose long sums run in stages, and whose results each have a node of their own. */
 export interface Prepared {
   readonly outputs: readonly Node[];
-  readonly updates: readonly { readonly slot: number; readonly value: Node }[];
+  readonly updates: readonly { readonly leaf: number; readonly value: Node }[];
   /** Nodes that must have a buffer. */
   readonly kept: ReadonlySet<Node>;
   /** Nodes that no kernel computes: their parts lie one after another in their buffer. */
@@ -56,7 +56,7 @@ class Rewriter {
   }
 
   node<O extends Op>(op: O, inputs: readonly Node[], args: Args[O], shape: Shape): Node {
-    return { id: this.#count++, op, inputs, args, shape, dtype: inputs[0].dtype, slot: -1 };
+    return { id: this.#count++, op, inputs, args, shape, dtype: inputs[0].dtype, leaf: -1 };
   }
 
   reshape(x: Node, shape: Shape): Node {
@@ -213,7 +213,7 @@ class Rewriter {
     for (const part of parts) this.kept.add(part);
     const size = parts.reduce((n, p) => n + sizeOf(p.shape), 0);
     const { dtype } = parts[0];
-    node = { id: this.#count++, op: "concat", inputs: parts, args: { axis: 0 }, shape: [size], dtype, slot: -1 };
+    node = { id: this.#count++, op: "concat", inputs: parts, args: { axis: 0 }, shape: [size], dtype, leaf: -1 };
     this.#joins.set(join, node);
     this.kept.add(node);
     this.joined.set(node, parts);
@@ -344,7 +344,7 @@ export function prepare(trace: Trace, target: Target, options: PrepareOptions): 
     return own;
   };
   const outputs = trace.outputs.map(result);
-  const updates = trace.updates.map(({ slot, value }) => ({ slot, value: result(value) }));
+  const updates = trace.updates.map(({ leaf, value }) => ({ leaf, value: result(value) }));
   return { outputs, updates, kept: rewriter.kept, joined: rewriter.joined };
 }
 

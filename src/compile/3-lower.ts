@@ -1,19 +1,9 @@
 // Pass 3: turns a group into a kernel. Views vanish into index expressions, loops are split where that removes a division, then merged.
-import {
-  argsOf,
-  type Elementary,
-  elementary,
-  type Node,
-  type Op,
-  sizeOf,
-  stridesOf,
-  threefryOf,
-} from "../graph/internal.ts";
+import { argsOf, type Node, type Op, sizeOf, stridesOf } from "../graph/internal.ts";
 import type { Group } from "./2-schedule.ts";
 import {
   type Atom,
   type Axis,
-  boundsWithin,
   coefficient,
   flatten,
   type Index,
@@ -25,56 +15,14 @@ import {
   shifted,
   substitute,
   times,
-  unflatten,
 } from "./affine.ts";
 import { Expressions } from "./expressions.ts";
-import {
-  type BufferUse,
-  type Expr,
-  type Guard,
-  indicesIn,
-  type Kernel,
-  type Reduction,
-  type ScalarOp,
-  type Store,
-} from "./kernel.ts";
+import { type BufferUse, type Expr, indicesIn, type Kernel, type Reduction, type Store } from "./kernel.ts";
+import { Place } from "./place.ts";
+import { type ValueMaker, type ValueRule, valueRules } from "./value-rules.ts";
 
 /** Terms of an f32 sum up to which plain addition is accurate enough. */
 const shortSum = 16;
-
-/** Where in a node's value an expression looks, as coordinates or as a flat position, whichever is at hand. */
-class Place {
-  readonly shape: readonly number[];
-  readonly guards: readonly Guard[];
-  #coords: Index[] | undefined;
-  #flat: Index | undefined;
-
-  constructor(shape: readonly number[], at: { coords?: Index[]; flat?: Index }, guards: readonly Guard[]) {
-    this.shape = shape;
-    this.guards = guards;
-    this.#coords = at.coords;
-    this.#flat = at.flat;
-  }
-
-  get coords(): Index[] {
-    this.#coords ??= unflatten(this.#flat!, this.shape, this.guards);
-    return this.#coords;
-  }
-  get flat(): Index {
-    this.#flat ??= flatten(this.#coords!, stridesOf(this.shape));
-    return this.#flat;
-  }
-  get key(): string {
-    return `${this.flat.key}${this.guards.map((g) => ` ${g.index.key}<${g.size}`).join("")}`;
-  }
-  /** The same flat position in another shape. */
-  reshaped(shape: readonly number[]): Place {
-    return new Place(shape, { flat: this.flat }, this.guards);
-  }
-  moved(shape: readonly number[], coords: Index[], guards: readonly Guard[] = this.guards): Place {
-    return new Place(shape, { coords }, guards);
-  }
-}
 
 /** How the axes of the result and of the reduction are divided into loops: sizes per axis, outermost first. */
 interface Split {
@@ -82,21 +30,7 @@ interface Split {
   reduced: number[][];
 }
 
-const binaryOps: Partial<Record<Op, ScalarOp>> = {
-  add: "add",
-  mul: "mul",
-  div: "div",
-  max: "max",
-  mod: "mod",
-  lt: "lt",
-  eq: "eq",
-  and: "and",
-  or: "or",
-  xor: "xor",
-};
-const unaryOps: Partial<Record<Op, ScalarOp>> = { neg: "neg", sqrt: "sqrt", floor: "floor" };
-
-class Lowering {
+class Lowering implements ValueMaker {
   readonly exprs: Expressions = new Expressions();
   readonly outer: Axis[] = [];
   readonly reduced: Axis[] = [];
@@ -184,157 +118,14 @@ class Lowering {
 
   #compute(node: Node, place: Place): Expr {
     if (node.op === "buffer" || this.group.reads.has(node)) return this.load(node, place);
-    const [x] = node.inputs;
-    switch (node.op) {
-      case "const":
-        return this.exprs.constant(argsOf(node, "const").value, node.dtype);
-      case "iota":
-        return this.exprs.index(place.coords[argsOf(node, "iota").axis]);
-      case "random":
-        return this.#random(node, place);
-      case "cast":
-        return this.#cast(this.value(x, place), node.dtype);
-      case "shift": {
-        const { by } = argsOf(node, "shift");
-        return by === 0
-          ? this.value(x, place)
-          : this.exprs.op(by > 0 ? "shl" : "shr", [this.value(x, place)], "i32", Math.abs(by));
-      }
-      case "where":
-        return this.exprs.op(
-          "where",
-          node.inputs.map((i) => this.value(i, place)),
-          node.dtype,
-        );
-      case "sum":
-      case "maxReduce":
-      case "matmul":
-      case "conv":
-        return this.#reduction(node, place);
-      case "gather":
-        return this.#gather(node, place);
-      default:
-        return this.#simple(node, place);
-    }
-  }
-
-  /** One-to-one operations and views. */
-  #simple(node: Node, place: Place): Expr {
-    const unary = unaryOps[node.op];
-    if (unary !== undefined) return this.exprs.op(unary, [this.value(node.inputs[0], place)]);
-    const binary = binaryOps[node.op];
-    if (binary !== undefined)
-      return this.exprs.op(
-        binary,
-        node.inputs.map((i) => this.value(i, place)),
-        node.dtype,
-      );
-    if (node.op in elementary) return this.exprs.elementary(node.op as Elementary, this.value(node.inputs[0], place));
-    return this.#view(node, place);
+    return (valueRules[node.op] as ValueRule<Op>)(this, node, place, node.args);
   }
 
   load(node: Node, place: Place): Expr {
     return this.exprs.load(this.#buffer(node, false), place.flat, place.guards, node.dtype);
   }
 
-  #view(node: Node, place: Place): Expr {
-    const [x] = node.inputs;
-    switch (node.op) {
-      case "reshape":
-        return this.value(x, place.reshaped(x.shape));
-      case "permute": {
-        const { order } = argsOf(node, "permute");
-        return this.value(
-          x,
-          place.moved(
-            x.shape,
-            x.shape.map((_, i) => place.coords[order.indexOf(i)]),
-          ),
-        );
-      }
-      case "expand":
-        return this.value(
-          x,
-          place.moved(
-            x.shape,
-            place.coords.map((c, i) => (x.shape[i] === 1 ? ofConstant(0) : c)),
-          ),
-        );
-      case "slice": {
-        const { start, step } = argsOf(node, "slice");
-        return this.value(
-          x,
-          place.moved(
-            x.shape,
-            place.coords.map((c, i) => shifted(times(c, step[i]), start[i])),
-          ),
-        );
-      }
-      case "flip": {
-        const { axes } = argsOf(node, "flip");
-        return this.value(
-          x,
-          place.moved(
-            x.shape,
-            place.coords.map((c, i) => (axes.includes(i) ? shifted(times(c, -1), x.shape[i] - 1) : c)),
-          ),
-        );
-      }
-      case "pad":
-        return this.#pad(node, place);
-      default:
-        throw new Error(`lower: no rule for ${node.op}`);
-    }
-  }
-
-  #pad(node: Node, place: Place): Expr {
-    const [x] = node.inputs;
-    const { before, value } = argsOf(node, "pad");
-    const coords = place.coords.map((c, i) => shifted(c, -before[i]));
-    const guards = coords
-      .map((index, i) => ({ index, size: x.shape[i] }))
-      .filter(({ index, size }) => {
-        const { min, max } = boundsWithin(index, place.guards);
-        return min < 0 || max >= size;
-      });
-    if (guards.length === 0) return this.value(x, place.moved(x.shape, coords));
-    const inner = this.value(x, place.moved(x.shape, coords, [...place.guards, ...guards]));
-    if (inner.kind === "load" && value === 0) return inner; // a load gives 0 where its guards fail
-    return this.exprs.op(
-      "where",
-      [this.exprs.inside(guards), inner, this.exprs.constant(value, node.dtype)],
-      node.dtype,
-    );
-  }
-
-  #gather(node: Node, place: Place): Expr {
-    const [table, indices] = node.inputs;
-    const rank = indices.shape.length;
-    const row = this.value(indices, place.moved(indices.shape, place.coords.slice(0, rank)));
-    const coords = [ofRow(row, table.shape[0]), ...place.coords.slice(rank)];
-    return this.value(table, place.moved(table.shape, coords));
-  }
-
-  #random(node: Node, place: Place): Expr {
-    const { exprs } = this;
-    const op =
-      (name: "add" | "xor" | "or") =>
-      (a: Expr, b: Expr): Expr =>
-        exprs.op(name, [a, b]);
-    const constant = (v: number): Expr => exprs.constant(v | 0, "i32");
-    const rotate = (a: Expr, by: number): Expr =>
-      op("or")(exprs.op("shl", [a], "i32", by), exprs.op("shr", [a], "i32", 32 - by));
-    const [source] = node.inputs;
-    const word = (i: number): Expr => this.value(source, new Place(source.shape, { coords: [ofConstant(i)] }, []));
-    const counter = [exprs.index(place.flat), constant(argsOf(node, "random").stream)] as const;
-    return threefryOf({ constant, add: op("add"), xor: op("xor"), rotate }, [word(0), word(1)], counter)[0];
-  }
-
-  #cast(x: Expr, dtype: Node["dtype"]): Expr {
-    return x.dtype === dtype ? x : this.exprs.op("cast", [x], dtype);
-  }
-
-  #reduction(node: Node, place: Place): Expr {
+  reduction(node: Node, place: Place): Expr {
     const value = this.#summand(node, place);
     const axes = new Set(value.axes);
     for (const a of this.reduced) axes.delete(a.id);

@@ -3,7 +3,7 @@ import { bytesOf, type Node, sizeOf } from "../graph/internal.ts";
 import type { Prepared } from "./1-prepare.ts";
 import type { Kernel } from "./kernel.ts";
 
-/** Where a buffer lies: bound at each run (leaves by slot, then outputs), or at an offset in the program's arena. */
+/** Where a buffer lies: bound at each run (leaves by leaf, then outputs), or at an offset in the program's arena. */
 export type Location =
   | { readonly kind: "bound"; readonly index: number }
   | { readonly kind: "arena"; readonly offset: number };
@@ -42,10 +42,10 @@ export function plan(prepared: Prepared, kernels: readonly Kernel[], leafCount: 
   prepared.outputs.forEach((node, i) => {
     located.set(node, { kind: "bound", index: leafCount + i });
   });
-  const copied: { node: Node; slot: number }[] = [];
-  for (const { slot, value } of prepared.updates) {
-    if (options.inPlace && canReplace(kernels, slot, value)) located.set(value, { kind: "bound", index: slot });
-    else copied.push({ node: value, slot });
+  const copied: { node: Node; leaf: number }[] = [];
+  for (const { leaf, value } of prepared.updates) {
+    if (options.inPlace && canReplace(kernels, leaf, value)) located.set(value, { kind: "bound", index: leaf });
+    else copied.push({ node: value, leaf });
   }
   const arenaBytes = placeInArena(
     kernels,
@@ -56,21 +56,21 @@ export function plan(prepared: Prepared, kernels: readonly Kernel[], leafCount: 
   );
   const nowhere: Location = { kind: "arena", offset: 0 }; // of values without elements, which no kernel writes
   const at = (node: Node): Location =>
-    node.op === "buffer" ? { kind: "bound", index: node.slot } : (located.get(node) ?? nowhere);
-  const copies = copied.map(({ node, slot }) => ({
+    node.op === "buffer" ? { kind: "bound", index: node.leaf } : (located.get(node) ?? nowhere);
+  const copies = copied.map(({ node, leaf }) => ({
     from: at(node),
-    to: { kind: "bound", index: slot } as const,
+    to: { kind: "bound", index: leaf } as const,
     bytes: bytesFor(node),
   }));
   return { at, copies, arenaBytes };
 }
 
 /** Whether the leaf's old value is needed nowhere after the value is stored, and within its kernel only at the element being replaced. */
-function canReplace(kernels: readonly Kernel[], slot: number, value: Node): boolean {
+function canReplace(kernels: readonly Kernel[], leaf: number, value: Node): boolean {
   const writer = kernels.findIndex((k) => k.buffers.some((b) => b.written && b.node === value));
   for (let i = writer; i < kernels.length; i++) {
     const kernel = kernels[i];
-    const reads = kernel.buffers.findIndex((b) => !b.written && b.node.op === "buffer" && b.node.slot === slot);
+    const reads = kernel.buffers.findIndex((b) => !b.written && b.node.op === "buffer" && b.node.leaf === leaf);
     if (reads < 0) continue;
     if (i > writer) return false;
     const store = kernel.stores.find((s) => kernel.buffers[s.buffer].node === value)!;

@@ -1,8 +1,8 @@
 // Pass 6: shares a program's steps out among threads: large kernels by their tasks, small ones to the first, with barriers between.
 import { type TiledKernel, tileLoops } from "./4-tile.ts";
-import type { Access, Program, Step } from "./program.ts";
+import type { Access, Call, Program } from "./program.ts";
 
-export interface Item extends Step {
+export interface Item extends Call {
   /** Independent iterations that threads may share out. */
   readonly tasks: number;
   readonly parallel: boolean;
@@ -16,7 +16,7 @@ export type Phase =
 
 /** The program's steps in order, with a barrier wherever one thread needs what another wrote. */
 export function share(program: Program): Phase[] {
-  const items = program.steps.map((s): Item => {
+  const items = program.calls.map((s): Item => {
     const tasks = taskCount(program.kernels[s.kernel].tiled);
     return { ...s, tasks, parallel: tasks > 1 && s.work > program.target.parallelWork };
   });
@@ -55,7 +55,7 @@ export function taskCount(kernel: TiledKernel): number {
   return first === undefined ? 1 : Math.ceil(first.axis.extent / first.step);
 }
 
-const conflict = (a: Step, b: Step): boolean =>
+const conflict = (a: Call, b: Call): boolean =>
   a.accesses.some((x) => b.accesses.some((y) => (x.written || y.written) && !apart(x, y) && overlap(x, y)));
 
 const apart = (x: Access, y: Access): boolean => x.sharing !== undefined && x.sharing === y.sharing;

@@ -43,7 +43,7 @@ export class Expressions {
   }
 
   elementary(name: Elementary, x: Expr): Expr {
-    return elementary[name](this.scalars(x.dtype as "f32" | "f64"), x);
+    return elementary[name].of(this.scalars(x.dtype as "f32" | "f64"), x);
   }
 
   /** The operations in which elementary functions are written, as expressions. */

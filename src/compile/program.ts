@@ -33,7 +33,7 @@ export interface Access {
   readonly sharing?: number;
 }
 
-export interface Step {
+export interface Call {
   /** Index into Program.kernels. */
   readonly kernel: number;
   /** One per buffer parameter of the kernel. */
@@ -47,7 +47,7 @@ export interface Program {
   readonly target: Target;
   /** Distinct kernels; steps with the same loops share one. */
   readonly kernels: readonly { readonly tiled: TiledKernel; readonly text: string }[];
-  readonly steps: readonly Step[];
+  readonly calls: readonly Call[];
   readonly copies: readonly Copy[];
   readonly arenaBytes: number;
   readonly leafCount: number;
@@ -94,7 +94,7 @@ export function compileTrace(
   });
   const program: Program = {
     target,
-    ...stepsOf(kernels, at, {
+    ...callsOf(kernels, at, {
       target,
       vectorize: on("vectorize"),
       unroll: on("unroll"),
@@ -120,14 +120,14 @@ function lowerAll(prepared: Prepared, all: readonly Group[], options: LowerOptio
 }
 
 /** Lays out the kernels, those that differ only in where they start as one, and binds each to the places of its buffers. */
-function stepsOf(
+function callsOf(
   kernels: readonly Kernel[],
   at: (node: Node) => Location,
   options: TileOptions,
-): Pick<Program, "kernels" | "steps"> {
+): Pick<Program, "kernels" | "calls"> {
   const distinct = new Map<string, number>();
   const tiled: { tiled: TiledKernel; text: string }[] = [];
-  const steps = kernels.map((kernel) => {
+  const calls = kernels.map((kernel) => {
     const starts = startsOf(kernel);
     const based = starts.every((n) => n === 0) ? kernel : rebuild(kernel, new Map(), starts);
     const text = printKernel(based);
@@ -142,7 +142,7 @@ function stepsOf(
     });
     return { kernel: index, accesses, work: workOf(kernel) };
   });
-  return { kernels: tiled, steps };
+  return { kernels: tiled, calls };
 }
 
 function chooseTile(kernel: Kernel, text: string, options: TileOptions): TiledKernel {
@@ -189,12 +189,12 @@ export function printProgram(program: Program): string {
         ? `leaf${l.index}`
         : `out${l.index - program.leafCount}`) + (start > 0 ? `+${start}` : "");
   const kernels = program.kernels.map((k, i) => `kernel k${i}\n${k.text}`);
-  const steps = program.steps.map(
+  const calls = program.calls.map(
     (s) => `k${s.kernel}(${s.accesses.map((a) => place(a.location, a.start)).join(", ")})`,
   );
   return [
     ...kernels,
-    ...steps,
+    ...calls,
     ...program.copies.map((c) => `copy ${place(c.from)} to ${place(c.to)}`),
     `arena ${program.arenaBytes} bytes`,
   ].join("\n");

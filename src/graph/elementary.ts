@@ -246,15 +246,30 @@ function erf<E>(s: Scalars<E>, x: E): E {
   return s.copySign(s.select(s.lt(magnitude, s.constant(middle)), small, large), x);
 }
 
-/** The elementary functions, written once for every backend and for both dtypes. */
-export const elementary: Record<Elementary, <E>(s: Scalars<E>, x: E) => E> = {
-  exp,
-  log,
-  sin,
-  cos,
-  tanh,
-  sigmoid,
-  erf,
-  expm1,
-  log1p,
+export interface ElementaryFunction {
+  of<E>(s: Scalars<E>, x: E): E;
+  /** What one element costs to compute, in simple instructions, roughly. */
+  readonly cost: number;
+  /** How far a result may be from the exact one, in units in the last place of f32. */
+  readonly ulps: number;
+}
+
+/** The elementary functions, written once for every backend and for both dtypes; each is a primitive of its name. */
+export const elementary: Readonly<Record<Elementary, ElementaryFunction>> = {
+  exp: { of: exp, cost: 14, ulps: 1.5 },
+  log: { of: log, cost: 18, ulps: 1.5 },
+  sin: { of: sin, cost: 25, ulps: 3 },
+  cos: { of: cos, cost: 25, ulps: 3 },
+  tanh: { of: tanh, cost: 25, ulps: 3 },
+  sigmoid: { of: sigmoid, cost: 20, ulps: 2.5 },
+  erf: { of: erf, cost: 30, ulps: 3 },
+  expm1: { of: expm1, cost: 20, ulps: 3 },
+  log1p: { of: log1p, cost: 20, ulps: 3 },
 };
+
+/** Their names. */
+export const elementaryNames: readonly Elementary[] = Object.keys(elementary) as Elementary[];
+
+/** A table with an entry for each of them. */
+export const forElementary = <T>(entry: (name: Elementary) => T): Record<Elementary, T> =>
+  Object.fromEntries(elementaryNames.map((name) => [name, entry(name)])) as Record<Elementary, T>;

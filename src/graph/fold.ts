@@ -54,7 +54,7 @@ export function fold(draft: Draft, add: Add): Node | undefined {
       return x.op === "neg" ? x.inputs[0] : undefined;
     case "where":
       return a === undefined ? undefined : inputs[a !== 0 ? 1 : 2];
-    case "sum":
+    case "sum": // over no axes: its operand, −0 too, where adding to 0 would give 0
     case "maxReduce":
       return argsOf(draft, op).axes.length === 0 ? x : undefined;
     default:
@@ -138,7 +138,7 @@ const rounded = (value: number, dtype: DType): number =>
 function convert(value: number, dtype: DType): number {
   if (dtype === "bool") return Number(value !== 0);
   if (dtype !== "i32") return rounded(value, dtype);
-  return Number.isNaN(value) ? 0 : Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, Math.trunc(value)));
+  return Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, Math.trunc(value))) | 0; // NaN and −0 become 0
 }
 
 /** Whether a reshape is a `detach()`: it stops gradients. */

@@ -1,10 +1,12 @@
 // Derivatives: one reverse-mode rule per primitive. Forward mode and curvature products are compositions of it, so all orders come free.
 
+import { concat, full, iota, where } from "./creators.ts";
 import { isFloat } from "./dtype.ts";
 import { isDetached } from "./fold.ts";
+import { make } from "./operands.ts";
 import type { Args, ConvArgs, Op } from "./primitives.ts";
 import { fail, sameShape, show } from "./shape.ts";
-import { concat, full, iota, make, type Tensor, where } from "./tensor.ts";
+import type { Tensor } from "./tensor.ts";
 
 /** Cotangents of the inputs, given the cotangent g of the node t; undefined where none flows. */
 type Vjp<O extends Op> = (g: Tensor, t: Tensor, args: Args[O]) => readonly (Tensor | undefined)[];

@@ -1,10 +1,8 @@
 // The elementary functions of plain numbers: double precision, and the same bits on every machine, unlike those of Math.
-import { type Elementary, elementary } from "./elementary.ts";
-import { f64Scalars } from "./evaluate.ts";
+import { type Elementary, elementary, forElementary } from "./elementary.ts";
+import { f64Scalars } from "./host-scalars.ts";
 
-const names = Object.keys(elementary) as Elementary[];
-
-/** exp, log, sin, cos, tanh, sigmoid, erf, expm1 and log1p of a number, as an f64 tensor has them on every device. */
-export const hostMath: Readonly<Record<Elementary, (x: number) => number>> = Object.fromEntries(
-  names.map((name) => [name, (x: number) => elementary[name](f64Scalars, x)]),
-) as Record<Elementary, (x: number) => number>;
+/** Each elementary function of a number, as an f64 tensor has it on every device. */
+export const hostMath: Readonly<Record<Elementary, (x: number) => number>> = forElementary(
+  (name) => (x: number) => elementary[name].of(f64Scalars, x),
+);

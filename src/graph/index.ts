@@ -1,4 +1,6 @@
 // The graph room: tensors, derivatives, randomness, scopes.
+
+export { arange, concat, full, iota, ones, stack, where, zeros } from "./creators.ts";
 export type { Data, DType } from "./dtype.ts";
 export { FormatError } from "./format-error.ts";
 export { gaussNewton, grad, hvp, jvp, oneHot, vjpOf } from "./grad.ts";
@@ -28,18 +30,4 @@ export {
   within,
 } from "./scope.ts";
 export { type Shape, ShapeError } from "./shape.ts";
-export {
-  type Axes,
-  arange,
-  type ConvOptions,
-  concat,
-  full,
-  iota,
-  type Nested,
-  type Operand,
-  ones,
-  stack,
-  Tensor,
-  where,
-  zeros,
-} from "./tensor.ts";
+export { type Axes, type ConvOptions, type Nested, type Operand, Tensor } from "./tensor.ts";

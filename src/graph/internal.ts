@@ -1,15 +1,16 @@
 // What the rooms below need of the graph beyond its public surface.
 export { allocate, bytesOf, copyOf, type Data, type DType, isFloat } from "./dtype.ts";
-export { type Elementary, elementary } from "./elementary.ts";
+export { type Elementary, elementary, forElementary } from "./elementary.ts";
 export { isDetached } from "./fold.ts";
 export { topological } from "./grad.ts";
 export { hostMath } from "./host-math.ts";
+export { kindOf } from "./operands.ts";
 export { type Args, type ConvArgs, type Leaf, type Op, type OpClass, rules, traits } from "./primitives.ts";
 export type { Scalars } from "./scalars.ts";
-export { captureStep, capturing, currentModule, pendingUpdates, type Update } from "./scope.ts";
+export { captureStep, capturing, currentModule, type Plain, pendingUpdates, type Update } from "./scope.ts";
 export { fail, type Shape, sameShape, show, sizeOf, stridesOf } from "./shape.ts";
 export { farFrom, farSine, twoOverPi } from "./sine.ts";
 export { type Residence, Storage } from "./storage.ts";
-export { kindOf, reading, Tensor } from "./tensor.ts";
+export { reading, Tensor } from "./tensor.ts";
 export { threefry, threefryOf } from "./threefry.ts";
 export { argsOf, type Node, type Trace, trace } from "./trace.ts";

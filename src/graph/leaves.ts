@@ -1,9 +1,10 @@
 // Making leaves: tensors whose values come from the host.
 import { allocate, copyOf, type Data, type DType, dtypeOf } from "./dtype.ts";
+import { kindOf } from "./operands.ts";
 import type { Args, Leaf } from "./primitives.ts";
 import { checkShape, fail, type Shape, show, sizeOf } from "./shape.ts";
 import { Storage } from "./storage.ts";
-import { kindOf, type Nested, Tensor } from "./tensor.ts";
+import { type Nested, Tensor } from "./tensor.ts";
 
 /**
  * A tensor of the given host data, which is copied. Nested arrays give its shape; a typed array gives its dtype (f32, f64, i32, and

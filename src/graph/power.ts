@@ -1,6 +1,8 @@
 // Powers: products, a root, or exp(y·log |x|) around the places where that has no value or no derivative.
+
+import { where } from "./creators.ts";
 import { isFloat } from "./dtype.ts";
-import { type Operand, type Tensor, where } from "./tensor.ts";
+import type { Operand, Tensor } from "./tensor.ts";
 
 /** The largest whole exponent that is multiplied out. */
 const mostFactors = 16;

@@ -1,5 +1,6 @@
 // The primitive table: what each operation takes besides its inputs, and the shape and dtype that come out. Everything else is composed.
 import { type DType, isFloat } from "./dtype.ts";
+import { type Elementary, elementary, forElementary } from "./elementary.ts";
 import { checkShape, fail, type Shape, sameShape, show, sizeOf } from "./shape.ts";
 import type { Storage } from "./storage.ts";
 import type { Tensor } from "./tensor.ts";
@@ -26,23 +27,14 @@ export interface Leaf {
 type None = Record<string, never>;
 
 /** Attributes per primitive. The output shape of `const`, `iota`, `random`, `reshape` and `expand` is the tensor's own. */
-export interface Args {
+export interface Args extends Record<Elementary, None> {
   buffer: Leaf;
   const: { value: number };
   iota: { axis: number };
   random: { stream: number };
   neg: None;
-  exp: None;
-  log: None;
-  sin: None;
-  cos: None;
   sqrt: None;
   floor: None;
-  tanh: None;
-  sigmoid: None;
-  erf: None;
-  expm1: None;
-  log1p: None;
   cast: { dtype: DType };
   add: None;
   mul: None;
@@ -87,99 +79,96 @@ export interface Meta {
  */
 export type OpClass = "source" | "elementwise" | "view" | "rearranging" | "reduction" | "contraction";
 
-/** The class of each primitive, and what one element of it costs to compute, in simple instructions, roughly. */
-export const traits: { readonly [O in Op]: { readonly class: OpClass; readonly cost: number } } = {
-  buffer: { class: "source", cost: 1 },
-  const: { class: "source", cost: 0 },
-  iota: { class: "source", cost: 1 },
-  random: { class: "source", cost: 80 },
-  neg: { class: "elementwise", cost: 1 },
-  exp: { class: "elementwise", cost: 14 },
-  log: { class: "elementwise", cost: 18 },
-  sin: { class: "elementwise", cost: 25 },
-  cos: { class: "elementwise", cost: 25 },
-  sqrt: { class: "elementwise", cost: 4 },
-  floor: { class: "elementwise", cost: 1 },
-  tanh: { class: "elementwise", cost: 25 },
-  sigmoid: { class: "elementwise", cost: 20 },
-  erf: { class: "elementwise", cost: 30 },
-  expm1: { class: "elementwise", cost: 20 },
-  log1p: { class: "elementwise", cost: 20 },
-  cast: { class: "elementwise", cost: 1 },
-  add: { class: "elementwise", cost: 1 },
-  mul: { class: "elementwise", cost: 1 },
-  div: { class: "elementwise", cost: 4 },
-  max: { class: "elementwise", cost: 1 },
-  mod: { class: "elementwise", cost: 6 },
-  lt: { class: "elementwise", cost: 1 },
-  eq: { class: "elementwise", cost: 1 },
-  and: { class: "elementwise", cost: 1 },
-  or: { class: "elementwise", cost: 1 },
-  xor: { class: "elementwise", cost: 1 },
-  shift: { class: "elementwise", cost: 1 },
-  where: { class: "elementwise", cost: 1 },
-  sum: { class: "reduction", cost: 1 },
-  maxReduce: { class: "reduction", cost: 1 },
-  reshape: { class: "view", cost: 0 },
-  permute: { class: "view", cost: 0 },
-  expand: { class: "view", cost: 0 },
-  pad: { class: "rearranging", cost: 2 },
-  slice: { class: "view", cost: 0 },
-  flip: { class: "view", cost: 0 },
-  concat: { class: "rearranging", cost: 1 },
-  gather: { class: "rearranging", cost: 4 },
-  scatterAdd: { class: "rearranging", cost: 1 },
-  matmul: { class: "contraction", cost: 1 },
-  conv: { class: "contraction", cost: 1 },
+export interface Traits {
+  readonly class: OpClass;
+  /** What one element costs to compute, in simple instructions, roughly. */
+  readonly cost: number;
+  /**
+   * How far a float result may be from the exact one for the same operands, in units in the last place of f32 (see math.test for f64);
+   * ½: rounded once. Of sums and contractions every addition and product rounds; the others are exact, or move numbers.
+   */
+  readonly ulps: number;
+}
+
+/** What all passes and tests know of each primitive beside its rules. */
+export const traits: { readonly [O in Op]: Traits } = {
+  ...forElementary(
+    (name): Traits => ({ class: "elementwise", cost: elementary[name].cost, ulps: elementary[name].ulps }),
+  ),
+  buffer: { class: "source", cost: 1, ulps: 0 },
+  const: { class: "source", cost: 0, ulps: 0 },
+  iota: { class: "source", cost: 1, ulps: 0 },
+  random: { class: "source", cost: 80, ulps: 0 },
+  neg: { class: "elementwise", cost: 1, ulps: 0 },
+  sqrt: { class: "elementwise", cost: 4, ulps: 0.5 },
+  floor: { class: "elementwise", cost: 1, ulps: 0 },
+  cast: { class: "elementwise", cost: 1, ulps: 0.5 },
+  add: { class: "elementwise", cost: 1, ulps: 0.5 },
+  mul: { class: "elementwise", cost: 1, ulps: 0.5 },
+  div: { class: "elementwise", cost: 4, ulps: 0.5 },
+  max: { class: "elementwise", cost: 1, ulps: 0 },
+  mod: { class: "elementwise", cost: 6, ulps: 0.5 },
+  lt: { class: "elementwise", cost: 1, ulps: 0 },
+  eq: { class: "elementwise", cost: 1, ulps: 0 },
+  and: { class: "elementwise", cost: 1, ulps: 0 },
+  or: { class: "elementwise", cost: 1, ulps: 0 },
+  xor: { class: "elementwise", cost: 1, ulps: 0 },
+  shift: { class: "elementwise", cost: 1, ulps: 0 },
+  where: { class: "elementwise", cost: 1, ulps: 0 },
+  sum: { class: "reduction", cost: 1, ulps: 0 },
+  maxReduce: { class: "reduction", cost: 1, ulps: 0 },
+  reshape: { class: "view", cost: 0, ulps: 0 },
+  permute: { class: "view", cost: 0, ulps: 0 },
+  expand: { class: "view", cost: 0, ulps: 0 },
+  pad: { class: "rearranging", cost: 2, ulps: 0 },
+  slice: { class: "view", cost: 0, ulps: 0 },
+  flip: { class: "view", cost: 0, ulps: 0 },
+  concat: { class: "rearranging", cost: 1, ulps: 0 },
+  gather: { class: "rearranging", cost: 4, ulps: 0 },
+  scatterAdd: { class: "rearranging", cost: 1, ulps: 0 },
+  matmul: { class: "contraction", cost: 1, ulps: 0 },
+  conv: { class: "contraction", cost: 1, ulps: 0 },
 };
 
-type Rule<O extends Op> = (inputs: readonly Meta[], args: Args[O], op: O) => Meta;
+type ShapeRule<O extends Op> = (inputs: readonly Meta[], args: Args[O], op: O) => Meta;
 /** Operations whose shape and dtype are given by whoever makes them. */
 export type Source = "buffer" | "const" | "iota" | "random";
 export type Computed = Exclude<Op, Source>;
 
-const same: Rule<Computed> = ([x]) => x;
+const same: ShapeRule<Computed> = ([x]) => x;
 
-const float: Rule<Computed> = ([x], _, op) =>
+const float: ShapeRule<Computed> = ([x], _, op) =>
   isFloat(x.dtype) ? x : fail(op, `needs a float tensor, got ${x.dtype} ${show(x.shape)}`);
 
-const binary: Rule<Computed> = ([a, b], _, op) => {
+const binary: ShapeRule<Computed> = ([a, b], _, op) => {
   if (!sameShape(a.shape, b.shape)) fail(op, `shapes differ, ${show(a.shape)} and ${show(b.shape)}`);
   if (a.dtype !== b.dtype) fail(op, `dtypes differ, ${a.dtype} and ${b.dtype}`);
   return a;
 };
 
-const arithmetic: Rule<Computed> = (inputs, args, op) => {
+const arithmetic: ShapeRule<Computed> = (inputs, args, op) => {
   if (inputs[0].dtype === "bool") fail(op, "takes numbers, got bool (cast first)");
   return binary(inputs, args, op);
 };
 
-const compare: Rule<Computed> = (inputs, args, op) => ({ shape: binary(inputs, args, op).shape, dtype: "bool" });
+const compare: ShapeRule<Computed> = (inputs, args, op) => ({ shape: binary(inputs, args, op).shape, dtype: "bool" });
 
-const bits: Rule<Computed> = (inputs, args, op) => {
+const bits: ShapeRule<Computed> = (inputs, args, op) => {
   if (isFloat(inputs[0].dtype)) fail(op, `takes i32 or bool, got ${inputs[0].dtype}`);
   return binary(inputs, args, op);
 };
 
-const reduce: Rule<"sum" | "maxReduce"> = ([x], { axes }, op) => {
+const reduce: ShapeRule<"sum" | "maxReduce"> = ([x], { axes }, op) => {
   if (x.dtype === "bool") fail(op, "takes numbers, got bool (cast first)");
   if (op === "maxReduce" && axes.some((a) => x.shape[a] === 0)) fail("max", `of no elements, ${show(x.shape)}`);
   return { shape: x.shape.filter((_, i) => !axes.includes(i)), dtype: x.dtype };
 };
 
-export const rules: { readonly [O in Computed]: Rule<O> } = {
+export const rules: { readonly [O in Computed]: ShapeRule<O> } = {
+  ...forElementary(() => float),
   neg: arithmeticUnary,
-  exp: float,
-  log: float,
-  sin: float,
-  cos: float,
   sqrt: float,
   floor: float,
-  tanh: float,
-  sigmoid: float,
-  erf: float,
-  expm1: float,
-  log1p: float,
   cast: ([x], { dtype }) => ({ shape: x.shape, dtype }),
   add: arithmetic,
   mul: arithmetic,

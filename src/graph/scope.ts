@@ -9,10 +9,16 @@ const names = new WeakMap<object, string>();
 export const isTraining = (): boolean => train;
 
 /** Runs fn with layers in training mode. Throws where fn is async. */
-export const training = <T>(fn: () => T): T => withMode("training", fn);
+export const training = <T>(fn: () => T, ..._refused: Plain<T>): T => withMode("training", fn);
 
 /** Runs fn with layers in evaluation mode (the mode outside any scope). Throws where fn is async. */
-export const evaluating = <T>(fn: () => T): T => withMode("evaluating", fn);
+export const evaluating = <T>(fn: () => T, ..._refused: Plain<T>): T => withMode("evaluating", fn);
+
+/** What follows a function in a call: nothing, or for an async one a type that no call fulfils. */
+export type Plain<T> =
+  Extract<T, PromiseLike<unknown>> extends never
+    ? []
+    : ["the function is async: make tensors in a plain one and await their values after it"];
 
 function withMode<T>(mode: "training" | "evaluating", fn: () => T): T {
   const before = train;

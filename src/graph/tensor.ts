@@ -1,20 +1,11 @@
 // The Tensor: an immutable, lazy node of the graph (operation, inputs, shape, dtype), and the methods that users chain.
+import { full, iota, where } from "./creators.ts";
 import { type Data, type DType, isFloat, promote, represent } from "./dtype.ts";
+import { as, asFloat, binary, checkTensors, lift, make, reduce, reversed, spread } from "./operands.ts";
 import { power } from "./power.ts";
-import { type Args, type Computed, type ConvArgs, type Leaf, type Meta, type Op, rules } from "./primitives.ts";
+import type { Args, ConvArgs, Leaf, Op } from "./primitives.ts";
 import { currentModule, recordUpdate } from "./scope.ts";
-import {
-  axesOf,
-  axisOf,
-  broadcastShapes,
-  checkShape,
-  fail,
-  resolveShape,
-  type Shape,
-  sameShape,
-  show,
-  sizeOf,
-} from "./shape.ts";
+import { axesOf, axisOf, broadcastShapes, fail, resolveShape, type Shape, sameShape, show, sizeOf } from "./shape.ts";
 
 /** A tensor, or a number that takes the other operand's dtype. */
 export type Operand = Tensor | number;
@@ -422,113 +413,4 @@ export interface ConvOptions {
   padding?: number | readonly number[];
   dilation?: number | readonly number[];
   groups?: number;
-}
-
-/** Makes a node of the graph, checked by the primitive's rule. Nothing is simplified here: the user holds the nodes, see `trace`. */
-export function make<O extends Computed>(op: O, inputs: readonly Tensor[], args: Args[O]): Tensor {
-  checkTensors(op, inputs);
-  const rule = rules[op] as unknown as (inputs: readonly Meta[], args: Args[O], op: O) => Meta;
-  const { shape, dtype } = rule(inputs, args, op);
-  return new Tensor(op, inputs, args, shape, dtype);
-}
-
-/** An operand in a dtype, in floats, in a shape: itself where it is that already. */
-const as = (dtype: DType, x: Tensor): Tensor => (x.dtype === dtype ? x : x.cast(dtype));
-const asFloat = (x: Tensor): Tensor => (isFloat(x.dtype) ? x : x.cast("f32"));
-const spread = (x: Tensor, shape: Shape): Tensor => (sameShape(x.shape, shape) ? x : x.expand(shape));
-
-/** Checks what callers without types may pass. */
-function checkTensors(op: string, values: readonly unknown[]): void {
-  for (const value of values) if (!(value instanceof Tensor)) fail(op, `takes tensors, got ${kindOf(value)}`);
-}
-
-/** What a value is, for errors: "null", "an array", "a Map", "a string". */
-export function kindOf(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (typeof value !== "object") return `a ${typeof value}`;
-  const name = value.constructor?.name ?? "Object";
-  return `${/^[AEIO]/.test(name) ? "an" : "a"} ${Array.isArray(value) ? "array" : name}`;
-}
-
-/** An operand as a tensor: a number takes the other's dtype, or one that has it. */
-function lift(op: string, value: Operand, like: Tensor): Tensor {
-  if (value instanceof Tensor) return value;
-  if (typeof value !== "number") fail(op, `takes a tensor or a number, got ${kindOf(value)}`);
-  const dtype = isFloat(like.dtype) ? like.dtype : Number.isInteger(value) ? "i32" : "f32";
-  return full(like.shape, represent(op, value, dtype), dtype);
-}
-
-/** Turns the order of numbers round: −x, and ~x for integers, of which −2³¹ has no negative. */
-const reversed = (x: Tensor): Tensor => (x.dtype === "i32" ? x.not() : x.neg());
-
-function binary(op: Computed, left: Tensor, right: Operand): Tensor {
-  const bitwise = op === "and" || op === "or" || op === "xor";
-  const truth = bitwise && left.dtype === "bool" && typeof right === "number";
-  const other = truth ? full(left.shape, right, "bool") : lift(op, right, left);
-  const alike = other.dtype === left.dtype && sameShape(left.shape, other.shape);
-  if (alike && left.dtype !== "bool") return make(op, [left, other], {});
-  const logical = bitwise || op === "eq";
-  const dtype = promote(promote(left.dtype, other.dtype), logical ? "bool" : op === "lt" ? "bool" : "i32");
-  const shape = sameShape(left.shape, other.shape) ? left.shape : broadcastShapes(op, left.shape, other.shape);
-  return make(op, [spread(as(dtype, left), shape), spread(as(dtype, other), shape)], {});
-}
-
-function reduce(op: "sum" | "maxReduce", x: Tensor, axes: Axes | undefined, keepDims: boolean): Tensor {
-  const list = axesOf(op === "sum" ? "sum" : "max", axes, x.rank);
-  const y = make(op, [x], { axes: list });
-  return keepDims ? y.reshape(x.shape.map((d, i) => (list.includes(i) ? 1 : d))) : y;
-}
-
-// Making tensors --------------------------------------------------------------------------------------------------------
-
-/** A constant: every element is the value. */
-export function full(shape: Shape, value: number, dtype: DType = "f32"): Tensor {
-  checkShape("full", shape);
-  return new Tensor("const", [], { value: represent("full", value, dtype) }, shape, dtype);
-}
-export const zeros = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 0, dtype);
-export const ones = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 1, dtype);
-
-/** i32 of a shape whose elements are their position along one axis. */
-export function iota(shape: Shape, axis: number): Tensor {
-  return new Tensor("iota", [], { axis: axisOf("iota", axis, shape.length) }, shape, "i32");
-}
-
-/** 0, 1, …, n − 1 as i32. */
-export const arange = (n: number): Tensor => iota([n], 0);
-
-/** condition ? a : b, element by element; all three broadcast. */
-export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
-  checkTensors("where", [condition]);
-  const like = [a, b].find((value) => value instanceof Tensor) ?? full([], 0);
-  const [x, y] = [lift("where", a, like), lift("where", b, like)];
-  const dtype = promote(x.dtype, y.dtype);
-  const shape = broadcastShapes("where", condition.shape, broadcastShapes("where", x.shape, y.shape));
-  return make("where", [spread(condition, shape), spread(as(dtype, x), shape), spread(as(dtype, y), shape)], {});
-}
-
-/** Joins tensors along an existing axis; they are cast to the dtype that all of them promote to. */
-export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
-  checkTensors("concat", tensors);
-  if (tensors.length === 0) fail("concat", "needs at least one tensor");
-  const dtype = tensors.map((t) => t.dtype).reduce(promote);
-  return make(
-    "concat",
-    tensors.map((t) => as(dtype, t)),
-    { axis: axisOf("concat", axis, tensors[0].rank) },
-  );
-}
-
-/** Joins tensors of one shape along a new axis. */
-export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
-  checkTensors("stack", tensors);
-  if (tensors.length === 0) fail("stack", "needs at least one tensor");
-  const [{ shape, rank }] = tensors;
-  for (const t of tensors)
-    if (!sameShape(t.shape, shape)) fail("stack", `shapes differ, ${show(shape)} and ${show(t.shape)}`);
-  const a = axisOf("stack", axis, rank + 1);
-  return concat(
-    tensors.map((t) => t.unsqueeze(a)),
-    a,
-  );
 }

@@ -7,7 +7,7 @@ import type { Update } from "./scope.ts";
 import type { Shape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** A node of a trace. A `buffer` node is the leaf bound at its slot. */
+/** A node of a trace. A `buffer` node is the leaf bound at its leaf. */
 export interface Node {
   readonly id: number;
   readonly op: Op;
@@ -16,15 +16,15 @@ export interface Node {
   readonly shape: Shape;
   readonly dtype: DType;
   /** Place in Trace.leaves; −1 for all other nodes. */
-  readonly slot: number;
+  readonly leaf: number;
 }
 
 export interface Trace {
   readonly nodes: readonly Node[];
   readonly leaves: readonly Tensor[];
   readonly outputs: readonly Node[];
-  /** New values of leaves, by slot, written when the step ends. */
-  readonly updates: readonly { readonly slot: number; readonly value: Node }[];
+  /** New values of leaves, by leaf, written when the step ends. */
+  readonly updates: readonly { readonly leaf: number; readonly value: Node }[];
   /** Equal for traces that differ only in which leaves they are bound to. */
   readonly key: string;
 }
@@ -57,13 +57,13 @@ class Tracer {
   };
 
   leaf(t: Tensor): Node {
-    const slot = this.leaves.push(t) - 1;
+    const leaf = this.leaves.push(t) - 1;
     const { op, args, shape, dtype } = t;
-    return this.#append({ op, inputs: [], args, shape, dtype }, slot, `leaf ${slot} ${dtype} ${shape.join()}`);
+    return this.#append({ op, inputs: [], args, shape, dtype }, leaf, `leaf ${leaf} ${dtype} ${shape.join()}`);
   }
 
-  #append(draft: Draft, slot: number, line: string): Node {
-    const node = { id: this.nodes.length, ...draft, slot };
+  #append(draft: Draft, leaf: number, line: string): Node {
+    const node = { id: this.nodes.length, ...draft, leaf };
     this.nodes.push(node);
     this.lines.push(line);
     return node;
@@ -85,7 +85,7 @@ export function trace(
   };
   const roots = [...outputs, ...updates.flatMap((u) => [u.value, u.leaf])];
   for (const t of topological(roots)) copies.set(t, copy(t));
-  const written = updates.map((u) => ({ slot: copies.get(u.leaf)!.slot, value: copies.get(u.value)! }));
+  const written = updates.map((u) => ({ leaf: copies.get(u.leaf)!.leaf, value: copies.get(u.value)! }));
   const results = outputs.map((t) => copies.get(t)!);
   return withoutUnused(
     { nodes: tracer.nodes, leaves: tracer.leaves, outputs: results, updates: written },
@@ -102,7 +102,7 @@ function withoutUnused(whole: Omit<Trace, "key">, lines: readonly string[]): Tra
   const key = [
     ...lines.filter((_, i) => kept(nodes[i])),
     outputs.map((n) => n.id).join(),
-    updates.map((u) => `${u.slot}:${u.value.id}`).join(),
+    updates.map((u) => `${u.leaf}:${u.value.id}`).join(),
   ].join("\n");
   return { ...whole, nodes: nodes.filter(kept), key };
 }

@@ -1,6 +1,7 @@
 // Files that are there whole or not at all: written beside the target, synced, renamed over it, the folder synced.
 import { type FileHandle, open, readlink, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { WriteError } from "./write-error.ts";
 
 export type FileContent = string | Uint8Array | readonly Uint8Array[];
 
@@ -70,11 +71,6 @@ export async function syncFolder(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-/** A write that failed, the system's error as its cause: what it was to replace is as it was. */
-export class WriteError extends Error {
-  override readonly name = "WriteError";
 }
 
 /** One line for a write that failed: that nothing is lost, and what to do before the next try. */

@@ -11,6 +11,7 @@ export {
   type HostTensor,
   type Layer,
   type LoadableTensor,
+  LoadError,
   load,
   namedParameters,
   namedTensors,

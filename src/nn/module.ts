@@ -78,6 +78,17 @@ export async function stateDict(model: object): Promise<Map<string, HostTensor>>
   return result;
 }
 
+/** Values that do not fit a model, one problem each; then nothing has been loaded. */
+export class LoadError extends Error {
+  override readonly name = "LoadError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`load: ${problems.join("; ")}`);
+    this.problems = problems;
+  }
+}
+
 /** A counter that PyTorch's batch norm saves and only its `momentum=None` reads. */
 const isCounter = (name: string): boolean => /(^|\.)num_batches_tracked$/.test(name);
 
@@ -86,7 +97,7 @@ const isCounter = (name: string): boolean => /(^|\.)num_batches_tracked$/.test(n
  * that the dtype cannot hold as it is (an integer, a fraction in i32, a number beyond its range) is refused.
  * A tensor that the model has under several names may be in the dictionary under any of them, with equal elements.
  * `strict` also refuses entries that the model lacks and values that the dictionary lacks (PyTorch's `num_batches_tracked`
- * may always be there). Throws one line that names every entry that does not fit, and then nothing has changed.
+ * may always be there). Throws a LoadError, one line that names every entry that does not fit, and then nothing has changed.
  */
 export async function load(
   model: object,
@@ -117,7 +128,7 @@ export async function load(
     for (const name of dict.keys())
       if (!placed.has(name) && !isCounter(name)) problems.push(`"${name}" is not in the model`);
   }
-  if (problems.length > 0) throw new Error(`load: ${problems.join("; ")}`);
+  if (problems.length > 0) throw new LoadError(problems);
   await overwrite(found); // what is assigned and not carried out yet is carried out first
 }
 

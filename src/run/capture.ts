@@ -7,6 +7,7 @@ import {
   currentModule,
   type Data,
   type Leaf,
+  type Plain,
   Storage,
   sizeOf,
   Tensor,
@@ -30,7 +31,10 @@ const manyTraces = 32;
  * Assignments made while tracing are carried out by each call. Throws where fn is async, where tensors of its arguments or result lie
  * in other than arrays and plain objects, and when called while another compiled function is being traced.
  */
-export function compile<A extends readonly Tree[], R>(fn: (...inputs: A) => R): (...inputs: A) => Promise<R> {
+export function compile<A extends readonly Tree[], R>(
+  fn: (...inputs: A) => R,
+  ..._refused: Plain<R>
+): (...inputs: A) => Promise<R> {
   const captured = new Map<string, Capture<R>>();
   let traces = 0;
   let last: readonly string[] = [];
@@ -119,7 +123,7 @@ class Capture<R> {
     this.#result = result;
     this.#trace = trace(this.#outputs, [...step.updates.values()]);
     const { leaves, outputs, updates } = this.#trace;
-    for (const { slot } of updates) this.#updated.add((leaves[slot].args as Leaf).storage);
+    for (const { leaf } of updates) this.#updated.add((leaves[leaf].args as Leaf).storage);
     this.outputBytes = outputs.reduce((sum, n) => sum + sizeOf(n.shape) * bytesOf[n.dtype], 0);
     this.#inputAt = leaves.map((t) => placeholders.indexOf(t));
   }

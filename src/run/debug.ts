@@ -25,8 +25,8 @@ export function reportProgram(
     console.error(head); // it runs the graph as it is
     return;
   }
-  const { kernels, steps, arenaBytes } = program;
-  console.error(`${head}: ${kernels.length} kernels, run ${steps.length} times, arena ${arenaBytes} bytes`);
+  const { kernels, calls, arenaBytes } = program;
+  console.error(`${head}: ${kernels.length} kernels, run ${calls.length} times, arena ${arenaBytes} bytes`);
   if (level >= 2) console.error(table(kernelReports(program)));
   if (level >= 3) console.error(printProgram(program));
   if (level >= 4 && source !== undefined) console.error(source());

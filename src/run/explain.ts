@@ -63,7 +63,7 @@ function describe({ program, source }: Executable): Omit<Explanation, "device" |
 /** What each distinct kernel of a program is and costs. */
 export function kernelReports(program: Program): KernelReport[] {
   return program.kernels.map(({ tiled, text }, i) => {
-    const steps = program.steps.filter((s) => s.kernel === i);
+    const calls = program.calls.filter((s) => s.kernel === i);
     const size = (axes: readonly { extent: number }[]): string => axes.map((a) => a.extent).join("×") || "1";
     const tile = tiled.unrolled.map((u) => `${u.factor} of ${u.axis.extent}`);
     if (tiled.vector !== undefined)
@@ -72,9 +72,9 @@ export function kernelReports(program: Program): KernelReport[] {
     return {
       text,
       layout: `loops ${size(tiled.plain)}; tile ${tile.join(", ") || "1"}; reduced ${size(tiled.reducedOrder)}`,
-      flops: 2 * terms * steps.length,
-      bytes: steps.reduce((sum, s) => sum + s.accesses.reduce((n, a) => n + a.bytes, 0), 0),
-      runs: steps.length,
+      flops: 2 * terms * calls.length,
+      bytes: calls.reduce((sum, s) => sum + s.accesses.reduce((n, a) => n + a.bytes, 0), 0),
+      runs: calls.length,
     };
   });
 }

@@ -1,5 +1,6 @@
 // One call of Trainer.fit: where it stands, its loop, what it saves and what it reports.
 import { type RandomState, randomState, restoreRandom } from "../graph/index.ts";
+import { WriteError } from "../io/write-error.ts";
 import { stateDict } from "../nn/index.ts";
 import { wrongData } from "../optim/index.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -20,7 +21,7 @@ import {
 } from "./trainer.ts";
 
 /** Where a run stands between two steps: with parameters, slots and random state, all that its future depends on. */
-interface Place {
+interface Standing {
   /** Epochs done. */
   epoch: number;
   /** Batches done of the next one. */
@@ -37,8 +38,8 @@ interface Place {
   figures: Record<string, number>;
 }
 
-/** A Place in a checkpoint's state.json; sums as text, which unlike JSON's numbers has NaN and Infinity. */
-interface SavedPlace extends Omit<Place, "sums" | "figures"> {
+/** A Standing in a checkpoint's state.json; sums as text, which unlike JSON's numbers has NaN and Infinity. */
+interface SavedStanding extends Omit<Standing, "sums" | "figures"> {
   sums: Record<string, string>;
   figures: Record<string, string>;
   random: RandomState;
@@ -59,7 +60,7 @@ export class Fit<B, O, R extends object> {
   readonly #started: number = performance.now();
   #startSamples = 0;
   #resumedAt: number | undefined;
-  #at: Place = { epoch: 0, batch: 0, step: 0, samples: 0, seen: 0, sums: {}, stale: 0, figures: {} };
+  #at: Standing = { epoch: 0, batch: 0, step: 0, samples: 0, seen: 0, sums: {}, stale: 0, figures: {} };
   #validating = 0; // seconds
   #savedAt: string | undefined;
   #validated: { step: number; evaluation: Evaluation<R> } | undefined;
@@ -117,7 +118,7 @@ export class Fit<B, O, R extends object> {
 
   async #restore(checkpoint: Checkpoint): Promise<void> {
     const { model, optimizer } = this.#trainer;
-    const { random, optimizerSteps, sums, figures, ...place } = checkpoint.state as unknown as SavedPlace;
+    const { random, optimizerSteps, sums, figures, ...place } = checkpoint.state as unknown as SavedStanding;
     await restore(checkpoint, { model, slots: optimizer.state });
     optimizer.steps = optimizerSteps;
     restoreRandom(random);
@@ -151,10 +152,9 @@ export class Fit<B, O, R extends object> {
       if (reason !== "interrupted" && !folder?.finished) await folder?.finish(flat(result));
       return result;
     } catch (error) {
-      // By name: the class is of a file that only Node can load.
-      if (folder === undefined || (error as Error).name !== "WriteError") throw error;
+      if (folder === undefined || !(error instanceof WriteError)) throw error;
       const { path: run } = folder;
-      throw new TrainingError(`${(error as Error).message}, then resume the run`, {
+      throw new TrainingError(`${error.message}, then resume the run`, {
         run,
         resumable: true,
         cause: error,
@@ -239,7 +239,7 @@ export class Fit<B, O, R extends object> {
       { kind: "epoch", step: at.step, epoch: at.epoch, samples: at.samples, ...training, validation },
       true,
     );
-    Object.assign(at, { batch: 0, seen: 0, sums: {}, figures: training } satisfies Partial<Place>);
+    Object.assign(at, { batch: 0, seen: 0, sums: {}, figures: training } satisfies Partial<Standing>);
     await this.#save(best);
     return undefined;
   }
@@ -275,7 +275,7 @@ export class Fit<B, O, R extends object> {
       if (!data.every(Number.isFinite))
         await this.#diverge(`"${name}" has values that are not finite after step ${this.#at.step}`);
     const { step, sums, figures } = this.#at;
-    const state: SavedPlace = {
+    const state: SavedStanding = {
       ...this.#at,
       sums: mapValues(sums, String),
       figures: mapValues(figures, String),

@@ -1,6 +1,6 @@
 // From a checkpoint back into a model and its optimizer: all of it, or nothing and a short account of what does not fit.
 import type { Tensor } from "../graph/index.ts";
-import { load, stateDict } from "../nn/index.ts";
+import { LoadError, load, stateDict } from "../nn/index.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 
 type Loadable = Parameters<typeof load>[1];
@@ -22,7 +22,8 @@ export async function restore(
       throw error;
     });
   } catch (error) {
-    const problems = (error as Error).message.replace(/^load: /, "").split("; ");
+    if (!(error instanceof LoadError)) throw error;
+    const { problems } = error;
     const more = problems.length > 3 ? `; and ${problems.length - 3} more` : "";
     throw new Error(`${problems.slice(0, 3).join("; ")}${more}`, { cause: error });
   }

@@ -16,10 +16,10 @@ function program(machine: Machine, body: (main: Func, barrier: Func) => void, pa
 }
 
 /** Pushes bindings + 4 · thread. */
-const slot = (main: Func) => main.get(2).get(0).i32(2).op("i32.shl").op("i32.add");
+const leaf = (main: Func) => main.get(2).get(0).i32(2).op("i32.shl").op("i32.add");
 
-/** Every thread writes 1 + its number into its slot of the bindings. */
-const sign = (main: Func) => slot(main).get(0).i32(1).op("i32.add").memory("i32.store");
+/** Every thread writes 1 + its number into its leaf of the bindings. */
+const sign = (main: Func) => leaf(main).get(0).i32(1).op("i32.add").memory("i32.store");
 
 /** Repeats `body` as often as the word at the arena's address says. */
 function repeat(main: Func, body: () => void) {
@@ -40,7 +40,7 @@ const relay = (main: Func, barrier: Func) =>
     const value = main.local("i32");
     const neighbour = main.get(2).get(0).i32(1).op("i32.add").get(1).op("i32.rem_u").i32(2).op("i32.shl").op("i32.add");
     neighbour.memory("i32.load").i32(1).op("i32.add").set(value).get(1).call(barrier);
-    slot(main).get(value).memory("i32.store").get(1).call(barrier);
+    leaf(main).get(value).memory("i32.store").get(1).call(barrier);
   });
 
 describe("heap", () => {

@@ -87,7 +87,7 @@ test("load names everything that does not fit and changes nothing", async () => 
     ["head.bias", { dtype: "f32", shape: [1], data: new Float32Array(1) }],
   ]);
   await expect(load(model, dict)).rejects.toThrowErrorMatchingInlineSnapshot(
-    `[Error: load: "0.weight" has shape [2, 3], the model needs [3, 2]; "2.weight" is bf16, which has no conversion to f32 (widen it to f32 first); "2.bias" [1] is missing; "head.bias" is not in the model]`,
+    `[LoadError: load: "0.weight" has shape [2, 3], the model needs [3, 2]; "2.weight" is bf16, which has no conversion to f32 (widen it to f32 first); "2.bias" [1] is missing; "head.bias" is not in the model]`,
   );
   await expect(load(model, dict, { strict: false })).rejects.toThrow('load: "0.weight" has shape [2, 3]');
   await expect(

@@ -1,7 +1,7 @@
 // The js backend: runs a trace node by node with the reference interpreter.
 import { allocate, type Data, type DType, type Node, sizeOf, type Trace } from "../../graph/internal.ts";
 import type { Backend, Executable } from "../backend.ts";
-import { evaluate, type Values, valuesFor } from "./interpret.ts";
+import { interpret, type Values, valuesFor } from "./interpret.ts";
 
 const rounded = (values: Values, dtype: DType): Values => (dtype === "f32" ? values.map(Math.fround) : values.slice());
 
@@ -37,11 +37,11 @@ export class JsBackend implements Backend {
           this.#at(outputs[i]).set(values.get(node)!);
         });
         // a leaf keeps what its dtype can hold, so that a saved and restored run continues with the same bits
-        const updates = trace.updates.map(({ slot, value }) => ({
-          slot,
+        const updates = trace.updates.map(({ leaf, value }) => ({
+          leaf,
           value: rounded(values.get(value)!, value.dtype),
         }));
-        for (const { slot, value } of updates) this.#at(leaves[slot]).set(value);
+        for (const { leaf, value } of updates) this.#at(leaves[leaf]).set(value);
       },
     };
   }
@@ -50,12 +50,12 @@ export class JsBackend implements Backend {
     const values = new Map<Node, Values>();
     for (const node of trace.nodes) {
       if (node.op === "buffer") {
-        values.set(node, this.#at(leaves[node.slot]));
+        values.set(node, this.#at(leaves[node.leaf]));
         continue;
       }
       const out = valuesFor(node.dtype, sizeOf(node.shape));
       const inputs = node.inputs.map((i) => values.get(i)!);
-      evaluate[node.op](node, inputs, out);
+      interpret[node.op](node, inputs, out);
       values.set(node, out);
     }
     return values;

@@ -1,5 +1,14 @@
 // The reference interpreter: one short loop per primitive, all floats in double precision. Slow and obviously right; the oracle of the tests.
-import { argsOf, hostMath, type Node, type Op, sizeOf, stridesOf, threefry } from "../../graph/internal.ts";
+import {
+  argsOf,
+  forElementary,
+  hostMath,
+  type Node,
+  type Op,
+  sizeOf,
+  stridesOf,
+  threefry,
+} from "../../graph/internal.ts";
 
 /** Floats (f32 and f64 alike) as doubles, i32 and bool as 32-bit integers. */
 export type Values = Float64Array | Int32Array;
@@ -7,16 +16,16 @@ export type Values = Float64Array | Int32Array;
 export const valuesFor = (dtype: string, size: number): Values =>
   dtype === "f32" || dtype === "f64" ? new Float64Array(size) : new Int32Array(size);
 
-type Evaluate = (node: Node, inputs: readonly Values[], out: Values) => void;
+type Interpret = (node: Node, inputs: readonly Values[], out: Values) => void;
 
 const unary =
-  (f: (x: number) => number): Evaluate =>
+  (f: (x: number) => number): Interpret =>
   (_, [x], out) => {
     for (let i = 0; i < out.length; i++) out[i] = f(x[i]);
   };
 
 const binary =
-  (f: (x: number, y: number, float: boolean) => number): Evaluate =>
+  (f: (x: number, y: number, float: boolean) => number): Interpret =>
   (node, [x, y], out) => {
     const float = node.inputs[0].dtype === "f32" || node.inputs[0].dtype === "f64";
     for (let i = 0; i < out.length; i++) out[i] = f(x[i], y[i], float);
@@ -37,7 +46,7 @@ function each(shape: readonly number[], visit: (index: readonly number[], at: nu
 
 /** A view: each output element is the input element at source(index), or the fill value where that is undefined. */
 const view =
-  (source: (node: Node, index: readonly number[]) => number[] | undefined): Evaluate =>
+  (source: (node: Node, index: readonly number[]) => number[] | undefined): Interpret =>
   (node, [x], out) => {
     const strides = stridesOf(node.inputs[0].shape);
     const fill = node.op === "pad" ? argsOf(node, "pad").value : 0;
@@ -50,7 +59,7 @@ const view =
 const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, v, i) => sum + v * b[i], 0);
 
 const reduce =
-  (start: number, combine: (a: number, x: number) => number): Evaluate =>
+  (start: number, combine: (a: number, x: number) => number): Interpret =>
   (node, [x], out) => {
     const { axes } = argsOf(node, "sum");
     const shape = node.inputs[0].shape;
@@ -72,7 +81,7 @@ const convert = (value: number, dtype: string): number => {
 
 const clampRow = (row: number, rows: number): number => Math.max(0, Math.min(rows - 1, row));
 
-const matmul: Evaluate = (node, [a, b], out) => {
+const matmul: Interpret = (node, [a, b], out) => {
   const [m, k] = node.inputs[0].shape.slice(-2);
   const n = node.shape[node.shape.length - 1];
   out.forEach((_, at) => {
@@ -85,7 +94,7 @@ const matmul: Evaluate = (node, [a, b], out) => {
   });
 };
 
-const conv: Evaluate = (node, [x, w], out) => {
+const conv: Interpret = (node, [x, w], out) => {
   const { stride, padding, inputDilation, dilation, groups } = argsOf(node, "conv");
   const [xShape, wShape] = node.inputs.map((i) => i.shape);
   const [xStrides, wStrides] = [stridesOf(xShape), stridesOf(wShape)];
@@ -115,8 +124,9 @@ function modulo(x: number, y: number): number {
   return rest < 0 !== y < 0 ? rest + y : rest;
 }
 
-/** One evaluation rule a primitive; `buffer` values are bound by the caller. */
-export const evaluate: { readonly [O in Op]: Evaluate } = {
+/** How each is computed, one entry a primitive; `buffer` values are bound by the caller. */
+export const interpret: { readonly [O in Op]: Interpret } = {
+  ...forElementary((name) => unary(hostMath[name])),
   buffer: () => {},
   const: (node, _, out) => {
     out.fill(argsOf(node, "const").value);
@@ -132,17 +142,8 @@ export const evaluate: { readonly [O in Op]: Evaluate } = {
     for (let i = 0; i < out.length; i++) out[i] = threefry(key[0], key[1], i, stream)[0];
   },
   neg: unary((x) => -x),
-  exp: unary(hostMath.exp),
-  log: unary(hostMath.log),
-  sin: unary(hostMath.sin),
-  cos: unary(hostMath.cos),
   sqrt: unary(Math.sqrt), // exact by IEEE 754, so the same everywhere
   floor: unary(Math.floor),
-  tanh: unary(hostMath.tanh),
-  sigmoid: unary(hostMath.sigmoid),
-  erf: unary(hostMath.erf),
-  expm1: unary(hostMath.expm1),
-  log1p: unary(hostMath.log1p),
   cast: (node, [x], out) => {
     for (let i = 0; i < out.length; i++) out[i] = convert(x[i], node.dtype);
   },

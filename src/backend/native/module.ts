@@ -2,7 +2,7 @@
 
 import type { Location } from "../../compile/5-plan.ts";
 import { type Item, share } from "../../compile/6-share.ts";
-import type { Program, Step } from "../../compile/program.ts";
+import type { Call, Program } from "../../compile/program.ts";
 import { kernelHead, renderKernel } from "./kernel.ts";
 import { prelude } from "./prelude.ts";
 
@@ -11,7 +11,7 @@ const partSize = 40_000;
 
 /** The C of a program for vectors of `lanes` elements, in up to `most` files that compile side by side. */
 export function renderProgram(program: Program, lanes: number, most: number): string[] {
-  const inPlace = new Set(program.steps.filter(overwrites).map((s) => s.kernel));
+  const inPlace = new Set(program.calls.filter(overwrites).map((s) => s.kernel));
   const kernels = program.kernels
     .map((k, i) => renderKernel(k.tiled, `k${i}`, !inPlace.has(i)))
     .sort((a, b) => b.length - a.length);
@@ -28,7 +28,7 @@ export function renderProgram(program: Program, lanes: number, most: number): st
 }
 
 /** Whether a step replaces a leaf that it also reads; in the arena, nothing shares bytes with what is written. */
-const overwrites = ({ accesses }: Step): boolean =>
+const overwrites = ({ accesses }: Call): boolean =>
   accesses.some(
     (a) =>
       a.written &&

@@ -3,7 +3,7 @@ import { compileTrace, type Program } from "../../compile/program.ts";
 import type { Target } from "../../compile/target.ts";
 import { concat, iota, Tensor, tensor, where } from "../../graph/index.ts";
 import { type Data, type DType, type Leaf, sizeOf, type Trace, trace } from "../../graph/internal.ts";
-import { make } from "../../graph/tensor.ts";
+import { make } from "../../graph/operands.ts";
 import type { Executable } from "../backend.ts";
 import { rendererText } from "./kernel.ts";
 import { prelude } from "./prelude.ts";

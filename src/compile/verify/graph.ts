@@ -38,7 +38,7 @@ export function verifyPrepared(trace: Trace, prepared: Prepared): void {
   for (const node of nodes) {
     if (node.op === "buffer") checkLeaf(trace, node);
     else if (!prepared.joined.has(node)) checkRule(node);
-    if (node.op !== "buffer" && node.slot !== -1) fault("prepare", `${named(node)} has a slot, ${node.slot}`);
+    if (node.op !== "buffer" && node.leaf !== -1) fault("prepare", `${named(node)} has a leaf, ${node.leaf}`);
     if (node.op === "buffer" && prepared.kept.has(node)) fault("prepare", `the leaf ${named(node)} is to be kept`);
   }
   checkResults(trace, prepared);
@@ -46,10 +46,10 @@ export function verifyPrepared(trace: Trace, prepared: Prepared): void {
 }
 
 function checkLeaf({ leaves }: Trace, node: Node): void {
-  const leaf = leaves[node.slot];
-  if (leaf === undefined) fault("prepare", `${named(node)} is bound at slot ${node.slot} of ${leaves.length}`);
+  const leaf = leaves[node.leaf];
+  if (leaf === undefined) fault("prepare", `${named(node)} is bound at leaf ${node.leaf} of ${leaves.length}`);
   if (!sameShape(leaf.shape, node.shape) || leaf.dtype !== node.dtype)
-    fault("prepare", `${named(node)} is bound at slot ${node.slot}, a leaf ${leaf.dtype} ${show(leaf.shape)}`);
+    fault("prepare", `${named(node)} is bound at leaf ${node.leaf}, a leaf ${leaf.dtype} ${show(leaf.shape)}`);
 }
 
 function checkRule(node: Node): void {
@@ -96,8 +96,8 @@ function checkResults(trace: Trace, { outputs, updates, kept, joined }: Prepared
   outputs.forEach((n, i) => {
     check(n, trace.outputs[i]);
   });
-  updates.forEach(({ slot, value }, i) => {
-    if (slot !== trace.updates[i].slot) fault("prepare", `update ${i} goes to slot ${slot}`);
+  updates.forEach(({ leaf, value }, i) => {
+    if (leaf !== trace.updates[i].leaf) fault("prepare", `update ${i} goes to leaf ${leaf}`);
     check(value, trace.updates[i].value);
   });
 }

@@ -4,7 +4,7 @@ import type { Prepared } from "../1-prepare.ts";
 import { bytesFor, type Location } from "../5-plan.ts";
 import { shifted } from "../affine.ts";
 import type { Kernel } from "../kernel.ts";
-import type { Access, Program, Step } from "../program.ts";
+import type { Access, Call, Program } from "../program.ts";
 import { fault as faultAfter, named } from "./fault.ts";
 import type { Touched } from "./kernel.ts";
 
@@ -90,12 +90,12 @@ export function verifyMemory(
 ): void {
   const memory = new Memory(prepared.joined);
   const leaves = leavesOf(prepared);
-  for (const leaf of leaves.values()) memory.write({ kind: "bound", index: leaf.slot }, leaf, "the caller");
+  for (const leaf of leaves.values()) memory.write({ kind: "bound", index: leaf.leaf }, leaf, "the caller");
   const last = new Map<Node, number>();
   kernels.forEach((k, i) => {
     for (const b of k.buffers) if (b.written) last.set(b.node, i);
   });
-  program.steps.forEach((step, i) => {
+  program.calls.forEach((step, i) => {
     const { buffers } = kernels[i];
     const name = `step ${i} (k${step.kernel})`;
     step.accesses.forEach((access, b) => {
@@ -116,7 +116,7 @@ export function verifyMemory(
   checkEnd(trace, prepared, program, memory, leaves);
 }
 
-/** Leaves that the graph reads, by slot. */
+/** Leaves that the graph reads, by leaf. */
 function leavesOf(prepared: Prepared): Map<number, Node> {
   const leaves = new Map<number, Node>();
   const seen = new Set<Node>();
@@ -124,7 +124,7 @@ function leavesOf(prepared: Prepared): Map<number, Node> {
   for (let n = open.pop(); n !== undefined; n = open.pop()) {
     if (seen.has(n)) continue;
     seen.add(n);
-    if (n.op === "buffer") leaves.set(n.slot, n);
+    if (n.op === "buffer") leaves.set(n.leaf, n);
     open.push(...n.inputs);
   }
   return leaves;
@@ -154,7 +154,7 @@ export const overlap = (a: Access, b: Access): boolean =>
     : a.location.kind === "bound" && b.location.kind === "bound" && a.location.index === b.location.index;
 
 /** Where a kernel writes what it also reads, each iteration reads there only the element that it writes. */
-function checkInPlace(step: Step, kernel: Kernel, name: string): void {
+function checkInPlace(step: Call, kernel: Kernel, name: string): void {
   for (const [w, store] of step.accesses.entries()) {
     if (!store.written) continue;
     for (const [b, other] of step.accesses.entries()) {
@@ -184,7 +184,7 @@ function checkEnd(
   memory: Memory,
   leaves: ReadonlyMap<number, Node>,
 ): void {
-  const values = new Map(prepared.updates.map((u) => [u.slot, u.value]));
+  const values = new Map(prepared.updates.map((u) => [u.leaf, u.value]));
   for (const { from, to, bytes } of program.copies) {
     const value = to.kind === "bound" ? values.get(to.index) : undefined;
     if (value === undefined) return fault(`a copy to ${shown(to)}, which is no leaf to be updated`);
@@ -200,6 +200,6 @@ function checkEnd(
   prepared.outputs.forEach((n, i) => {
     check(trace.leaves.length + i, n, `output ${i}`);
   });
-  for (const [slot, value] of values) check(slot, value, `the updated leaf ${slot}`);
-  for (const [slot, leaf] of leaves) if (!values.has(slot)) check(slot, leaf, `leaf ${slot}`);
+  for (const [leaf, value] of values) check(leaf, value, `the updated leaf ${leaf}`);
+  for (const [leaf, node] of leaves) if (!values.has(leaf)) check(leaf, node, `leaf ${leaf}`);
 }

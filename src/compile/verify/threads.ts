@@ -34,10 +34,10 @@ export function verifyPhases(program: Program, phases: readonly Phase[]): void {
     running.push(made);
   };
   const begin = (item: Item, shared: boolean): void => {
-    const step = program.steps[next];
+    const step = program.calls[next];
     const name = `step ${next} (k${item.kernel})`;
     if (step?.kernel !== item.kernel || step.accesses !== item.accesses)
-      fault(`step ${next} of ${program.steps.length} is not what comes next: k${item.kernel}`);
+      fault(`step ${next} of ${program.calls.length} is not what comes next: k${item.kernel}`);
     checkTasks(program, item, shared, name);
     run({ name, accesses: item.accesses, shared });
     next++;
@@ -47,7 +47,7 @@ export function verifyPhases(program: Program, phases: readonly Phase[]): void {
     else if (phase.kind === "shared") begin(phase.item, true);
     else for (const item of phase.items) begin(item, false);
   }
-  if (next < program.steps.length) fault(`step ${next} and what follows is left out`);
+  if (next < program.calls.length) fault(`step ${next} and what follows is left out`);
   for (const copy of program.copies) run({ name: "a copy", accesses: accessesOf(copy), shared: false });
 }
 
