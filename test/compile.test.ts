@@ -1,7 +1,9 @@
 // The compiler's work on graphs everyone knows: how many kernels, and what they are.
 import { expect, test } from "vitest";
-import { compileTrace, type Pass, printProgram } from "../src/compile/program.ts";
-import { arange, type Tensor, tensor } from "../src/graph/index.ts";
+import type { Axis } from "../src/compile/affine.ts";
+import { compileTrace, type Pass, type Program, printProgram } from "../src/compile/program.ts";
+import { nativeTarget } from "../src/compile/target.ts";
+import { arange, concat, grad, type Tensor, tensor } from "../src/graph/index.ts";
 import { trace, type Update } from "../src/graph/internal.ts";
 import { param } from "../src/graph/leaves.ts";
 import { realize } from "../src/run/index.ts";
@@ -15,7 +17,12 @@ function adamStep(): { outputs: Tensor[]; updates: Update[] } {
   return { outputs: [], updates: adamUpdates(p.square().sum(), [p]) };
 }
 
-const graphs: Record<string, { outputs: readonly Tensor[]; updates?: readonly Update[] }> = {
+interface Step {
+  readonly outputs: readonly Tensor[];
+  readonly updates?: readonly Update[];
+}
+
+const graphs: Record<string, Step> = {
   softmax: { outputs: [softmax(zeros(32, 10))] },
   attention: { outputs: [attention(4, 16, 8)] },
   adam: adamStep(),
@@ -108,4 +115,47 @@ test("sums that leave no register free still take every step", async () => {
   await realize(...sums);
   const means = await Promise.all(sums.map((s) => s.data()));
   expect(means.map((m) => m[4])).toEqual([1, 2, 3, 4, 5, 6, 7].map((i) => i / 8));
+});
+
+/** How a kernel's loops are laid out: what runs along vectors, in how many, what is unrolled, what is cut into stages. */
+function layoutOf({ tiled }: Program["kernels"][number]): string {
+  const axes = [...tiled.outer, ...tiled.reduced];
+  const name = (axis: Axis): string => `${tiled.outer.includes(axis) ? "i" : "r"}${axes.indexOf(axis)}<${axis.extent}`;
+  const parts = [
+    `loops ${[...tiled.plain, ...tiled.reducedOrder].map(name).join(" ") || "none"}`,
+    tiled.vector === undefined ? "scalar" : `${tiled.vectors} vectors along ${name(tiled.vector)}`,
+    ...tiled.unrolled.map((u) => `${u.factor} × ${name(u.axis)}`),
+    `${tiled.rounds} a round`,
+    ...(tiled.stage === undefined ? [] : [`stages of ${tiled.stage.count} along ${name(tiled.stage.axis)}`]),
+  ];
+  return parts.join(", ");
+}
+
+test.each([4, 8, 16])("layouts of native kernels with %d lanes", (lanes) => {
+  const target = nativeTarget(lanes, { leastWork: Number.POSITIVE_INFINITY, most: 1, choose: ([first]) => first });
+  const product = { outputs: [zeros(315, 1300).matmul(zeros(1300, 693))] };
+  const found = Object.entries<Step>({ ...graphs, product }).map(([name, { outputs, updates = [] }]) => {
+    const { kernels } = compileTrace(trace(outputs, updates), { targetFor: () => target, verify: true });
+    return [name, kernels.map(layoutOf)];
+  });
+  expect(Object.fromEntries(found)).toMatchSnapshot();
+});
+
+test("gradients laid in one range are computed there; as a result, the range alone is copied, once", () => {
+  const values = [zeros(64, 48), zeros(48), zeros(48, 10), zeros(10)];
+  const params = values.map((v) => param(new Float32Array(v.size), v.shape));
+  const [w, b, u, c] = params;
+  const [x, y] = [zeros(32, 64), zeros(32, 10)];
+  const loss = x.matmul(w).add(b).tanh().matmul(u).add(c).sub(y).square().mean();
+  const apart = grad(loss, params);
+  const together = concat(apart.map((g) => g.reshape(-1)));
+  const moves = (...outputs: Tensor[]): readonly string[][] => {
+    const { kernels, copies } = compileTrace(trace(outputs), { verify: true });
+    expect(copies).toEqual([]);
+    return kernels
+      .filter(({ tiled }) => tiled.stores.some(({ value }) => value.kind === "load"))
+      .map(({ tiled }) => tiled.outer.map((axis) => String(axis.extent)));
+  };
+  expect(moves(loss, together.mul(0.5))).toEqual([]);
+  expect(moves(loss, together)).toEqual([["3610"]]);
 });

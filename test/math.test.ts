@@ -1,8 +1,12 @@
 // Accuracy and special values of the elementary functions (graph/elementary.ts) in both evaluators (graph/host-scalars.ts).
 import { afterAll, describe, expect, it } from "vitest";
+import { WasmBackend } from "../src/backend/wasm/index.ts";
 import { type Elementary, elementary } from "../src/graph/elementary.ts";
 import { f32Scalars, f64Scalars } from "../src/graph/host-scalars.ts";
+import { tensor } from "../src/graph/index.ts";
 import { type Exact, exact, ulpsFrom } from "./exact-functions.ts";
+import { run } from "./harness.ts";
+import { nativeDevice } from "./native-device.ts";
 
 const names = Object.keys(elementary) as Elementary[];
 const bounds32: Record<Elementary, number> = {
@@ -112,6 +116,48 @@ describe("float32", () => {
   });
 });
 
+describe("on devices", () => {
+  const native = nativeDevice();
+  const wasm = new WasmBackend({ threads: 1, poison: true });
+  const inputs = Float32Array.from(inputs32());
+  const outputs = names.map((name) => tensor(inputs)[name]());
+
+  it("wasm gives the bits of the evaluator", () => {
+    const values = run(wasm, outputs);
+    names.forEach((name, k) => {
+      const at = inputs.findIndex((x, i) => !Object.is(values[k][i], elementary[name].of(f32Scalars, x)));
+      expect(at < 0 ? "same" : `${name}(${inputs[at]}) is ${values[k][at]}`).toBe("same");
+    });
+  });
+
+  it.skipIf(native === undefined)("native stays within the bounds", { timeout: 120_000 }, () => {
+    const points = names.map((name) => Float64Array.from(points64(name)));
+    const wide = names.map((name, k) => tensor(points[k])[name]());
+    const values = run(native!, [...outputs, ...wide]);
+    const found: Record<string, string> = {};
+    const hold = (
+      name: Elementary,
+      dtype: "f32" | "f64",
+      xs: ArrayLike<number>,
+      of: (x: number, y: number) => number,
+    ): void => {
+      const actual = values[names.indexOf(name) + (dtype === "f64" ? names.length : 0)];
+      let [largest, at] = [0, 0];
+      for (let i = 0; i < xs.length; i++) {
+        const error = of(xs[i], actual[i]);
+        if (!(error <= largest)) [largest, at] = [error, xs[i]];
+      }
+      record(`${name} C`, dtype, largest, at);
+      if (!(largest <= (dtype === "f32" ? bounds32[name] : bound64))) found[`${name} ${dtype}`] = `${largest} at ${at}`;
+    };
+    names.forEach((name, k) => {
+      hold(name, "f32", inputs, (x, y) => ulps32(y, references[name](x)));
+      hold(name, "f64", points[k], (x, y) => ulpsFrom(exact[name](x), y));
+    });
+    expect(found).toEqual({});
+  });
+});
+
 describe("special values", () => {
   const special = { zero: [0, -0], infinite: [Infinity, -Infinity, NaN] };
   const values = {
@@ -175,56 +221,63 @@ function* farArguments(): Generator<number> {
   yield* [99999.99999999999, 1e5, 100000.00000000001];
 }
 
+const ranges64: Record<Elementary, number[][]> = {
+  exp: [
+    [-745, 709.78],
+    [-1.2, 1.2],
+  ],
+  log: [
+    [2 ** -1074, 2 ** -1000],
+    [1e-10, 1e300],
+    [0.6, 1.6],
+  ],
+  sin: [
+    [-1e5, 1e5],
+    [-7, 7],
+  ],
+  cos: [
+    [-1e5, 1e5],
+    [-7, 7],
+  ],
+  tanh: [
+    [-20, 20],
+    [-1, 1],
+  ],
+  sigmoid: [
+    [-744, 40],
+    [-6, 6],
+  ],
+  erf: [
+    [-6.2, 6.2],
+    [0.7, 1.5],
+  ],
+  expm1: [
+    [-40, 709.7],
+    [-1, 1],
+    [0.34, 0.45],
+  ],
+  log1p: [
+    [-1 + 2 ** -53, 1e300],
+    [-0.7, 1.6],
+  ],
+};
+
+/** Where an elementary function is measured in f64. */
+function* points64(name: Elementary): Generator<number> {
+  for (const [low, high] of ranges64[name]) yield* stratified(low, high, 300);
+  if (name !== "sin" && name !== "cos") return;
+  yield* quarterTurns();
+  yield* farArguments();
+}
+
 describe("float64", () => {
-  const ranges: Record<Elementary, number[][]> = {
-    exp: [
-      [-745, 709.78],
-      [-1.2, 1.2],
-    ],
-    log: [
-      [2 ** -1074, 2 ** -1000],
-      [1e-10, 1e300],
-      [0.6, 1.6],
-    ],
-    sin: [
-      [-1e5, 1e5],
-      [-7, 7],
-    ],
-    cos: [
-      [-1e5, 1e5],
-      [-7, 7],
-    ],
-    tanh: [
-      [-20, 20],
-      [-1, 1],
-    ],
-    sigmoid: [
-      [-744, 40],
-      [-6, 6],
-    ],
-    erf: [
-      [-6.2, 6.2],
-      [0.7, 1.5],
-    ],
-    expm1: [
-      [-40, 709.7],
-      [-1, 1],
-      [0.34, 0.45],
-    ],
-    log1p: [
-      [-1 + 2 ** -53, 1e300],
-      [-0.7, 1.6],
-    ],
-  };
   it.each(names)("%s stays within its bound", (name) => {
     let [largest, at] = [0, 0];
     const check = (x: number, reference: Exact) => {
       const error = ulpsFrom(reference, elementary[name].of(f64Scalars, x));
       if (!(error <= largest)) [largest, at] = [error, x];
     };
-    for (const [low, high] of ranges[name]) for (const x of stratified(low, high, 300)) check(x, exact[name](x));
-    if (name === "sin" || name === "cos")
-      for (const x of [...quarterTurns(), ...farArguments()]) check(x, exact[name](x));
+    for (const x of points64(name)) check(x, exact[name](x));
     record(name, "f64", largest, at);
     expect(largest, `at ${at}`).toBeLessThanOrEqual(bound64);
   });

@@ -1,6 +1,6 @@
 // Builds a graph from a list of small numbers, so that a property-testing library can draw, replay and shrink it.
 import fc from "fast-check";
-import { concat, grad, type Tensor, tensor, where } from "../src/graph/index.ts";
+import { concat, grad, hvp, jvp, type Tensor, tensor, where } from "../src/graph/index.ts";
 import { sizeOf, type Update } from "../src/graph/internal.ts";
 import { param } from "../src/graph/leaves.ts";
 import { make } from "../src/graph/operands.ts";
@@ -22,6 +22,8 @@ export interface Recipe {
   readonly instructions: readonly Instruction[];
   readonly outputs: readonly number[];
   readonly gradients: boolean;
+  /** Which derivative along a direction there is, if any. */
+  readonly direction: number;
   readonly update: number;
 }
 
@@ -43,6 +45,7 @@ export const recipes: fc.Arbitrary<Recipe> = fc.record({
   }),
   outputs: fc.array(natural(20), { maxLength: 3 }),
   gradients: fc.boolean(),
+  direction: natural(7),
   update: natural(5),
 });
 
@@ -55,6 +58,8 @@ interface Leaves {
   readonly params: readonly Tensor[];
   /** i32 [5], some of them repeated or out of range. */
   readonly rows: Tensor;
+  /** The same with other numbers of axes: [], [2, 3], [3, 1, 2] and [0, 2]. */
+  readonly indices: readonly Tensor[];
 }
 
 /** y, or its sum where it does not broadcast with x. */
@@ -132,11 +137,66 @@ const wholeOps: readonly Make[] = [
       .permute(turned(x, 1)),
   (x, _, d) => x.permute(turned(x, d)).reshape(-1).flip().reshape(x.shape),
   (x, y) => x.lt(fitted(x, y)).cast("f32"),
+  (x, _, d) => x.add(x.flip(subset(x, d))),
+  (x, _, d) => x.mul(2).sub(x.mul(3).flip(subset(x, d))),
+  (x, _, d) => alongFirst(x, (v) => concat([v, v.flip(d % v.rank)], (d >> 1) % v.rank)),
+  (x, y, d) =>
+    alongFirst(x, (v) => {
+      const parts = [v, v.neg(), v.flip(0), y.shape.join() === v.shape.join() ? y : v.mul(2), v.slice(-1, 0, 1)];
+      const axis = d % v.rank;
+      const last = axis === v.rank - 1 ? parts : parts.slice(0, 4);
+      return concat(last.slice(0, 2 + (d >> 2)), axis);
+    }),
+  (x, _, d, { indices }) => alongFirst(x, (v) => v.gather(indices[d % 3])),
+  (x, _, d, { indices }) => x.reshape(-1, 1).gather(indices[d % 3]),
+  (x, _, d, { indices }) => x.reshape(1, -1).gather(indices[d % 3]),
+  (x, _, d, { indices }) =>
+    alongFirst(x, (v) =>
+      v.add(
+        v
+          .gather(indices[3])
+          .sum([0, 1], { keepDims: d > 8 })
+          .sum(),
+      ),
+    ),
+  (x, _, d, { indices }) => {
+    const at = indices[d % 3];
+    const rows = d > 8 ? x.reshape(-1).pad([[0, at.size]]).slice(0, 0, at.size).reshape(at.shape) : undefined; // biome-ignore format: a line
+    const wide = at.shape.map(() => 1);
+    const values = rows ?? x.reshape(...wide, -1).expand([...at.shape, x.size]);
+    return make("scatterAdd", [values, at], { size: 1 + (d % 7) });
+  },
+  (x, _, d) => alongFirst(x, (v) => concat([v.slice(d % v.rank, 1, 1), v, v.slice(d % v.rank, 0, 0, 2)], d % v.rank)),
+  (x, _, d) =>
+    alongFirst(x, (v) => v.slice(d % v.rank, 1, 1, 3).sum(d % v.rank, { keepDims: true }).add(v)), // biome-ignore format: a line
+  (x, _, d) => x.unsqueeze(d % (x.rank + 1)).mul(2),
+  (x) => x.div(tensor([1, 2, -4]).reshape(3, ...x.shape.map(() => 1))),
+];
+
+/** Operations of whole numbers and truths, which are sudden where numbers are uncertain. */
+const exactOps: readonly Make[] = [
   (x, _, d) =>
     x
       .cast("i32")
       .mod((d % 5) + 1)
       .cast("f32"),
+  (x, y) => x.mod(fitted(x, y).abs().add(1)),
+  (x, y) => x.mod(fitted(x, y).sub(0.5)),
+  (x, _, d) => x.cast("i32").sum(subset(x, d)).cast("f32"),
+  (x, y, d) => x.cast("i32").mul(3).maximum(fitted(x, y).cast("i32")).max(subset(x, d), { keepDims: true }).cast("f32"),
+  (x, y) => x.cast("i32").xor(fitted(x, y).cast("i32").shift(1)).mod(64).cast("f32"),
+  (x, y, d) => x.lt(fitted(x, y)).and(x.eq(d % 3)).or(x.ge(1).flip(subset(x, d))).cast("f32"), // biome-ignore format: a line
+  (x, y, d) => where(x.cast("bool").flip(subset(x, d)), x, fitted(x, y)),
+  (x, _, d, { indices }) =>
+    alongFirst(x, (v) =>
+      v
+        .cast("i32")
+        .gather(indices[d % 3])
+        .cast("f32"),
+    ),
+  (x, _, d) => alongFirst(x, (v) => concat([v.cast("bool"), v.lt(1).flip(0)], d % v.rank).cast("f32")),
+  (x, y) => x.cast("f64").add(fitted(x, y).cast("f64")).mul(0.5).cast("f32"),
+  (x) => x.mul(0.5).floor(),
 ];
 
 const smoothOps: readonly Make[] = [
@@ -149,6 +209,7 @@ const smoothOps: readonly Make[] = [
   (x) => x.square().add(1).sqrt(),
   (x) => x.square().log1p(),
   (x, y) => x.div(fitted(x, y).square().add(1)),
+  (x, _, d) => x.div(x.abs().sum(subset(x, d), { keepDims: true }).add(1)),
   (x) => x.square().add(0.5).log(),
   (x) => x.square().neg().expm1(),
   (x) => alongFirst(x, (v) => v.sub(v.max(-1, { keepDims: true })).exp()),
@@ -157,14 +218,23 @@ const smoothOps: readonly Make[] = [
 ];
 
 /** The graph of a recipe: its chosen values, the gradients of their sum, and updates of its parameters. */
-export function build({ whole, sizes: [m, n, k], instructions, outputs, gradients, update }: Recipe): Graph {
+export function build({ whole, sizes: [m, n, k], instructions, outputs, gradients, direction, update }: Recipe): Graph {
   const random = stream(m * 64 + n * 8 + k);
   const draw = (): number => (whole ? Math.floor(random() * 5) - 2 : 3 * random() - 1.5);
   const values = (shape: readonly number[]): Float32Array => Float32Array.from({ length: sizeOf(shape) }, draw);
   const shapes = [[m, n], [m, n], [n, k], [], [2, 1, 3], [n]];
   const params = shapes.map((shape) => param(values(shape), shape));
-  const leaves: Leaves = { params, rows: tensor(typed("i32", [0, 2, m - 1, 0, 1])) };
-  const ops = whole ? wholeOps : [...wholeOps.slice(0, -1), ...smoothOps];
+  const index = (...shape: number[]): Tensor =>
+    tensor(
+      typed(
+        "i32",
+        Array.from({ length: sizeOf(shape) }, () => Math.floor(8 * random()) - 1),
+      ),
+      shape,
+    );
+  const indices = [index(), index(2, 3), index(3, 1, 2), index(0, 2)];
+  const leaves: Leaves = { params, rows: tensor(typed("i32", [0, 2, m - 1, 0, 1])), indices };
+  const ops = [...wholeOps, ...(whole ? exactOps : smoothOps)];
   const pool: Tensor[] = [...params];
   for (const { op, a, b, detail } of instructions) {
     // half the time a late value, so that chains grow long, else a parameter, so that they are shared
@@ -178,8 +248,16 @@ export function build({ whole, sizes: [m, n, k], instructions, outputs, gradient
   const chosen = [...new Set([computed[computed.length - 1], ...outputs.map((i) => computed[i % computed.length])])];
   const loss = chosen.map((t, i) => t.mul(i + 1).sum()).reduce((sum, t) => sum.add(t));
   const grads = gradients ? grad(loss, params) : [];
-  const flowing = grads.filter((g) => g.op !== "const");
+  const middle = computed[direction % computed.length];
+  const further = gradients ? [grad(loss, middle), ...along(direction, loss, chosen, params)] : [];
+  const flowing = [...grads, ...further].filter((g) => g.op !== "const");
   return { outputs: [...chosen, loss, ...flowing], updates: updatesOf(update, params, pool, grads) };
+}
+
+/** A derivative along the second parameter as a direction of the first. */
+function along(kind: number, loss: Tensor, chosen: readonly Tensor[], [a, b]: readonly Tensor[]): readonly Tensor[] {
+  if (kind === 1) return jvp(chosen, [a], [b]);
+  return kind === 2 ? hvp(loss, [a], [b]) : [];
 }
 
 function updatesOf(

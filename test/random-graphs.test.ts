@@ -6,7 +6,7 @@ import type { Pass } from "../src/compile/program.ts";
 import { type Data, type Trace, trace } from "../src/graph/internal.ts";
 import { breathe, passes, runTrace } from "./harness.ts";
 import { build, recipes } from "./random-graph.ts";
-import { disagreement, type Reference, referenceOf } from "./reference.ts";
+import { compared, disagreement, type Reference, referenceOf } from "./reference.ts";
 
 const runs = Number(process.env.NUM_RUNS ?? 1000);
 const seed = Number(process.env.SEED ?? 1);
@@ -66,6 +66,11 @@ test("random graphs agree", { timeout: 600_000 }, async () => {
     if (++count % 16 === 0) await breathe();
   });
   await fc.assert(property, { seed, numRuns: runs, endOnFailure: process.env.SHRINK === "no" });
-  console.log(`random graphs: ${runs} with ${elements} elements, ${exact} of them exact`);
+  const { all, unbounded } = compared;
+  const share = (100 * unbounded) / all;
+  console.log(
+    `random graphs: ${runs} with ${elements} elements, ${exact} of them exact; ${share.toFixed(2)} % of comparisons without a bound`,
+  );
   expect(exact).toBeGreaterThan(elements / 4);
+  expect(share).toBeLessThan(3);
 });

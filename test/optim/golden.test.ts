@@ -5,6 +5,7 @@ import { type DType, device, param, type Tensor, tensor } from "../../src/index.
 import { mse } from "../../src/nn/index.ts";
 import { adam, adamw, sgd } from "../../src/optim/index.ts";
 import { testDevices } from "../devices.ts";
+import { isSampled, nativeDevice } from "../native-device.ts";
 
 interface Host {
   shape: number[];
@@ -26,10 +27,12 @@ const cases: Case[] = JSON.parse(readFileSync(new URL("../fixtures/torch/optimiz
 const optimizers = { sgd, adam, adamw };
 const given = ({ data, shape }: Host, dtype: DType): Tensor => tensor(data, shape, { dtype });
 
-for (const name of testDevices) {
-  describe(name, () => {
+const native = nativeDevice();
+
+for (const chosen of [...testDevices, ...(native === undefined ? [] : [native])]) {
+  describe(typeof chosen === "string" ? chosen : "native", () => {
     beforeAll(() => {
-      device(name);
+      device(chosen);
     });
 
     for (const [dtype, tolerance] of [
@@ -37,7 +40,8 @@ for (const name of testDevices) {
       // relative to the largest parameter; Adam divides a gradient that cancels by its own small size, up to 1.1e-6
       ["f32", 2e-6],
     ] as const) {
-      for (const c of cases) {
+      for (const [at, c] of cases.entries()) {
+        if (chosen === native && !isSampled(at)) continue;
         test(`${dtype} ${c.optimizer} ${JSON.stringify(c.options)}, lr ${c.lr ?? "0.1 / (t + 1)"}`, async () => {
           const model = {
             w: param(given(c.start.w, dtype)),
@@ -55,8 +59,8 @@ for (const name of testDevices) {
             for (const key of after === undefined ? [] : (["w", "b", "u"] as const)) {
               const scale = Math.max(...after[key].data.map(Math.abs));
               const found = await model[key].data();
-              after[key].data.forEach((v, at) => {
-                expect(Math.abs(found[at] - v) / scale).toBeLessThan(tolerance);
+              after[key].data.forEach((v, k) => {
+                expect(Math.abs(found[k] - v) / scale).toBeLessThan(tolerance);
               });
             }
           }
