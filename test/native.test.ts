@@ -47,7 +47,7 @@ describe.skipIf(device === undefined)("native", () => {
       const known = referenceOf(graph);
       const results = [...graph.outputs, ...graph.updates.map((u) => u.value)];
       const values = runTrace(native, graph);
-      const problems = results.map((n, i) => disagreement(values[i], known.get(n)!, { signedZeros: false }));
+      const problems = results.map((n, i) => disagreement(values[i], known.get(n)!));
       expect(problems.filter((p) => p !== undefined)).toEqual([]);
     }
   });

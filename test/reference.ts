@@ -156,27 +156,15 @@ const exactly = (value: number): string => (Object.is(value, -0) ? "-0" : String
 /** Elements held against a bound so far, and those whose bound is infinite, so that nothing is known of them. */
 export const compared: { all: number; unbounded: number } = { all: 0, unbounded: 0 };
 
-/**
- * Where a result leaves its bound: a message for the first element that does, or undefined. Compilers of C that multiply and add in
- * one may give a zero of the other sign: GCC makes x·z − y·w of −(y·w − x·z).
- */
-export function disagreement(
-  actual: Data,
-  { values, bounds }: Reference,
-  { signedZeros = true }: { signedZeros?: boolean } = {},
-): string | undefined {
+/** Where a result leaves its bound, or a zero has another sign: a message for the first element that does, or undefined. */
+export function disagreement(actual: Data, { values, bounds }: Reference): string | undefined {
   compared.all += values.length;
   for (let i = 0; i < values.length; i++) {
     const [a, v, e] = [actual[i], values[i], bounds[i]];
     if (e === Number.POSITIVE_INFINITY) compared.unbounded++;
     if (e === Number.POSITIVE_INFINITY || (Number.isNaN(a) && Number.isNaN(v))) continue;
     const signs =
-      signedZeros &&
-      e === 0 &&
-      a === 0 &&
-      v === 0 &&
-      !(actual instanceof Int32Array) &&
-      Object.is(a, -0) !== Object.is(v, -0);
+      e === 0 && a === 0 && v === 0 && !(actual instanceof Int32Array) && Object.is(a, -0) !== Object.is(v, -0);
     if (signs || !(a === v || Math.abs(a - v) <= e))
       return `element ${i} of ${values.length} is ${exactly(a)}, not ${exactly(v)} ± ${e}`;
   }

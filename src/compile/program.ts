@@ -55,11 +55,6 @@ export interface Program {
 }
 
 export interface CompileOptions {
-  /** Check the intermediate form after each pass; a fault of the compiler throws `verify: after …: …` instead of giving wrong values. */
-  readonly verify?: boolean;
-}
-
-export interface CompileOptions {
   /** Passes to leave out. */
   readonly without?: ReadonlySet<Pass>;
   /** The machine to compile for, which may depend on the work of the program, in scalar operations. */

@@ -41,7 +41,7 @@ export function operationText(e: Expr & { kind: "op" }, mode: Mode, args: readon
   const from = e.args[0].dtype;
   const type = typeName(from, mode);
   const [a, b] = args;
-  if (op === "neg") return `(-${a})`;
+  if (op === "neg") return from === "i32" || from === "i64" ? `(-${a})` : `neg_${type}(${a})`;
   if (op === "where") return `where_${typeName(e.dtype, mode)}(${args.join(", ")})`;
   if (op === "cast") return from === e.dtype ? a : `cast_${type}_${typeName(e.dtype, mode)}(${a})`;
   if (op === "farSine") return `farSine_${type}(${a}, ${b}, ${e.by})`;

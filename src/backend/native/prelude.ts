@@ -50,6 +50,10 @@ INLINE vi where_vi(vb c, vi x, vi y) { return (x & c) | (y & ~c); }
 INLINE vf where_vf(vb c, vf x, vf y) { return (vf)where_vi(c, (vi)x, (vi)y); }
 #define where_vb where_vi
 
+/* not -x: joined with a multiplication and a subtraction before it, GCC takes it for their reverse, and loses the sign of zero */
+INLINE f neg_f(f x) { return float_i(bits_f(x) ^ (-0x7fffffff - 1)); }
+INLINE d neg_d(d x) { return float_l(bits_d(x) ^ (-0x7fffffffffffffffll - 1)); }
+INLINE vf neg_vf(vf x) { return (vf)((vi)x ^ (-0x7fffffff - 1)); }
 #define abs_f __builtin_fabsf
 #define abs_d __builtin_fabs
 INLINE vf abs_vf(vf x) { return (vf)((vi)x & 0x7fffffff); }

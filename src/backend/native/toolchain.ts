@@ -43,7 +43,7 @@ export function findToolchain(folder: string = cacheFolder()): Toolchain {
   const defined = run(command, [...own, "-march=native", "-dM", "-E", "-x", "c", "/dev/null"]).stdout;
   const lanes = /__AVX512F__/.test(defined) ? 16 : /__AVX2__/.test(defined) ? 8 : 4;
   const all = [...own, ...flags, ...(lanes === 16 && /gcc|cc/i.test(version) ? [wide] : [])];
-  const identity = hashName([version, ...all, defined]);
+  const identity = hashName([command, version, ...all, defined]);
   preparePrivate(folder);
   const compile = (sources: readonly string[]): string => {
     const file = path.join(folder, `${hashName([identity, ...sources])}.so`);
