@@ -131,10 +131,11 @@ class Scheduler {
     }
   }
 
-  /** Buffers the values with the most operands where a kernel would read more buffers than it may have beside its result. */
-  #limitBuffers(): void {
+  /** Buffers the values with the most operands where a kernel would read more buffers than it may have beside its result; whether there are any. */
+  #limitBuffers(): boolean {
     const most = this.options.mostBuffers - 1;
-    if (!Number.isFinite(most)) return;
+    if (!Number.isFinite(most)) return false;
+    const before = this.buffered.size;
     const readsOf = new Map<Node, ReadonlySet<Node>>();
     const inside = (x: Node): boolean => x.op !== "buffer" && !this.buffered.has(x);
     const gather = (n: Node): ReadonlySet<Node> =>
@@ -151,6 +152,7 @@ class Scheduler {
       }
       readsOf.set(n, reads);
     }
+    return this.buffered.size > before;
   }
 
   /** At most one reduction or contraction inside a kernel, and none below a rearranging view. */
@@ -193,8 +195,8 @@ class Scheduler {
     this.#require();
     const cost = this.#costs();
     this.#shareForks(cost);
-    this.#limitBuffers();
-    const carried = this.#separateCores();
+    let carried = this.#separateCores();
+    while (this.#limitBuffers()) carried = this.#separateCores();
     const groups: Group[] = [];
     for (const n of this.order) {
       if (!this.buffered.has(n) || this.#joined.has(n)) continue;
