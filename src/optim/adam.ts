@@ -1,8 +1,8 @@
-// Adam, and AdamW with its decoupled weight decay.
-import { where } from "../graph/index.ts";
+// Adam, AdamW with its decoupled weight decay, and AdaMax.
 import { type FirstOrderOptions, firstOrder, type Rule } from "./first-order.ts";
 import type { GradientSource, Labelled, Loss } from "./loss.ts";
 import type { Optimizer } from "./optimizer.ts";
+import { over } from "./over.ts";
 import { power } from "./schedule.ts";
 
 export interface AdamOptions extends Partial<FirstOrderOptions> {
@@ -32,17 +32,40 @@ export const adamw = <B = Labelled>(
   return firstOrder(model, loss, decoupled, { lr, weightDecay, ...options });
 };
 
-/** The smallest numbers that are not subnormal: 1 / ε is finite from there on. */
-const smallest = { f32: 2 ** -126, f64: 2 ** -1022 };
+/**
+ * AdaMax (Kingma & Ba, 2015): m ← β₁m + (1 − β₁)g, u ← max(β₂u, |g| + ε), θ ← θ − lr / (1 − β₁ᵗ)·m / u.
+ * Throws where a β is not in [0, 1), or ε is negative.
+ */
+export const adamax = <B = Labelled>(
+  model: object,
+  loss: Loss<B> | GradientSource<B>,
+  { lr = 2e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, ...options }: AdamOptions = {},
+): Optimizer<B> => {
+  check("adamax", { beta1, beta2 }, eps);
+  const rule: Rule<"m" | "u", "rate"> = {
+    slots: { m: 0, u: 0 },
+    scalars: { rate: (t, lr) => lr / (1 - power(beta1, t)) },
+    update: (p, g, slots, { rate }) => {
+      const m = slots.m.mul(beta1).add(g.mul(1 - beta1));
+      const u = slots.u.mul(beta2).maximum(g.abs().add(eps));
+      return { p: p.sub(over(m.mul(rate), u, 0)), slots: { m, u } };
+    },
+  };
+  return firstOrder(model, loss, rule, { lr, ...options });
+};
+
+function check(name: string, betas: Readonly<Record<string, number>>, eps: number): void {
+  for (const [key, beta] of Object.entries(betas)) {
+    if (!(beta >= 0 && beta < 1)) throw new RangeError(`${name}: ${key} must lie in [0, 1), got ${beta}`);
+  }
+  if (!(eps >= 0)) throw new RangeError(`${name}: eps must be ≥ 0, got ${eps}`);
+}
 
 function rule(
   name: "adam" | "adamw",
   { beta1 = 0.9, beta2 = 0.999, eps = 1e-8 }: Pick<AdamOptions, "beta1" | "beta2" | "eps">,
 ): Rule<"m" | "v", "rate" | "correction"> {
-  for (const [key, beta] of Object.entries({ beta1, beta2 })) {
-    if (!(beta >= 0 && beta < 1)) throw new RangeError(`${name}: ${key} must lie in [0, 1), got ${beta}`);
-  }
-  if (!(eps >= 0)) throw new RangeError(`${name}: eps must be ≥ 0, got ${eps}`);
+  check(name, { beta1, beta2 }, eps);
   return {
     slots: { m: 0, v: 0 },
     scalars: {
@@ -52,10 +75,7 @@ function rule(
     update: (p, g, slots, { rate, correction }) => {
       const m = slots.m.mul(beta1).add(g.mul(1 - beta1));
       const v = slots.v.mul(beta2).add(g.square().mul(1 - beta2));
-      const root = v.sqrt().mul(correction);
-      const step = m.mul(rate).div(root.add(eps));
-      const vanishes = eps < smallest[p.dtype === "f64" ? "f64" : "f32"]; // then √v̂ is all that can be divided by
-      return { p: p.sub(vanishes ? where(root.gt(0), step, 0) : step), slots: { m, v } };
+      return { p: p.sub(over(m.mul(rate), v.sqrt().mul(correction), eps)), slots: { m, v } };
     },
   };
 }

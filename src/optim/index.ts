@@ -1,11 +1,14 @@
 // The optim room: losses, optimizers, what happens to gradients on their way, learning-rate schedules.
-export { type AdamOptions, adam, adamw } from "./adam.ts";
+export { type AdadeltaOptions, adadelta } from "./adadelta.ts";
+export { type AdagradOptions, adagrad } from "./adagrad.ts";
+export { type AdamOptions, adam, adamax, adamw } from "./adam.ts";
 export { wrongData } from "./check.ts";
 export { type FirstOrderOptions, firstOrder, type Rule } from "./first-order.ts";
 export type { ParameterGroup } from "./groups.ts";
 export { type GradientSource, type Labelled, type Loss, lossOf } from "./loss.ts";
 export { type Objective, type ObjectiveOver, objective } from "./objective.ts";
 export type { Optimizer, Probe, Seen } from "./optimizer.ts";
+export { type RmspropOptions, rmsprop } from "./rmsprop.ts";
 export { constant, cosine, type Schedule, stepDecay, warmup } from "./schedule.ts";
 export { type SgdOptions, sgd } from "./sgd.ts";
 export {
