@@ -70,7 +70,8 @@ const isZero = (value: number | undefined, dtype: DType): boolean =>
 function foldDivision({ inputs: [x, c], shape, dtype }: Draft, value: number, add: Add): Node | undefined {
   if (value === 1) return x;
   const inverse = rounded(1 / value, dtype);
-  const powerOfTwo = Math.log2(Math.abs(value)) % 1 === 0 && inverse * value === 1;
+  const size = Math.abs(value);
+  const powerOfTwo = size === 2 ** Math.round(Math.log2(size)) && inverse * value === 1;
   if (!powerOfTwo || Math.abs(inverse) < (dtype === "f32" ? 2 ** -126 : 2 ** -1022)) return undefined;
   const factor = add({ op: "const", inputs: [], args: { value: inverse }, shape: c.shape, dtype });
   return add({ op: "mul", inputs: [x, factor], args: {}, shape, dtype });

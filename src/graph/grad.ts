@@ -205,7 +205,7 @@ function total(parts: readonly Tensor[]): Tensor {
     if (axis === undefined) terms.push(part);
     else byAxis.set(axis, [...(byAxis.get(axis) ?? []), part]);
   }
-  for (const [axis, placed] of byAxis) terms.push(...(together(placed, axis) ?? placed));
+  for (const [axis, placed] of byAxis) terms.push(...together(placed, axis));
   return terms.reduce((sum, term) => sum.add(term));
 }
 
@@ -218,25 +218,37 @@ function placedAlong(part: Tensor): number | undefined {
   return axes.length === 1 ? axes[0] : undefined;
 }
 
-/** Several values among zeros as one, where no two of them share a place. */
-function together(placed: readonly Tensor[], axis: number): [Tensor] | undefined {
-  if (placed.length < 2) return undefined;
-  const sorted = [...placed].sort((a, b) => startOf(a, axis) - startOf(b, axis));
+/** Values among zeros as few ones, each of values of which no two share a place. */
+function together(placed: readonly Tensor[], axis: number): Tensor[] {
+  const chains: { parts: Tensor[]; end: number }[] = [];
+  for (const part of [...placed].sort((a, b) => startOf(a, axis) - startOf(b, axis))) {
+    const start = startOf(part, axis);
+    const end = start + first(part).shape[axis];
+    const chain = chains.find((c) => c.end <= start);
+    if (chain === undefined) chains.push({ parts: [part], end });
+    else {
+      chain.parts.push(part);
+      chain.end = end;
+    }
+  }
+  return chains.map(({ parts }) => (parts.length === 1 ? parts[0] : sideBySide(parts, axis)));
+}
+
+/** Values in the order of their places, with zeros between them. */
+function sideBySide(parts: readonly Tensor[], axis: number): Tensor {
+  const { shape, dtype } = parts[0];
   const pieces: Tensor[] = [];
   let end = 0;
   const zerosUpTo = (to: number): void => {
-    const { shape, dtype } = sorted[0];
     if (to > end) pieces.push(full(shape.with(axis, to - end), 0, dtype));
   };
-  for (const part of sorted) {
-    const start = startOf(part, axis);
-    if (start < end) return undefined;
-    zerosUpTo(start);
+  for (const part of parts) {
+    zerosUpTo(startOf(part, axis));
     pieces.push(first(part));
-    end = start + first(part).shape[axis];
+    end = startOf(part, axis) + first(part).shape[axis];
   }
-  zerosUpTo(sorted[0].shape[axis]);
-  return [concat(pieces, axis)];
+  zerosUpTo(shape[axis]);
+  return concat(pieces, axis);
 }
 
 /** Vector-Jacobian products Σ uᵀ·∂y/∂x over the ys, for each x; zeros where no y depends on x. */
@@ -267,8 +279,12 @@ export function vjpOf(ys: readonly Tensor[], xs: readonly Tensor[], us: readonly
     });
   }
   const wanted = new Set(xs);
-  const forgotten = (t: Tensor): boolean =>
-    t.op === "buffer" && !wanted.has(t) && (t.leaf("grad").computed ?? []).some((r) => wanted.has(r.deref()!));
+  const data = xs.some((x) => x.op === "buffer" && x.leaf("grad").role === "data");
+  const forgotten = (t: Tensor): boolean => {
+    if (t.op !== "buffer" || wanted.has(t)) return false;
+    const { computed, unlisted } = t.leaf("grad");
+    return (unlisted === true && data) || (computed ?? []).some((r) => wanted.has(r.deref()!));
+  };
   if (order.some(forgotten)) {
     fail(
       "grad",

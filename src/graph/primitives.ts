@@ -20,6 +20,8 @@ export interface Leaf {
   storage: Storage;
   /** Where the value was computed from a graph that is gone now that it has been read: the leaves it depended on. */
   readonly computed?: readonly WeakRef<Tensor>[];
+  /** It depended on more data than is listed. */
+  readonly unlisted?: boolean;
   /** Role live only: the values for the next run. */
   readonly read?: () => number | readonly number[];
 }

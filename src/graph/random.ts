@@ -52,6 +52,8 @@ export function uniform(shape: Shape, low = 0, high = 1): Tensor {
     .cast("f32")
     .mul(2 ** -24);
   if (low === 0 && high === 1) return unit;
+  if (!Number.isFinite(Math.fround(high - low)) || !(low <= high))
+    throw new RangeError(`uniform: needs low ≤ high, an f32 apart, got ${low} and ${high}`);
   return unit
     .mul(high - low)
     .add(low)

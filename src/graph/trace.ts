@@ -65,7 +65,7 @@ class Tracer {
   #append(draft: Draft, leaf: number, line: string): Node {
     const node = { id: this.nodes.length, ...draft, leaf };
     this.nodes.push(node);
-    this.lines.push(line);
+    this.lines.push(`${node.id} ${line}`);
     return node;
   }
 }
@@ -85,7 +85,9 @@ export function trace(
   };
   const roots = [...outputs, ...updates.flatMap((u) => [u.value, u.leaf])];
   for (const t of topological(roots)) copies.set(t, copy(t));
-  const written = updates.map((u) => ({ leaf: copies.get(u.leaf)!.leaf, value: copies.get(u.value)! }));
+  const written = updates
+    .filter(({ leaf }) => leaf.size > 0)
+    .map((u) => ({ leaf: copies.get(u.leaf)!.leaf, value: copies.get(u.value)! }));
   const results = outputs.map((t) => copies.get(t)!);
   return withoutUnused(
     { nodes: tracer.nodes, leaves: tracer.leaves, outputs: results, updates: written },

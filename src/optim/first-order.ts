@@ -1,6 +1,6 @@
 // First-order optimizers: a pure rule for one parameter, lifted to one compiled step for a whole model.
-import { capturing, full, live, type RandomState, randomState, state, type Tensor, where } from "../graph/index.ts";
-import type { DType } from "../graph/internal.ts";
+import { capturing, full, live, type RandomState, randomState, state, Tensor, where } from "../graph/index.ts";
+import { type DType, fail, kindOf, sameShape, show } from "../graph/internal.ts";
 import { namedParameters, nameModules } from "../nn/module.ts";
 import { compile } from "../run/index.ts";
 import { read } from "../run/realize.ts";
@@ -210,7 +210,7 @@ class FirstOrder<B> implements Optimizer<B> {
         assignSlots(slots[at], values);
       });
       if (next.gradients === undefined) return;
-      chain = chain.map(({ name, p }, at) => ({ name, p, g: next.gradients![at] }));
+      chain = replaced(chain, next.gradients, i);
     }
     for (const { name, p, g } of chain) {
       const { slots, scalars, weightDecay, keep } = this.#moving.get(name)!;
@@ -274,8 +274,30 @@ const stateOf = (name: string, { slots, transformed }: Moving): [string, Tensor]
   ),
 ];
 
+/** The gradients with the values that a transform gave. Throws where they are not as many, or not of the parameters' shapes. */
+function replaced(chain: readonly Gradient[], values: readonly Tensor[], at: number): Gradient[] {
+  if (values.length !== chain.length)
+    throw new Error(`optimizer: transform ${at} gave ${values.length} gradients for ${chain.length} parameters`);
+  return chain.map(({ name, p }, i) => {
+    const g = values[i];
+    if (!(g instanceof Tensor) || !sameShape(g.shape, p.shape) || g.dtype !== p.dtype) {
+      const found = g instanceof Tensor ? `${g.dtype} ${show(g.shape)}` : kindOf(g);
+      fail(
+        "optimizer",
+        `transform ${at} gave ${found} as the gradient of "${name}", which is ${p.dtype} ${show(p.shape)}`,
+      );
+    }
+    return { name, p, g };
+  });
+}
+
+/** Slots that are left out stay. */
 function assignSlots(slots: Slots, values: Slots): void {
-  for (const slot of Object.keys(slots)) slots[slot].assign(values[slot]);
+  for (const [slot, value] of Object.entries(values)) {
+    if (slots[slot] === undefined)
+      throw new Error(`optimizer: there is no slot "${slot}" (${Object.keys(slots).join(", ")})`);
+    slots[slot].assign(value);
+  }
 }
 
 const anyNotFinite = (tensors: readonly Tensor[]): Tensor =>

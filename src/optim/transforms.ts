@@ -99,13 +99,14 @@ export function accumulate(k: number): Transform {
   if (!(Number.isSafeInteger(k) && k >= 1))
     throw new RangeError(`accumulate: k must be a whole number of batches ≥ 1, got ${k}`);
   if (k === 1) return each(({ g }) => g);
+  const sum = `sumOf${k}`; // named by k, so that a sum over another number of batches is not taken up
   return {
-    slots: { sum: 0 },
+    slots: { [sum]: 0 },
     batches: k,
     apply: (gradients, slots, last) => {
-      const sums = gradients.map(({ g }, i) => slots[i].sum.add(g));
-      if (!last) return { slots: sums.map((sum) => ({ sum })) };
-      return { gradients: sums.map((sum) => sum.div(k)), slots: sums.map((sum) => ({ sum: sum.full(0) })) };
+      const sums = gradients.map(({ g }, i) => slots[i][sum].add(g));
+      if (!last) return { slots: sums.map((total) => ({ [sum]: total })) };
+      return { gradients: sums.map((s) => s.div(k)), slots: sums.map((s) => ({ [sum]: s.full(0) })) };
     },
   };
 }

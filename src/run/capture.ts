@@ -14,7 +14,6 @@ import {
   type Trace,
   trace,
 } from "../graph/internal.ts";
-import { currentBackend } from "./device.ts";
 import { executableFor, type LiveValues, nextValues } from "./execute.ts";
 import { addressOn, allocateAll, hostData, pauseIfMany, settle, withMemory } from "./memory.ts";
 import { afterUpdates } from "./realize.ts";
@@ -28,7 +27,8 @@ const manyTraces = 32;
 /**
  * Compiles a function of tensors. The first call with a signature (shapes, dtypes and constants, see Tree) traces it; later calls
  * replay the compiled step with new inputs, leaves at their current values, and fresh live values and random keys.
- * Assignments made while tracing are carried out by each call. Throws where fn is async, where tensors of its arguments or result lie
+ * Assignments made while tracing are carried out by each call. A tensor from outside that has not been computed yet is computed anew
+ * by each call; live values are read when a call runs, so await it before changing what they read. Throws where fn is async, where tensors of its arguments or result lie
  * in other than arrays and plain objects, and when called while another compiled function is being traced.
  */
 export function compile<A extends readonly Tree[], R>(
@@ -38,9 +38,8 @@ export function compile<A extends readonly Tree[], R>(
   const captured = new Map<string, Capture<R>>();
   let traces = 0;
   let last: readonly string[] = [];
-  const captureFor = (lines: readonly string[], inputs: A, given: readonly Tensor[]): Capture<R> => {
+  const captureFor = (backend: Backend, lines: readonly string[], inputs: A, given: readonly Tensor[]): Capture<R> => {
     const signature = lines.join("\n");
-    const backend = currentBackend();
     const known = captured.get(signature);
     if (known?.backend === backend) return known;
     const capture = new Capture(fn as (...inputs: readonly Tree[]) => R, inputs, given, backend);
@@ -54,9 +53,9 @@ export function compile<A extends readonly Tree[], R>(
   const call = async (inputs: A): Promise<R> => {
     const given: Tensor[] = [];
     const lines = flatten(inputs, given);
-    return afterUpdates(async (ready) => {
+    return afterUpdates(async ({ backend, ready }) => {
       await ready(given);
-      const capture = captureFor(lines, inputs, given);
+      const capture = captureFor(backend, lines, inputs, given);
       const live: LiveValues = new Map();
       const result = await withMemory(() => capture.run(given, live));
       await pauseIfMany(capture.outputBytes);

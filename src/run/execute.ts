@@ -12,7 +12,6 @@ import {
   type Trace,
 } from "../graph/internal.ts";
 import { debugLevel, reportProgram } from "./debug.ts";
-import { currentBackend } from "./device.ts";
 import { addressOn, allocateAll, hostData } from "./memory.ts";
 
 const limit = 256; // programs kept per backend; the least recently used goes first
@@ -26,7 +25,7 @@ export async function executableFor(backend: Backend, trace: Trace, repeated = f
   let found = cache.get(key);
   if (found === undefined) {
     const started = performance.now();
-    found = await backend.prepare(trace, { repeated, verify: debugLevel() > 0 });
+    found = await backend.prepare(trace, { repeated, verify: debugLevel() > 0 || undefined });
     if (debugLevel() > 0) reportProgram(backend.name, found, trace, performance.now() - started);
     const oldest = cache.size >= limit ? cache.keys().next().value : undefined;
     if (oldest !== undefined) cache.delete(oldest); // a captured step may still hold it; backends free what nobody holds
@@ -51,8 +50,7 @@ export function nextValues(leaf: Tensor, live: LiveValues = new Map()): Data {
 }
 
 /** Runs a trace once and returns the addresses of its outputs, which the caller owns. */
-export async function runTrace(trace: Trace, live: LiveValues): Promise<{ backend: Backend; outputs: number[] }> {
-  const backend = currentBackend();
+export async function runTrace(backend: Backend, trace: Trace, live: LiveValues): Promise<number[]> {
   const executable = await executableFor(backend, trace);
   const addresses: number[] = [];
   for (const leaf of trace.leaves) {
@@ -63,8 +61,7 @@ export async function runTrace(trace: Trace, live: LiveValues): Promise<{ backen
     if (role === "live") backend.write(address, nextValues(leaf, live));
     addresses.push(address);
   }
-  const outputs = await allocateAll(backend, trace.outputs, (places) => executable.run(addresses, places));
-  return { backend, outputs };
+  return allocateAll(backend, trace.outputs, (places) => executable.run(addresses, places));
 }
 
 /** A copy of the elements; what comes off a device is one already. */

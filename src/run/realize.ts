@@ -1,5 +1,5 @@
 // Lazy values become real: computes tensors and turns them into leaves, so that nothing is computed twice.
-import { OutOfMemory } from "../backend/backend.ts";
+import { type Backend, OutOfMemory } from "../backend/backend.ts";
 import {
   bytesOf,
   type Data,
@@ -15,42 +15,48 @@ import {
   trace,
   type Update,
 } from "../graph/internal.ts";
+import { currentBackend } from "./device.ts";
 import { elementsOf, type LiveValues, nextValues, runTrace } from "./execute.ts";
 import { overwriteStorage, pauseIfMany, settle, withMemory } from "./memory.ts";
 import { inTurn } from "./turns.ts";
 
-/** A loop that reads its state in every round would otherwise remember the inputs of all rounds. */
+/** Of data: a loop that reads its state in every round would otherwise remember the inputs of all rounds. */
 const mostOrigins = 256;
 
 /** Computes the tensors together, after all updates assigned outside a step, and keeps their values on the device. */
-export const realize = (...tensors: readonly Tensor[]): Promise<void> => afterUpdates((ready) => ready(tensors));
+export const realize = (...tensors: readonly Tensor[]): Promise<void> => afterUpdates(({ ready }) => ready(tensors));
 
-/**
- * Does the work in its turn: `ready(tensors)` carries out what had been assigned outside of steps when the work was asked for, and
- * computes the tensors.
- */
-export function afterUpdates<T>(
-  work: (ready: (tensors: readonly Tensor[]) => Promise<void>) => Promise<T>,
-): Promise<T> {
-  const updates = pendingUpdates.splice(0);
-  return inTurn(() => work((tensors) => realizeNow(tensors, updates)));
+/** Assigned before a turn that failed, and not carried out: the next turn begins with them. */
+const leftOver: Update[] = [];
+
+/** What a turn goes by: the device of when it was asked for, and what had been assigned outside of steps by then. */
+export interface Turn {
+  readonly backend: Backend;
+  /** Carries out those assignments, and computes the tensors. */
+  ready(tensors: readonly Tensor[]): Promise<void>;
 }
 
-async function realizeNow(tensors: readonly Tensor[], updates: Update[]): Promise<void> {
+/** Does the work in its turn. */
+export function afterUpdates<T>(work: (turn: Turn) => Promise<T>): Promise<T> {
+  const updates = pendingUpdates.splice(0);
+  const backend = currentBackend();
+  return inTurn(() => work({ backend, ready: (tensors) => realizeNow(backend, tensors, updates) }));
+}
+
+async function realizeNow(backend: Backend, tensors: readonly Tensor[], updates: Update[]): Promise<void> {
+  updates.unshift(...leftOver.splice(0));
   const wanted = [...new Set(tensors)].filter((t) => t.op !== "buffer");
   if (wanted.length === 0 && updates.length === 0) return;
   const live: LiveValues = new Map();
   try {
     const bytes = await withMemory(async () => {
-      await carryOut(updates, live);
-      return compute(
-        wanted.filter((t) => t.op !== "buffer"),
-        live,
-      ); // a run before may have computed them
+      await carryOut(backend, updates, live);
+      const open = wanted.filter((t) => t.op !== "buffer"); // a run before may have computed some
+      return compute(backend, open, live);
     });
     await pauseIfMany(bytes);
   } finally {
-    pendingUpdates.unshift(...updates.splice(0)); // what could not be carried out
+    leftOver.push(...updates.splice(0));
   }
 }
 
@@ -58,12 +64,12 @@ async function realizeNow(tensors: readonly Tensor[], updates: Update[]): Promis
  * Carries out what was assigned outside of steps, in program order, and takes it off the list. Short of memory, all that is not done
  * yet stays; an assignment that fails otherwise would do so at every read, so it alone is dropped, and the error says so.
  */
-async function carryOut(updates: Update[], live: LiveValues): Promise<void> {
+async function carryOut(backend: Backend, updates: Update[], live: LiveValues): Promise<void> {
   let most = updates.length;
   while (updates.length > 0) {
     const together = landingTogether(updates.slice(0, most));
     try {
-      await runTrace(trace([], together), live);
+      await runTrace(backend, trace([], together), live);
     } catch (error) {
       if (error instanceof OutOfMemory) throw error;
       if (together.length === 1) throw dropped(updates.shift()!, error);
@@ -94,14 +100,14 @@ function landingTogether(updates: readonly Update[]): Update[] {
 }
 
 /** Turns lazy tensors into leaves and returns the bytes that they take. */
-async function compute(wanted: readonly Tensor[], live: LiveValues): Promise<number> {
+async function compute(backend: Backend, wanted: readonly Tensor[], live: LiveValues): Promise<number> {
   if (wanted.length === 0) return 0;
   const origins = wanted.map(originsOf);
-  const { backend, outputs } = await runTrace(trace(wanted), live);
+  const outputs = await runTrace(backend, trace(wanted), live);
   wanted.forEach((t, i) => {
     const storage = new Storage(t.dtype, t.size);
     settle(storage, backend, outputs[i]);
-    const leaf: Leaf = { role: "data", storage, computed: origins[i] };
+    const leaf: Leaf = { role: "data", storage, ...origins[i] };
     t.op = "buffer";
     t.inputs = [];
     t.args = leaf;
@@ -110,8 +116,10 @@ async function compute(wanted: readonly Tensor[], live: LiveValues): Promise<num
 }
 
 /** The leaves that a tensor depends on, through values read earlier too; `grad` names a lost dependency by them. */
-function originsOf(tensor: Tensor): WeakRef<Tensor>[] {
-  const origins = new Set<Tensor>();
+function originsOf(tensor: Tensor): Pick<Leaf, "computed" | "unlisted"> {
+  const [data, others] = [new Set<Tensor>(), new Set<Tensor>()];
+  const note = (leaf: Tensor): unknown => (leaf.leaf("realize").role === "data" ? data : others).add(leaf);
+  let unlisted = false;
   const seen = new Set<Tensor>();
   const open = [tensor];
   for (let t = open.pop(); t !== undefined; t = open.pop()) {
@@ -119,16 +127,18 @@ function originsOf(tensor: Tensor): WeakRef<Tensor>[] {
     seen.add(t);
     open.push(...t.inputs);
     if (t.op !== "buffer") continue;
-    const { computed } = t.leaf("realize");
-    if (computed === undefined) origins.add(t);
-    else for (const ref of computed) if (ref.deref() !== undefined) origins.add(ref.deref()!);
+    const { computed, unlisted: more } = t.leaf("realize");
+    unlisted ||= more === true;
+    if (computed === undefined) note(t);
+    else for (const ref of computed) if (ref.deref() !== undefined) note(ref.deref()!);
   }
-  return [...origins].slice(-mostOrigins).map((t) => new WeakRef(t));
+  const listed = [...others, ...[...data].slice(-mostOrigins)];
+  return { computed: listed.map((t) => new WeakRef(t)), unlisted: unlisted || data.size > mostOrigins };
 }
 
 /** The tensor's elements on the host, as a copy; a live leaf's are read anew. */
 export const read = (tensor: Tensor): Promise<Data> =>
-  afterUpdates(async (ready) => {
+  afterUpdates(async ({ ready }) => {
     await ready([tensor]);
     const { role, storage } = tensor.leaf("read");
     return role === "live" ? nextValues(tensor) : elementsOf(storage);
@@ -138,7 +148,7 @@ reading.read = read;
 
 /** Gives leaves other elements, after all that was assigned before; the arrays belong to the leaves from then on. */
 export const overwrite = (values: ReadonlyMap<Tensor, Data>): Promise<void> =>
-  afterUpdates(async (ready) => {
+  afterUpdates(async ({ ready }) => {
     await ready([]);
     for (const [leaf, data] of values) overwriteStorage(leaf.leaf("overwrite").storage, data);
   });

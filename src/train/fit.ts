@@ -197,6 +197,7 @@ export class Fit<B, O, R extends object> {
   async #step(batch: B): Promise<void> {
     const { optimizer } = this.#trainer;
     const lr = optimizer.rate;
+    const size = this.#trainer.size(batch);
     const loss = await optimizer.step(batch);
     const at = this.#at;
     if (!Number.isFinite(loss)) {
@@ -208,7 +209,6 @@ export class Fit<B, O, R extends object> {
         place: cause ? undefined : await optimizer.diagnose(batch),
       });
     }
-    const size = this.#trainer.size(batch);
     const sums: Record<string, number> = { loss: loss * size };
     if (Object.keys(this.#trainer.metrics).length > 0)
       for (const [key, sum] of Object.entries(optimizer.probes)) sums[key] = await sum.item();

@@ -79,7 +79,9 @@ export const perplexity = ({ ignore }: Ignoring = {}): TotalMetric => ({
 function tallyRight(outputs: Tensor, targets: Tensor, ignore?: number): Tally {
   const { predicted, actual, sure, valid } = answersOf("accuracy", outputs, targets);
   const right = predicted.eq(actual).and(sure);
-  const { sum, count } = meanOf(right, ignore === undefined ? undefined : targets.ne(ignore).reshape(right.shape));
+  if (ignore !== undefined && !sameShape(targets.shape, right.shape))
+    fail("accuracy", `ignore takes labels ${show(right.shape)}, got targets ${show(targets.shape)}`);
+  const { sum, count } = meanOf(right, ignore === undefined ? undefined : targets.ne(ignore));
   return { sum: valid === undefined ? sum : where(valid, sum.float(), Number.NaN), count };
 }
 
@@ -127,7 +129,7 @@ export function sumsOf<B, O>(metrics: Metrics<B, O>, batch: B, outputs: O): Reco
     const found = typeof metric === "function" ? { ...metric(batch, outputs) } : metric.sums(batch, outputs);
     for (const [key, value] of Object.entries(found)) {
       if (key.includes(".")) throw new Error(`metrics: "${name}" has a sum called "${key}"; leave out the dot`);
-      const sum = typeof value === "number" ? full([], value, Number.isInteger(value) ? "i32" : "f32") : value;
+      const sum = typeof value === "number" ? full([], value, "f64") : value;
       if (sum.size !== 1)
         fail("metrics", `"${name}" gives ${show(sum.shape)} as its ${key}; take the sum, e.g. with meanOf(values)`);
       sums[`${name}.${key}`] = sum.reshape([]);

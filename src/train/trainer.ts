@@ -114,6 +114,8 @@ export class Trainer<B = Labelled, O = Tensor, R extends object = object> {
   /** Samples in a batch. */
   readonly size: (batch: B) => number;
   readonly #evaluate: Evaluate<B, R>;
+  /** What metrics read in each step. */
+  readonly #probe: Optimizer<B>["probe"];
 
   constructor(
     model: object,
@@ -129,7 +131,7 @@ export class Trainer<B = Labelled, O = Tensor, R extends object = object> {
     nameModules(model);
     this.#evaluate = evaluator({ model, loss: optimizer.loss, metrics, collect, size });
     if (Object.keys(metrics).length > 0)
-      optimizer.probe = (batch, { returned }) => sumsOf(metrics, batch, outputsOf(model, returned) as O);
+      this.#probe = (batch, { returned }) => sumsOf(metrics, batch, outputsOf(model, returned) as O);
   }
 
   /**
@@ -158,6 +160,7 @@ export class Trainer<B = Labelled, O = Tensor, R extends object = object> {
     await validation?.load?.();
     if (ordered.batches === 0) throw new Error(emptyData);
     if (validation?.batches === 0) throw new Error("fit: the validation set is empty: it gives no batch");
+    if (this.#probe !== undefined) this.optimizer.probe = this.#probe; // another trainer may have had its own
     const fit = await Fit.open(this, ordered, options);
     return fit.run();
   }

@@ -143,7 +143,7 @@ for (const name of testDevices) {
       expect(at.slice(0, 4).map((w) => Number(w.toFixed(5)))).toEqual([0, 0, -0.5, -0.5]); // first move: the whole rate
       expect(new Set(rates)).toEqual(new Set([0, 1]));
       expect(optimizer.rate).toBe(0.5 / 3);
-      expect([...optimizer.state.keys()]).toEqual(["w.m", "w.v", "w.transforms.0.sum"]);
+      expect([...optimizer.state.keys()]).toEqual(["w.m", "w.v", "w.transforms.0.sumOf2"]);
     });
 
     test("a run resumed between two batches of a move repeats the uninterrupted one bit for bit", async () => {

@@ -71,7 +71,7 @@ export class NativeBackend extends WasmBackend {
       const compiler = start(this.#folder, this.#tune);
       const { toolchain, target } = compiler;
       tryOut(toolchain, target, {
-        compiled: (program) => this.#native(program, compiler),
+        compiled: (program) => this.#native(program, compiler, 1), // in one file, where compilers see most
         expected: (program) => this.wasm(program),
         memory: this,
       });
@@ -110,8 +110,8 @@ export class NativeBackend extends WasmBackend {
     }
   }
 
-  #native(program: Program, { toolchain, runtime }: Compiler): Executable {
-    const files = (): string[] => renderProgram(program, toolchain.lanes, compilers());
+  #native(program: Program, { toolchain, runtime }: Compiler, most: number = compilers()): Executable {
+    const files = (): string[] => renderProgram(program, toolchain.lanes, most);
     const main = load(runtime, toolchain.compile(files()));
     const { threads } = this.machine;
     return this.executable({ program, source: () => files().join("\n") }, (bindings, arena) =>

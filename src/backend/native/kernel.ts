@@ -461,9 +461,6 @@ class Renderer {
   }
 }
 
-/** What decides how kernels are rendered; another text may mean other code. */
-export const rendererText: string = String(Renderer);
-
 const splat = (e: Expr, text: string): string => `splat_${typeName(e.dtype)}(${text})`;
 
 function neutral({ op, value }: Reduction, mode: Mode): string {

@@ -5,8 +5,6 @@ import { concat, iota, Tensor, tensor, where } from "../../graph/index.ts";
 import { type Data, type DType, type Leaf, sizeOf, type Trace, trace } from "../../graph/internal.ts";
 import { make } from "../../graph/operands.ts";
 import type { Executable } from "../backend.ts";
-import { rendererText } from "./kernel.ts";
-import { prelude } from "./prelude.ts";
 import { CompilerError, hashName, type Toolchain } from "./toolchain.ts";
 
 interface Memory {
@@ -25,31 +23,67 @@ interface Trial {
 
 /** Throws a CompilerError that names the form where compiled kernels do not give what they should. */
 export function tryOut(toolchain: Toolchain, target: Target, trial: Trial): void {
-  const texts = [toolchain.identity, rendererText, prelude(toolchain.lanes), String(forms)];
-  const file = `${toolchain.folder}/verdict-${hashName(texts)}`;
-  const fs = globalThis.process.getBuiltinModule("node:fs");
-  let problem: string;
-  try {
-    problem = fs.readFileSync(file, "utf8");
-  } catch {
-    problem = attempt(target, trial);
-    fs.writeFileSync(file, problem, { mode: 0o600 });
+  const file = `${toolchain.folder}/verdict-${hashName([toolchain.identity, ...ownCode()])}`;
+  let wrong = readVerdict(file);
+  if (wrong === undefined) {
+    wrong = attempt(target, trial) ?? sound;
+    writeVerdict(file, wrong);
   }
-  if (problem !== "")
+  if (wrong !== sound)
     throw new CompilerError(
-      `the compiler makes wrong code of ${problem} (set CC to another compiler than this one, ${toolchain.version})`,
+      `the compiler makes wrong code of ${wrong} (set CC to another compiler than this one, ${toolchain.version})`,
     );
 }
 
-/** The first form that comes out differently, or "". */
-function attempt(target: Target, { memory, compiled, expected }: Trial): string {
+/** The first form that comes out differently. */
+function attempt(target: Target, { memory, compiled, expected }: Trial): string | undefined {
   const made = forms();
   const graph = trace(Object.values(made));
   // each form has kernels of its own: what has no vector form would take the vectors of those it is merged with
   const program = compileTrace(graph, { targetFor: () => target, without: new Set(["merge"]) });
   const found = valuesOf(memory, graph, compiled(program));
   const wanted = valuesOf(memory, graph, expected(compileTrace(graph)));
-  return Object.keys(made).find((_, i) => !alike(found[i], wanted[i])) ?? "";
+  return Object.keys(made).find((_, i) => !alike(found[i], wanted[i]));
+}
+
+/** The files that C is made by: a verdict is of the code that they make. In a bundle, the one that this is a part of. */
+function ownCode(): string[] {
+  const [fs, url] = [globalThis.process.getBuiltinModule("node:fs"), globalThis.process.getBuiltinModule("node:url")];
+  const read = (file: URL): string => fs.readFileSync(file, "utf8");
+  try {
+    return ["./", "../../compile/"].flatMap((folder) => {
+      const place = new URL(folder, import.meta.url);
+      const names = fs.readdirSync(url.fileURLToPath(place)).filter((name) => /\.[jt]s$/.test(name));
+      return names.sort().map((name) => read(new URL(name, place)));
+    });
+  } catch {
+    return [read(new URL(import.meta.url))];
+  }
+}
+
+/** What a verdict says of a compiler that is right. */
+const sound = "nothing";
+
+/** What a compiler was found to make wrong code of; undefined where the file is missing or damaged. */
+function readVerdict(file: string): string | undefined {
+  try {
+    const { wrong } = JSON.parse(globalThis.process.getBuiltinModule("node:fs").readFileSync(file, "utf8"));
+    return typeof wrong === "string" ? wrong : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Keeps a verdict; where it cannot be written, the compiler is tried out again next time. */
+function writeVerdict(file: string, wrong: string): void {
+  const fs = globalThis.process.getBuiltinModule("node:fs");
+  const fresh = `${file}.${globalThis.process.pid}`;
+  try {
+    fs.writeFileSync(fresh, JSON.stringify({ wrong }), { mode: 0o600 });
+    fs.renameSync(fresh, file);
+  } catch {
+    fs.rmSync(fresh, { force: true });
+  }
 }
 
 /** The results of one run in memory of its own. */
@@ -98,6 +132,11 @@ function forms(): Record<string, Tensor> {
     "a maximum": x.max(1),
     "a product of matrices": x.matmul(y),
     "a transposed product": y.transpose().matmul(x.transpose()),
+    "a long product": wave([3, 2100], 3).matmul(wave([2100, 5], 5)),
+    "a large product": wave([48, 1100], 3).matmul(wave([1100, 500], 5)),
+    "sums of whole numbers": x.mul(50).cast("i32").sum(0),
+    "maxima of whole numbers": x.mul(50).cast("i32").max(1),
+    "sums in double precision": d.sum(1).add(d.max(1)),
     "a batch of products": wave([3, 9, 10], 3).matmul(wave([3, 10, 21], 5)),
     "a convolution": image.conv(wave([5, 3, 3, 3], 3), { padding: 1, stride: 2 }),
     "a transposition": x.transpose().mul(1.5),

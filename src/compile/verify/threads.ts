@@ -18,7 +18,7 @@ interface Running {
 
 /**
  * Any two steps between the same barriers, of which at least one is shared out, might run on different threads: so they must not
- * conflict. Tasks of one step are parts of its loops over results; that these do not conflict follows from its stores, each of
+ * conflict, except that those which write one value between them write other elements of it (`verifyParts`). Tasks of one step are parts of its loops over results; that these do not conflict follows from its stores, each of
  * which fills its buffer once, and from its reading, where it writes in place, only what the same iteration writes.
  */
 export function verifyPhases(program: Program, phases: readonly Phase[]): void {
@@ -29,7 +29,7 @@ export function verifyPhases(program: Program, phases: readonly Phase[]): void {
       if (made.shared || other.shared)
         for (const a of made.accesses)
           for (const b of other.accesses)
-            if ((a.written || b.written) && overlap(a, b))
+            if ((a.written || b.written) && !(a.sharing !== undefined && a.sharing === b.sharing) && overlap(a, b))
               fault(`${other.name} and ${made.name} ${place(b)} without a barrier between`);
     running.push(made);
   };
