@@ -149,6 +149,18 @@ export class Tensor {
   log(): Tensor {
     return make("log", [asFloat(this)], {});
   }
+  /** 2ˣ, exact for whole x. */
+  exp2(): Tensor {
+    return make("exp2", [asFloat(this)], {});
+  }
+  /** log₂ x, exact for powers of 2. */
+  log2(): Tensor {
+    return make("log2", [asFloat(this)], {});
+  }
+  /** log₁₀ x as log x / log 10, to 3 ULP: log₁₀ 1000 need not be 3. */
+  log10(): Tensor {
+    return this.log().mul(Math.LOG10E);
+  }
   expm1(): Tensor {
     return make("expm1", [asFloat(this)], {});
   }
@@ -160,6 +172,29 @@ export class Tensor {
   }
   cos(): Tensor {
     return make("cos", [asFloat(this)], {});
+  }
+  /** sin x / cos x, to 4 ULP. */
+  tan(): Tensor {
+    return this.sin().div(this.cos());
+  }
+  /** In [−π/2, π/2]; NaN for |x| > 1. The derivative 1 / √(1 − x²) is infinite at ±1. */
+  asin(): Tensor {
+    return make("asin", [asFloat(this)], {});
+  }
+  /** In [0, π]; NaN for |x| > 1. The derivative −1 / √(1 − x²) is infinite at ±1. */
+  acos(): Tensor {
+    return make("acos", [asFloat(this)], {});
+  }
+  /** In [−π/2, π/2]. */
+  atan(): Tensor {
+    return make("atan", [asFloat(this)], {});
+  }
+  /** ½·(eˣ − e⁻ˣ), ½·(eˣ + e⁻ˣ). */
+  sinh(): Tensor {
+    return make("sinh", [asFloat(this)], {});
+  }
+  cosh(): Tensor {
+    return make("cosh", [asFloat(this)], {});
   }
   tanh(): Tensor {
     return make("tanh", [asFloat(this)], {});
