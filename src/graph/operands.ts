@@ -23,6 +23,10 @@ export function checkTensors(op: string, values: readonly unknown[]): void {
   for (const value of values) if (!(value instanceof Tensor)) fail(op, `takes tensors, got ${kindOf(value)}`);
 }
 
+export function checkNumber(op: string, argument: string, value: unknown): void {
+  if (typeof value !== "number") throw new TypeError(`${op}: ${argument} must be a number, got ${kindOf(value)}`);
+}
+
 /** What a value is, for errors: "null", "an array", "a Map", "a string". */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
