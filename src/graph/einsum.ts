@@ -1,7 +1,7 @@
 // Einstein summation: operands contracted pair by pair, as matrix products.
 import { isFloat } from "./dtype.ts";
 import { checkTensors, kindOf } from "./operands.ts";
-import { fail, show } from "./shape.ts";
+import { fail, failKind, show } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** A tensor with a label for each axis. */
@@ -22,14 +22,14 @@ type Sizes = ReadonlyMap<string, number>;
  * whole. Throws a TypeError where an argument is of the wrong kind, a ShapeError where the equation does not fit the operands.
  */
 export function einsum(equation: string, ...operands: Tensor[]): Tensor {
-  if (typeof equation !== "string") throw new TypeError(`einsum: equation must be a string, got ${kindOf(equation)}`);
+  if (typeof equation !== "string") failKind("einsum", `equation must be a string, got ${kindOf(equation)}`);
   checkTensors("einsum", operands);
   const [inputs, target, ...rest] = equation.replace(/\s/g, "").split("->");
   const terms = inputs.split(",");
   const term = /^[a-zA-Z]*(\.\.\.)?[a-zA-Z]*$/;
   const bad = [...terms, target ?? ""].find((t) => !term.test(t));
   if (bad !== undefined || rest.length > 0)
-    fail("einsum", `equation takes letters, "..." , "," and one "->", got "${equation}"`);
+    fail("einsum", `equation takes letters, "...", "," and one "->", got "${equation}"`);
   if (terms.length !== operands.length)
     fail("einsum", `equation "${equation}" has ${terms.length} operands, got ${operands.length}`);
   const named = operands.map((x, i) => ({ x, labels: labelsOf(terms[i], x, equation) }));

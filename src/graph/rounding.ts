@@ -18,9 +18,11 @@ export function round(x: Tensor): Tensor {
   if (!isFloat(x.dtype)) return floor(x);
   const value = x.detach();
   const size = value.abs();
-  const unit = x.dtype === "f32" ? 2 ** 23 : 2 ** 52; // from here on there are only whole numbers, to which sums round
-  const whole = size.add(unit).sub(unit);
-  return where(size.lt(unit).and(value.ne(0)), where(value.lt(0), whole.neg(), whole), value);
+  const below = size.floor();
+  const rest = size.sub(below); // exact
+  const up = rest.gt(0.5).or(rest.eq(0.5).and(below.mod(2).eq(1)));
+  const whole = where(up, below.add(1), below);
+  return where(value.lt(0), whole.neg(), where(value.eq(0), value, whole));
 }
 
 /** See Tensor.floorDiv. */
@@ -34,8 +36,7 @@ export function floorDivide(x: Tensor, divisor: Operand): Tensor {
   }
   const plain = a.div(b);
   const whole = a.sub(a.mod(b)).div(b).add(0.5).floor(); // a whole number but for rounding
-  const below = where(plain.lt(0), where(a.abs().lt(Number.POSITIVE_INFINITY), -1, Number.NaN), 0); // by ±∞
-  const finite = b.abs().lt(Number.POSITIVE_INFINITY);
-  const quotient = where(finite.or(b.ne(b)), whole, below);
+  const infinite = b.abs().eq(Number.POSITIVE_INFINITY).and(a.isFinite());
+  const quotient = where(infinite, where(a.lt(0).xor(b.lt(0)), -1, 0), whole);
   return where(a.eq(0).or(b.eq(0)), plain, where(quotient.eq(0), 0, quotient)); // 0 for −0
 }

@@ -1,9 +1,9 @@
 // The Tensor: an immutable, lazy node of the graph (operation, inputs, shape, dtype), and the methods that users chain.
 import { angle } from "./angles.ts";
 import { shift } from "./bits.ts";
-import { full, iota, where } from "./creators.ts";
+import { full, where } from "./creators.ts";
 import { type Data, type DType, isFloat, promote, represent } from "./dtype.ts";
-import { as, asFloat, binary, checkTensors, lift, make, reduce, reversed, spread } from "./operands.ts";
+import { as, asFloat, binary, lift, make, reduce, reversed } from "./operands.ts";
 import { power } from "./power.ts";
 import type { Args, ConvArgs, Leaf, Op } from "./primitives.ts";
 import { dot, matmul, outer } from "./products.ts";
@@ -23,7 +23,7 @@ import {
 import { ceil, floor, floorDivide, round, trunc } from "./rounding.ts";
 import { cumulativeProduct, cumulativeSum, product } from "./scans.ts";
 import { currentModule, recordUpdate } from "./scope.ts";
-import { axesOf, axisOf, broadcastShapes, fail, resolveShape, type Shape, sameShape, show, sizeOf } from "./shape.ts";
+import { axesOf, axisOf, fail, resolveShape, type Shape, sameShape, show, sizeOf } from "./shape.ts";
 
 /** A tensor, or a number that takes the other operand's dtype. */
 export type Operand = Tensor | number;
@@ -168,19 +168,19 @@ export class Tensor {
   }
   /**
    * min(max(x, low), high), NaN where any of them is: the bounds are numbers or tensors, and one may be left out. Where low > high it is
-   * high. The gradient flows where low ≤ x ≤ high, else to the bound. Throws a TypeError where there is no bound.
+   * high. The gradient flows where low ≤ x ≤ high or x is NaN, else to the bound. Throws a TypeError where there is no bound.
    */
   clamp(min?: Operand, max?: Operand): Tensor {
     if (min === undefined && max === undefined) throw new TypeError("clamp: needs min, max or both, got neither");
-    const above = min === undefined ? this : this.maximum(min);
-    return max === undefined ? above : above.minimum(max);
+    const above = min === undefined ? this : this.maximum(lift("clamp", min, this));
+    return max === undefined ? above : above.minimum(lift("clamp", max, this));
   }
   /** 1 / x. */
   recip(): Tensor {
     const x = asFloat(this);
     return x.full(1).div(x);
   }
-  /** 1 / √x, to 1 ULP. */
+  /** 1 / √x, to 1.5 ULP. */
   rsqrt(): Tensor {
     return this.sqrt().recip();
   }
@@ -286,7 +286,7 @@ export class Tensor {
   }
   /**
    * xʸ as IEEE 754 has it (x⁰ = 1 also for 0 and NaN, NaN for x < 0, −∞ too, where y is not whole): products for whole y from −16 to 16,
-   * the root for ½, else exp(y·log |x|), whose relative error grows with |y·log |x||; a root of −0 is −0. As a number, y keeps i32
+   * the root for ½, else exp(y·log |x|) in f64, to 1 ULP in f32; in f64 the relative error grows with |y·log |x||. A root of −0 is −0. As a number, y keeps i32
    * where it is whole and ≥ 0. The derivative y·xʸ⁻¹ holds where x and xʸ are finite and xʸ does not underflow, and at x = 0 for
    * y ≥ 0, except that where y is a tensor it is 0, not infinite, for 0 < y < 1.
    */
