@@ -66,7 +66,7 @@ const vjp: { readonly [O in Op]: Vjp<O> } = {
     return [where(right, g.full(0), g), where(right, g, g.full(0))];
   },
   mod: (g, t) => {
-    const quotient = first(t).sub(t).div(second(t)).add(0.5).floor(); // ⌊x / y⌋, which is whole but for rounding
+    const quotient = first(t).sub(t).div(second(t)).round(); // ⌊x / y⌋, which is whole but for rounding errors
     return [g, g.mul(quotient).neg()];
   },
   lt: none,

@@ -35,7 +35,7 @@ export function floorDivide(x: Tensor, divisor: Operand): Tensor {
     return where(b.eq(0), 0, quotient.cast("i32"));
   }
   const plain = a.div(b);
-  const whole = a.sub(a.mod(b)).div(b).add(0.5).floor(); // a whole number but for rounding
+  const whole = round(a.sub(a.mod(b)).div(b)); // whole already but for rounding errors
   const infinite = b.abs().eq(Number.POSITIVE_INFINITY).and(a.isFinite());
   const quotient = where(infinite, where(a.lt(0).xor(b.lt(0)), -1, 0), whole);
   return where(a.eq(0).or(b.eq(0)), plain, where(quotient.eq(0), 0, quotient)); // 0 for −0

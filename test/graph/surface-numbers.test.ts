@@ -126,6 +126,7 @@ test("whole quotients, also where there is none", () => {
   expect(values(tensor([7, -7, 7, -7, 0, 6]).floorDiv(tensor([2, 2, -2, -2, 5, 3])))).toEqual([3, -4, -4, 3, 0, 2]);
   expect(values(tensor([1, -1, 0, infinity, 1, -1, 0, 1]).floorDiv(tensor([0, 0, 0, 2, infinity, infinity, infinity, nan])))).toEqual([infinity, -infinity, nan, nan, 0, -1, 0, nan]); // biome-ignore format: a table
   expect(values(whole(7, -7, 5, -(2 ** 31), 2 ** 31 - 1).floorDiv(whole(2, 2, 0, -1, -2)))).toEqual([3, -4, 0, 2 ** 31 - 1, -(2 ** 30)]); // biome-ignore format: a table
+  expect(values(tensor([2 ** 23 + 1, -(2 ** 23) - 3]).floorDiv(1))).toEqual([2 ** 23 + 1, -(2 ** 23) - 3]);
   const x = tensor(Float64Array.of(3, -0.1, 1e300));
   expect(values(x.floorDiv(0.1))).toEqual([29, -1, expect.closeTo(1e301, -290)]); // 0.1 is a little more than a tenth
 });
