@@ -480,7 +480,7 @@ const convCases = (dtype: DType): Case[] =>
     ];
   });
 
-/** Every primitive's cases. */
+/** Every primitive's cases. Leaves are drawn in this order, so that what is added at the end leaves the others as they are. */
 export const cases: { readonly [O in Op]: readonly Case[] } = {
   buffer: all.flatMap((dtype) => small.map((shape) => leafCase(leaf(shape, dtype)))),
   const: all.flatMap((dtype) => small.map((shape) => oneCase("", [], full(shape, dtype === "i32" ? 7 : 1.7, dtype)))),
@@ -533,4 +533,11 @@ export const cases: { readonly [O in Op]: readonly Case[] } = {
   scatterAdd: numbers.flatMap(scatterCases),
   matmul: floats.flatMap(matmulCases),
   conv: floats.flatMap(convCases),
+  exp2: unary(floats, (x) => x.exp2(), [-20, 20]),
+  log2: unary(floats, (x) => x.log2(), [1e-3, 50]),
+  asin: unary(floats, (x) => x.asin(), [-0.9, 0.9]),
+  acos: unary(floats, (x) => x.acos(), [-0.9, 0.9]),
+  atan: unary(floats, (x) => x.atan(), [-9, 9]),
+  sinh: unary(floats, (x) => x.sinh(), [-5, 5]),
+  cosh: unary(floats, (x) => x.cosh(), [-5, 5]),
 };

@@ -91,6 +91,25 @@ function sin(x: Exact, quarters: bigint): bigint {
   return quadrant & 2n ? -value : value;
 }
 
+/** From |x| ≤ 1 by halving the angle thrice: atan x = 2·atan(x / (1 + √(1 + x²))). */
+function atan(x: bigint): bigint {
+  if (x < 0n) return -atan(-x);
+  if (x > one) return halfPi - atan(div(one, x));
+  let t = x;
+  for (let i = 0; i < 3; i++) t = div(t, one + squareRoot(one + mul(t, t)));
+  const square = mul(t, t);
+  let power = t;
+  const value = series(t, (_, k) => {
+    power = -mul(power, square);
+    return power / (2n * k + 1n);
+  });
+  return 8n * value;
+}
+const asin = (x: bigint): bigint => atan(div(x, squareRoot(one - mul(x, x))));
+
+/** ½·(eˣ + sign·e⁻ˣ). */
+const hyperbolic = (x: bigint, sign: bigint): bigint => (fixed(exp(x)) + sign * fixed(exp(-x))) / 2n;
+
 function erf(x: bigint): bigint {
   const square = mul(x, x);
   const first = div(2n * mul(x, fixed(exp(-square))), rootPi);
@@ -107,6 +126,13 @@ function sigmoid(x: bigint): Exact {
 export const exact: Record<Elementary, (x: number) => Exact> = {
   exp: (x) => exp(fixed(ofDouble(x))),
   log: (x) => unfixed(log(ofDouble(x), Math.log(x))),
+  exp2: (x) => exp(mul(fixed(ofDouble(x)), ln2)),
+  log2: (x) => unfixed(div(log(ofDouble(x), Math.log(x)), ln2)),
+  asin: (x) => unfixed(asin(fixed(ofDouble(x)))),
+  acos: (x) => unfixed(halfPi - asin(fixed(ofDouble(x)))),
+  atan: (x) => unfixed(atan(fixed(ofDouble(x)))),
+  sinh: (x) => unfixed(hyperbolic(fixed(ofDouble(x)), -1n)),
+  cosh: (x) => unfixed(hyperbolic(fixed(ofDouble(x)), 1n)),
   sin: (x) => unfixed(sin(ofDouble(x), 0n)),
   cos: (x) => unfixed(sin(ofDouble(x), 1n)),
   tanh: (x) => {

@@ -2,15 +2,32 @@
 //
 // Each function gives the same bits on every backend: no fused multiply-add.
 // Signed zeros, infinities, NaN, subnormal inputs and subnormal results are those of Math.exp and its like.
-// Error bounds in ULP, f32 (over all inputs) and f64: exp, log 1.5, 2; sigmoid 2.5, 2; tanh, erf, expm1, log1p 3, 2;
-// sin, cos 3, 2.
+// Error bounds in ULP, f32 (over all inputs) and f64: exp, exp2, log 1.5, 2; sigmoid 2.5, 2; asin 3, 2.5;
+// all others 3, 2.
 // The polynomials are minimax fits, their coefficients rounded to the dtype and written from the highest power down.
+import { acos, asin, atan } from "./arc.ts";
 import { exactSum, polynomial, reduce, type Sum, sumOfThree } from "./scalar-sums.ts";
 import type { Scalars } from "./scalars.ts";
 import { cos, sin } from "./sine.ts";
 
 /** Functions of one argument beyond arithmetic; erf x = 2/√π ∫₀ˣ e^−t² dt, sigmoid x = 1 / (1 + e⁻ˣ). */
-export type Elementary = "exp" | "log" | "sin" | "cos" | "tanh" | "sigmoid" | "erf" | "expm1" | "log1p";
+export type Elementary =
+  | "exp"
+  | "exp2"
+  | "expm1"
+  | "log"
+  | "log2"
+  | "log1p"
+  | "sin"
+  | "cos"
+  | "asin"
+  | "acos"
+  | "atan"
+  | "sinh"
+  | "cosh"
+  | "tanh"
+  | "sigmoid"
+  | "erf";
 
 /** The smaller of x and a constant; NaN stays NaN. */
 function atMost<E>(s: Scalars<E>, x: E, limit: number): E {
@@ -73,6 +90,16 @@ function exp<E>(s: Scalars<E>, x: E): E {
   return expInRange(s, atMost(s, atLeast(s, x, lowest), highest));
 }
 
+/** 2ˣ = 2ⁿ·e^(r·ln 2) for x = n + r with |r| ≤ ½; exact for whole x. */
+function exp2<E>(s: Scalars<E>, x: E): E {
+  const [lowest, highest] = s.dtype === "f32" ? [-151, 129] : [-1077, 1025];
+  const bounded = atMost(s, atLeast(s, x, lowest), highest);
+  const n = s.round(bounded);
+  const r = s.mul(s.sub(bounded, s.toFloat(n)), s.constant(Math.LN2));
+  const rest = s.mul(s.mul(r, r), polynomial(s, r, exponential[s.dtype].p));
+  return scale(s, s.add(s.add(r, rest), s.constant(1)), n);
+}
+
 /**
  * eˣ − 1 = 2ⁿ·(eʳ − 1) + (2ⁿ − 1), at half scale since 2ⁿ may overflow where eˣ does not.
  * For n = 0 the plain eʳ − 1 keeps the last bit of subnormal results.
@@ -84,6 +111,27 @@ function expm1<E>(s: Scalars<E>, x: E): E {
   const power = s.pow2(s.isub(n, s.integer(1)));
   const half = s.add(s.mul(fraction, power), s.sub(power, s.constant(0.5)));
   return s.copySign(s.select(s.ieq(n, s.integer(0)), fraction, s.add(half, half)), x);
+}
+
+/** Beyond it, sinh and cosh are infinite. */
+const hyperbolicLimit = { f32: 89.5, f64: 710.6 } as const;
+
+/** 2·(q + q / (4q + 1)) with q = ¼·(e^|x| − 1), which is finite where sinh is, with the sign of x. */
+function sinh<E>(s: Scalars<E>, x: E): E {
+  const [quarter, one] = [s.constant(0.25), s.constant(1)];
+  const { n, r, rest } = splitExp(s, atMost(s, s.abs(x), hyperbolicLimit[s.dtype]));
+  const power = s.pow2(s.isub(n, s.integer(2)));
+  const q = s.add(s.mul(s.add(r, rest), power), s.sub(power, quarter));
+  const half = s.add(q, s.div(q, s.add(s.mul(q, s.constant(4)), one)));
+  const tiny = s.lt(s.abs(x), s.constant(s.dtype === "f32" ? 2 ** -13 : 2 ** -27)); // q would lose bits of subnormal x
+  return s.select(tiny, x, s.copySign(s.add(half, half), x));
+}
+
+/** a + ¼ / a with a = ½·e^|x|. */
+function cosh<E>(s: Scalars<E>, x: E): E {
+  const { n, r, rest } = splitExp(s, atMost(s, s.abs(x), hyperbolicLimit[s.dtype]));
+  const a = scale(s, s.add(s.add(r, rest), s.constant(1)), s.isub(n, s.integer(1)));
+  return s.add(a, s.div(s.constant(0.25), a));
 }
 
 /** f32: n, h and c = h·coth h for x = n·½ ln 2 + h with |h| ≤ ¼ ln 2, so that e²ˣ = 2ⁿ·(c + h) / (c − h). */
@@ -176,13 +224,25 @@ function logEdges<E>(s: Scalars<E>, u: E, value: E): E {
   return s.select(s.lt(zero, u), s.select(s.lt(u, infinity), value, infinity), outside);
 }
 
-function log<E>(s: Scalars<E>, x: E): E {
+/** For positive finite x, subnormal too: k, as a float, and f with x = 2ᵏ·(1 + f) and √½ ≤ 1 + f < √2. */
+function splitLogOfAny<E>(s: Scalars<E>, x: E): { k: E; f: E } {
   const { tiny, rescale } = logOf[s.dtype];
   const isTiny = s.lt(x, s.constant(tiny)); // subnormal, or x·√⅛ is
   const u = s.select(isTiny, s.mul(x, s.constant(2 ** rescale)), x);
   const { kLess2, factor } = splitLog(s, u);
   const k = s.add(s.toFloat(kLess2), s.select(isTiny, s.constant(2 - rescale), s.constant(2)));
-  return logEdges(s, x, logSum(s, s.sub(s.mul(u, factor), s.constant(1)), k));
+  return { k, f: s.sub(s.mul(u, factor), s.constant(1)) };
+}
+
+function log<E>(s: Scalars<E>, x: E): E {
+  const { k, f } = splitLogOfAny(s, x);
+  return logEdges(s, x, logSum(s, f, k));
+}
+
+/** k + ln(1 + f) / ln 2, exact for powers of 2. */
+function log2<E>(s: Scalars<E>, x: E): E {
+  const { k, f } = splitLogOfAny(s, x);
+  return logEdges(s, x, s.add(k, s.mul(logSum(s, f, s.constant(0)), s.constant(Math.LOG2E))));
 }
 
 /** As the logarithm of u = 1 + x, but from f = x·2^−k + (2^−k − 1), which is free of the rounding error of u. */
@@ -257,9 +317,16 @@ export interface ElementaryFunction {
 /** The elementary functions, written once for every backend and for both dtypes; each is a primitive of its name. */
 export const elementary: Readonly<Record<Elementary, ElementaryFunction>> = {
   exp: { of: exp, cost: 14, ulps: 1.5 },
+  exp2: { of: exp2, cost: 14, ulps: 1.5 },
   log: { of: log, cost: 18, ulps: 1.5 },
+  log2: { of: log2, cost: 18, ulps: 3 },
   sin: { of: sin, cost: 25, ulps: 3 },
   cos: { of: cos, cost: 25, ulps: 3 },
+  asin: { of: asin, cost: 30, ulps: 3 },
+  acos: { of: acos, cost: 30, ulps: 3 },
+  atan: { of: atan, cost: 20, ulps: 3 },
+  sinh: { of: sinh, cost: 20, ulps: 3 },
+  cosh: { of: cosh, cost: 20, ulps: 3 },
   tanh: { of: tanh, cost: 25, ulps: 3 },
   sigmoid: { of: sigmoid, cost: 20, ulps: 2.5 },
   erf: { of: erf, cost: 30, ulps: 3 },

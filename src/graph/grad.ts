@@ -19,6 +19,9 @@ const second = (t: Tensor): Tensor => t.inputs[1];
 const spread = (g: Tensor, like: Tensor, axes: readonly number[]): Tensor =>
   g.reshape(like.shape.map((d, i) => (axes.includes(i) ? 1 : d))).expand(like.shape);
 
+/** √(1 − x²). */
+const besideOne = (x: Tensor): Tensor => x.neg().add(1).mul(x.add(1)).sqrt();
+
 const vjp: { readonly [O in Op]: Vjp<O> } = {
   buffer: none,
   const: none,
@@ -26,9 +29,16 @@ const vjp: { readonly [O in Op]: Vjp<O> } = {
   random: none,
   neg: (g) => [g.neg()],
   exp: (g, t) => [g.mul(t)],
+  exp2: (g, t) => [g.mul(t).mul(Math.LN2)],
   log: (g, t) => [g.div(first(t))],
+  log2: (g, t) => [g.div(first(t)).mul(Math.LOG2E)],
   sin: (g, t) => [g.mul(first(t).cos())],
   cos: (g, t) => [g.mul(first(t).sin()).neg()],
+  asin: (g, t) => [g.div(besideOne(first(t)))],
+  acos: (g, t) => [g.div(besideOne(first(t))).neg()],
+  atan: (g, t) => [g.div(first(t).square().add(1))],
+  sinh: (g, t) => [g.mul(first(t).cosh())],
+  cosh: (g, t) => [g.mul(first(t).sinh())],
   sqrt: (g, t) => [g.div(t.mul(2))],
   floor: none,
   tanh: (g, t) => [g.mul(t.mul(t).neg().add(1))],
@@ -56,7 +66,7 @@ const vjp: { readonly [O in Op]: Vjp<O> } = {
     return [where(right, g.full(0), g), where(right, g, g.full(0))];
   },
   mod: (g, t) => {
-    const quotient = first(t).sub(t).div(second(t)).add(0.5).floor(); // ⌊x / y⌋, which is whole but for rounding
+    const quotient = first(t).sub(t).div(second(t)).round(); // ⌊x / y⌋, which is whole but for rounding errors
     return [g, g.mul(quotient).neg()];
   },
   lt: none,

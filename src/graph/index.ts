@@ -2,6 +2,7 @@
 
 export { arange, concat, full, iota, ones, stack, where, zeros } from "./creators.ts";
 export type { Data, DType } from "./dtype.ts";
+export { einsum } from "./einsum.ts";
 export { FormatError } from "./format-error.ts";
 export { gaussNewton, grad, hvp, jvp, oneHot, vjpOf } from "./grad.ts";
 export { live, param, state, tensor } from "./leaves.ts";
@@ -18,6 +19,7 @@ export {
   seed,
   uniform,
 } from "./random.ts";
+export type { NormOptions, ReduceOptions, VarianceOptions } from "./reductions.ts";
 export {
   type Check,
   capturing,

@@ -2,7 +2,7 @@
 import { full } from "./creators.ts";
 import { type DType, isFloat, promote, represent } from "./dtype.ts";
 import { type Args, type Computed, type Meta, rules } from "./primitives.ts";
-import { axesOf, broadcastShapes, fail, type Shape, sameShape } from "./shape.ts";
+import { axesOf, broadcastShapes, failKind, type Shape, sameShape } from "./shape.ts";
 import { type Axes, type Operand, Tensor } from "./tensor.ts";
 
 /** Makes a node of the graph, checked by the primitive's rule. Nothing is simplified here: the user holds the nodes, see `trace`. */
@@ -20,7 +20,11 @@ export const spread = (x: Tensor, shape: Shape): Tensor => (sameShape(x.shape, s
 
 /** Checks what callers without types may pass. */
 export function checkTensors(op: string, values: readonly unknown[]): void {
-  for (const value of values) if (!(value instanceof Tensor)) fail(op, `takes tensors, got ${kindOf(value)}`);
+  for (const value of values) if (!(value instanceof Tensor)) failKind(op, `takes tensors, got ${kindOf(value)}`);
+}
+
+export function checkNumber(op: string, argument: string, value: unknown): void {
+  if (typeof value !== "number") failKind(op, `${argument} must be a number, got ${kindOf(value)}`);
 }
 
 /** What a value is, for errors: "null", "an array", "a Map", "a string". */
@@ -34,7 +38,7 @@ export function kindOf(value: unknown): string {
 /** An operand as a tensor: a number takes the other's dtype, or one that has it. */
 export function lift(op: string, value: Operand, like: Tensor): Tensor {
   if (value instanceof Tensor) return value;
-  if (typeof value !== "number") fail(op, `takes a tensor or a number, got ${kindOf(value)}`);
+  if (typeof value !== "number") failKind(op, `takes a tensor or a number, got ${kindOf(value)}`);
   const dtype = isFloat(like.dtype) ? like.dtype : Number.isInteger(value) ? "i32" : "f32";
   return full(like.shape, represent(op, value, dtype), dtype);
 }

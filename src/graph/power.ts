@@ -1,7 +1,7 @@
 // Powers: products, a root, or exp(y·log |x|) around the places where that has no value or no derivative.
 
 import { where } from "./creators.ts";
-import { isFloat } from "./dtype.ts";
+import { isFloat, promote } from "./dtype.ts";
 import type { Operand, Tensor } from "./tensor.ts";
 
 /** The largest whole exponent that is multiplied out. */
@@ -27,26 +27,29 @@ function product(x: Tensor, n: number): Tensor {
 /** |x|, and 1 for 0, so that its logarithm and the derivative of that are finite. */
 const positive = (x: Tensor): Tensor => where(x.lt(0), x.neg(), where(x.eq(0), 1, x));
 
+/** exp(y·log x) for x > 0, in double precision, so that f32 loses no bits where y·log x is large. */
+const exponential = (x: Tensor, y: number): Tensor => x.cast("f64").log().mul(y).exp().cast(x.dtype);
+
 /** xⁿ of a float for a large whole n. */
 function whole(x: Tensor, n: number): Tensor {
-  const size = positive(x).log().mul(n).exp();
+  const size = exponential(positive(x), n);
   return n % 2 === 0 ? where(x.eq(0), 0, size) : where(x.eq(0), x.detach(), where(x.lt(0), size.neg(), size));
 }
 
 /** xʸ for a y that is not whole. */
 function root(x: Tensor, y: number): Tensor {
-  if (y < 0) return x.log().mul(y).exp();
+  if (y < 0) return exponential(x, y);
   const zero = x.eq(0);
   const atZero = y < 1 ? where(zero, x, 1).sqrt() : 0; // √x stands in for what starts at 0 with an infinite slope
-  return where(zero, atZero, where(zero, 1, x).log().mul(y).exp());
+  return where(zero, atZero, exponential(where(zero, 1, x), y));
 }
 
 /** xʸ for any y. */
 function general(x: Tensor, y: Tensor): Tensor {
   const size = positive(x);
-  const exponent = size.log().mul(y);
+  const exponent = size.cast("f64").log().mul(y);
   const one = y.eq(0).or(size.eq(1)).and(exponent.ne(exponent)); // ∞⁰, NaN⁰, 1^±∞
-  const value = where(one, 0, exponent).exp();
+  const value = where(one, 0, exponent).exp().cast(promote(x.dtype, y.dtype));
   const odd = y.mod(2).eq(1);
   const sign = where(x.lt(0), where(odd, -1, where(y.floor().eq(y), 1, Number.NaN)), 1); // a factor: NaN to derivatives too
   // ±0ʸ is ±0 or ±∞ where y is odd, else 0 or ∞; at y = 1 x stands for it, as its slope is 1

@@ -184,7 +184,8 @@ export const rules: { readonly [O in Computed]: ShapeRule<O> } = {
   xor: bits,
   shift: ([x], { by }) => {
     if (x.dtype !== "i32") fail("shift", `takes i32, got ${x.dtype}`);
-    return Number.isInteger(by) && Math.abs(by) < 32 ? x : fail("shift", `by ${by} bits; it takes −31 to 31`);
+    if (Number.isInteger(by) && Math.abs(by) < 32) return x;
+    throw new RangeError(`shift: by ${by} bits; it takes −31 to 31`);
   },
   where: ([c, a, b]) => {
     if (c.dtype !== "bool") fail("where", `the condition must be bool, got ${c.dtype}`);

@@ -12,8 +12,17 @@ export const show = (shape: Shape): string => `[${shape.join(", ")}]`;
 
 /** Throws a ShapeError that names the operation, the broken rule, and the module being built. */
 export function fail(op: string, problem: string): never {
+  throw new ShapeError(worded(op, problem));
+}
+
+/** Throws a TypeError in the same words, where an argument is of another kind than the operation takes. */
+export function failKind(op: string, problem: string): never {
+  throw new TypeError(worded(op, problem));
+}
+
+function worded(op: string, problem: string): string {
   const module = currentModule();
-  throw new ShapeError(`${op}: ${problem}${module === "" ? "" : `, in ${module}`}`);
+  return `${op}: ${problem}${module === "" ? "" : `, in ${module}`}`;
 }
 
 export const sizeOf = (shape: Shape): number => shape.reduce((n, d) => n * d, 1);

@@ -1,11 +1,29 @@
 // The Tensor: an immutable, lazy node of the graph (operation, inputs, shape, dtype), and the methods that users chain.
-import { full, iota, where } from "./creators.ts";
+import { angle } from "./angles.ts";
+import { shift } from "./bits.ts";
+import { full, where } from "./creators.ts";
 import { type Data, type DType, isFloat, promote, represent } from "./dtype.ts";
-import { as, asFloat, binary, checkTensors, lift, make, reduce, reversed, spread } from "./operands.ts";
+import { as, asFloat, binary, lift, make, reduce, reversed } from "./operands.ts";
 import { power } from "./power.ts";
 import type { Args, ConvArgs, Leaf, Op } from "./primitives.ts";
+import { dot, matmul, outer } from "./products.ts";
+import {
+  all,
+  any,
+  argmax,
+  argmin,
+  logSumExp,
+  type NormOptions,
+  norm,
+  type ReduceOptions,
+  standardDeviation,
+  type VarianceOptions,
+  variance,
+} from "./reductions.ts";
+import { ceil, floor, floorDivide, round, trunc } from "./rounding.ts";
+import { cumulativeProduct, cumulativeSum, product } from "./scans.ts";
 import { currentModule, recordUpdate } from "./scope.ts";
-import { axesOf, axisOf, broadcastShapes, fail, resolveShape, type Shape, sameShape, show, sizeOf } from "./shape.ts";
+import { axesOf, axisOf, fail, resolveShape, type Shape, sameShape, show, sizeOf } from "./shape.ts";
 
 /** A tensor, or a number that takes the other operand's dtype. */
 export type Operand = Tensor | number;
@@ -134,20 +152,55 @@ export class Tensor {
     const dtype = promote(promote(this.dtype, o.dtype), "i32");
     return reversed(reversed(as(dtype, this)).maximum(reversed(as(dtype, o))));
   }
-  /** x − y·⌊x / y⌋: the remainder with the sign of the divisor. */
+  /**
+   * x − y·⌊x / y⌋, exact but for one rounding where the signs differ; a zero has the divisor's sign. mod 0 is NaN for floats,
+   * 0 for whole numbers.
+   */
   mod(other: Operand): Tensor {
     return binary("mod", this, other);
+  }
+  /**
+   * ⌊x / y⌋; the gradient is zero. Floats by 0 are x / 0, ±∞ or NaN, and ±∞ by anything else is NaN. Whole numbers give i32, by 0
+   * they are 0, and −2³¹ by −1 is 2³¹ − 1.
+   */
+  floorDiv(other: Operand): Tensor {
+    return floorDivide(this, other);
+  }
+  /**
+   * min(max(x, low), high), NaN where any of them is: the bounds are numbers or tensors, and one may be left out. Where low > high it is
+   * high. The gradient flows where low ≤ x ≤ high or x is NaN, else to the bound. Throws a TypeError where there is no bound.
+   */
+  clamp(min?: Operand, max?: Operand): Tensor {
+    if (min === undefined && max === undefined) throw new TypeError("clamp: needs min, max or both, got neither");
+    const above = min === undefined ? this : this.maximum(lift("clamp", min, this));
+    return max === undefined ? above : above.minimum(lift("clamp", max, this));
   }
   /** 1 / x. */
   recip(): Tensor {
     const x = asFloat(this);
     return x.full(1).div(x);
   }
+  /** 1 / √x, to 1.5 ULP. */
+  rsqrt(): Tensor {
+    return this.sqrt().recip();
+  }
   exp(): Tensor {
     return make("exp", [asFloat(this)], {});
   }
   log(): Tensor {
     return make("log", [asFloat(this)], {});
+  }
+  /** 2ˣ, exact for whole x. */
+  exp2(): Tensor {
+    return make("exp2", [asFloat(this)], {});
+  }
+  /** log₂ x, exact for powers of 2. */
+  log2(): Tensor {
+    return make("log2", [asFloat(this)], {});
+  }
+  /** log₁₀ x as log x / log 10, to 3 ULP: log₁₀ 1000 need not be 3. */
+  log10(): Tensor {
+    return this.log().mul(Math.LOG10E);
   }
   expm1(): Tensor {
     return make("expm1", [asFloat(this)], {});
@@ -160,6 +213,36 @@ export class Tensor {
   }
   cos(): Tensor {
     return make("cos", [asFloat(this)], {});
+  }
+  /** sin x / cos x, to 4 ULP. */
+  tan(): Tensor {
+    return this.sin().div(this.cos());
+  }
+  /** In [−π/2, π/2]; NaN for |x| > 1. The derivative 1 / √(1 − x²) is infinite at ±1. */
+  asin(): Tensor {
+    return make("asin", [asFloat(this)], {});
+  }
+  /** In [0, π]; NaN for |x| > 1. The derivative −1 / √(1 − x²) is infinite at ±1. */
+  acos(): Tensor {
+    return make("acos", [asFloat(this)], {});
+  }
+  /** In [−π/2, π/2]. */
+  atan(): Tensor {
+    return make("atan", [asFloat(this)], {});
+  }
+  /**
+   * The angle of the point (x, y) from the positive x axis, in [−π, π], of this y and an x, to 4 ULP; zeros and infinities of all
+   * signs as in C. The gradient (x, −y) / (x² + y²) is 0 at the origin and where both are infinite.
+   */
+  atan2(x: Operand): Tensor {
+    return angle(this, x);
+  }
+  /** ½·(eˣ − e⁻ˣ), ½·(eˣ + e⁻ˣ). */
+  sinh(): Tensor {
+    return make("sinh", [asFloat(this)], {});
+  }
+  cosh(): Tensor {
+    return make("cosh", [asFloat(this)], {});
   }
   tanh(): Tensor {
     return make("tanh", [asFloat(this)], {});
@@ -176,8 +259,19 @@ export class Tensor {
   square(): Tensor {
     return this.mul(this);
   }
+  /** The largest whole number ≤ x, the smallest ≥ x, the nearest towards 0; a result 0 keeps the sign of x. The gradient is zero. */
   floor(): Tensor {
-    return isFloat(this.dtype) ? make("floor", [this], {}) : this.cast(this.dtype);
+    return floor(this);
+  }
+  ceil(): Tensor {
+    return ceil(this);
+  }
+  trunc(): Tensor {
+    return trunc(this);
+  }
+  /** The nearest whole number, the even one of two; a result 0 keeps the sign of x. The gradient is zero. */
+  round(): Tensor {
+    return round(this);
   }
   /** −1, 0 or 1; its gradient is zero. */
   sign(): Tensor {
@@ -192,7 +286,7 @@ export class Tensor {
   }
   /**
    * xʸ as IEEE 754 has it (x⁰ = 1 also for 0 and NaN, NaN for x < 0, −∞ too, where y is not whole): products for whole y from −16 to 16,
-   * the root for ½, else exp(y·log |x|), whose relative error grows with |y·log |x||; a root of −0 is −0. As a number, y keeps i32
+   * the root for ½, else exp(y·log |x|) in f64, to 1 ULP in f32; in f64 the relative error grows with |y·log |x||. A root of −0 is −0. As a number, y keeps i32
    * where it is whole and ≥ 0. The derivative y·xʸ⁻¹ holds where x and xʸ are finite and xʸ does not underflow, and at x = 0 for
    * y ≥ 0, except that where y is a tensor it is 0, not infinite, for 0 < y < 1.
    */
@@ -232,9 +326,19 @@ export class Tensor {
   xor(other: Operand): Tensor {
     return binary("xor", this, other);
   }
-  /** i32 bits moved left by a positive count; a negative count moves them right and fills with zeros. */
-  shift(by: number): Tensor {
-    return make("shift", [this], { by });
+  /**
+   * i32 bits moved left by a positive count; a negative count moves them right and fills with zeros. A number is from −31 to 31, else
+   * a RangeError is thrown; of i32 counts that broadcast, those beyond give 0.
+   */
+  shift(by: Operand): Tensor {
+    return shift(this, by);
+  }
+  /** Whether an element is NaN; whether it is neither NaN nor infinite. */
+  isNaN(): Tensor {
+    return this.ne(this);
+  }
+  isFinite(): Tensor {
+    return asFloat(this).abs().lt(Number.POSITIVE_INFINITY);
   }
   cast(dtype: DType): Tensor {
     return make("cast", [this], { dtype });
@@ -254,32 +358,69 @@ export class Tensor {
 
   // Reductions --------------------------------------------------------------------------------------------------------
 
-  sum(axes?: Axes, { keepDims = false }: { keepDims?: boolean } = {}): Tensor {
+  // over some axes, by default all; a wrong axis is a ShapeError
+
+  sum(axes?: Axes, { keepDims = false }: ReduceOptions = {}): Tensor {
     return reduce("sum", this.dtype === "bool" ? this.cast("i32") : this, axes, keepDims);
   }
-  mean(axes?: Axes, { keepDims = false }: { keepDims?: boolean } = {}): Tensor {
+  mean(axes?: Axes, { keepDims = false }: ReduceOptions = {}): Tensor {
     const total = asFloat(this).sum(axes, { keepDims });
     return total.div(this.size / total.size);
   }
-  max(axes?: Axes, { keepDims = false }: { keepDims?: boolean } = {}): Tensor {
+  /** Product, 1 of no elements; its gradient holds at zeros too. Rounded n − 1 times for n elements. */
+  prod(axes?: Axes, options: ReduceOptions = {}): Tensor {
+    return product(this, axes, options);
+  }
+  /** Largest and smallest element, NaN where there is one; ties share the gradient evenly. Throws where there is no element. */
+  max(axes?: Axes, { keepDims = false }: ReduceOptions = {}): Tensor {
     return reduce("maxReduce", this, axes, keepDims);
   }
-  min(axes?: Axes, { keepDims = false }: { keepDims?: boolean } = {}): Tensor {
+  min(axes?: Axes, { keepDims = false }: ReduceOptions = {}): Tensor {
     return reversed(reversed(this).max(axes, { keepDims }));
   }
-  /** Population variance (divided by n, as batch norm does), from centred values so that a large mean costs no accuracy. */
-  variance(axes?: Axes, { keepDims = false }: { keepDims?: boolean } = {}): Tensor {
-    return this.sub(this.mean(axes, { keepDims: true }))
-      .square()
-      .mean(axes, { keepDims });
+  /** Whether any element is not 0, whether all are; NaN is not 0. Of no elements: false and true. */
+  any(axes?: Axes, options: ReduceOptions = {}): Tensor {
+    return any(this, axes, options);
+  }
+  all(axes?: Axes, options: ReduceOptions = {}): Tensor {
+    return all(this, axes, options);
+  }
+  /**
+   * Σ(x − mean)² / (n − correction), from centred values so that a large mean costs no accuracy. The correction is 0, as in NumPy and
+   * batch norm; PyTorch's default is 1. NaN or ∞ where n ≤ correction. Throws a RangeError where the correction is negative or not finite.
+   */
+  variance(axes?: Axes, options: VarianceOptions = {}): Tensor {
+    return variance(this, axes, options);
+  }
+  /** √variance, with gradient 0 at 0. */
+  std(axes?: Axes, options: VarianceOptions = {}): Tensor {
+    return standardDeviation(this, axes, options);
+  }
+  /**
+   * (Σ|x|ᵖ)^(1/p), by default with p = 2; for p = ∞ and −∞ the largest and smallest |x|, for 0 the number of elements that are not 0.
+   * The gradient is 0 where x is (p > 0) and where the norm is; ties at ±∞ share it. It overflows where Σ|x|ᵖ does.
+   */
+  norm(axes?: Axes, options: NormOptions = {}): Tensor {
+    return norm(this, axes, options);
+  }
+  /** log Σ eˣ, finite for all finite x; −∞ of no elements. */
+  logsumexp(axes?: Axes, options: ReduceOptions = {}): Tensor {
+    return logSumExp(this, axes, options);
+  }
+  /** Sums and products of each element and all before it along an axis, in log₂ n steps. bool is counted as i32. */
+  cumsum(axis = -1): Tensor {
+    return cumulativeSum(this, axis);
+  }
+  cumprod(axis = -1): Tensor {
+    return cumulativeProduct(this, axis);
   }
   /** Index of the largest element along an axis, the first at ties, as i32; where there is a NaN, of the first NaN. */
-  argmax(axis = -1): Tensor {
-    const a = axisOf("argmax", axis, this.rank);
-    const n = this.shape[a];
-    const fromEnd = iota(this.shape, a).neg().add(n); // n − i, so that the first index is the largest
-    const hit = this.eq(this.max(a, { keepDims: true })).or(this.ne(this)); // nothing equals the maximum where that is NaN
-    return where(hit, fromEnd, 0).max(a).neg().add(n);
+  argmax(axis = -1, options: ReduceOptions = {}): Tensor {
+    return argmax(this, axis, options);
+  }
+  /** The same of the smallest. */
+  argmin(axis = -1, options: ReduceOptions = {}): Tensor {
+    return argmin(this, axis, options);
   }
 
   // Views -------------------------------------------------------------------------------------------------------------
@@ -366,25 +507,15 @@ export class Tensor {
 
   /** Matrix product over the last two axes; leading axes broadcast, a vector stands for a matrix of one row or column. */
   matmul(other: Tensor): Tensor {
-    checkTensors("matmul", [other]);
-    if (this.rank === 0 || other.rank === 0)
-      fail("matmul", `needs matrices or vectors, got ${show(this.shape)} · ${show(other.shape)}`);
-    if (other.rank === 1) return this.matmul(other.unsqueeze(1)).squeeze(-1);
-    if (this.rank === 1) return this.unsqueeze(0).matmul(other).squeeze(-2);
-    const dtype = promote(promote(this.dtype, other.dtype), "f32");
-    const [a, b] = [as(dtype, this), as(dtype, other)];
-    if (b.rank === 2 && a.rank > 2) {
-      // one large product instead of a batch of small ones
-      const [k] = a.shape.slice(-1);
-      if (k !== b.shape[0]) make("matmul", [a.reshape(-1, k), b], {});
-      return make("matmul", [a.reshape(sizeOf(a.shape.slice(0, -1)), k), b], {}).reshape(
-        ...a.shape.slice(0, -1),
-        b.shape[1],
-      );
-    }
-    if (a.rank === 2 && b.rank === 2) return make("matmul", [a, b], {});
-    const lead = broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2));
-    return make("matmul", [spread(a, [...lead, ...a.shape.slice(-2)]), spread(b, [...lead, ...b.shape.slice(-2)])], {});
+    return matmul(this, other);
+  }
+  /** Σ x·y of two vectors of one size; whole numbers stay whole. */
+  dot(other: Tensor): Tensor {
+    return dot(this, other);
+  }
+  /** xᵢ·yⱼ of two vectors: [n], [m] → [n, m]. See `einsum` for all other products. */
+  outer(other: Tensor): Tensor {
+    return outer(this, other);
   }
   /** Cross-correlation: this [N, C, …] with weights [O, C / groups, …] → [N, O, …]; geometry per spatial axis or one number for all. */
   conv(weight: Tensor, { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvOptions = {}): Tensor {

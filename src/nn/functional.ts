@@ -11,7 +11,7 @@ export const tanh = (x: Tensor): Tensor => x.tanh();
 /** max(x, 0), with gradient 0 at 0. */
 export const relu = (x: Tensor): Tensor => x.relu();
 
-/** exp(xᵢ) / Σⱼ exp(xⱼ) along an axis, finite for all finite x. */
+/** exp(xᵢ) / Σⱼ exp(xⱼ) along an axis, finite for all finite x; of no elements along an axis of size 0. */
 export function softmax(x: Tensor, axis = -1): Tensor {
   const e = centred(x, axis).exp();
   return e.mul(e.sum(axis, { keepDims: true }).recip());
@@ -25,4 +25,4 @@ export function logSoftmax(x: Tensor, axis = -1): Tensor {
 
 /** x less its maximum, which softmax does not notice: so the maximum is a constant to derivatives, and exp never overflows. */
 export const centred = (x: Tensor, axis: number): Tensor =>
-  x.float().sub(x.float().max(axis, { keepDims: true }).detach());
+  x.size === 0 ? x.float() : x.float().sub(x.float().max(axis, { keepDims: true }).detach());
