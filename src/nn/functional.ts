@@ -29,14 +29,14 @@ export function hardTanh(x: Tensor, { low = -1, high = 1 }: { low?: number; high
 
 /** min(max(x + 3, 0), 6) / 6, with gradient 0 at −3 and 3. */
 export const hardSigmoid = (x: Tensor): Tensor => {
-  const y = x.float().div(6).add(0.5);
+  const y = x.float().add(3).div(6);
   return where(x.le(-3), 0, where(x.ge(3), 1, y));
 };
 
-/** x·hardSigmoid(x), with gradient −½ at −3 and 1½ at 3 (Howard et al., Searching for MobileNetV3, 2019). −∞ gives 0, ∞ itself. */
+/** x·hardSigmoid(x), with gradient −½ at −3 and 1 at 3 (Howard et al., Searching for MobileNetV3, 2019). −∞ gives 0, ∞ itself. */
 export const hardSwish = (x: Tensor): Tensor => {
   const y = x.float().mul(x.float().add(3)).div(6);
-  return where(x.lt(-3), 0, where(x.gt(3), x.float(), y));
+  return where(x.lt(-3), 0, where(x.ge(3), x.float(), y));
 };
 
 export interface SoftplusOptions {
