@@ -19,7 +19,7 @@ export class Embedding {
 
   constructor(count: number, features: number, { init = normal, paddingIndex }: EmbeddingOptions = {}) {
     checkSizes("Embedding", { count, features });
-    const values = init([count, features]);
+    const values = init([count, features]).slice();
     if (paddingIndex !== undefined) {
       const row = paddingIndex < 0 ? paddingIndex + count : paddingIndex;
       if (!Number.isInteger(row) || row < 0 || row >= count)
