@@ -6,6 +6,16 @@ export { einsum } from "./einsum.ts";
 export { FormatError } from "./format-error.ts";
 export { gaussNewton, grad, hvp, jvp, oneHot, vjpOf } from "./grad.ts";
 export { live, param, state, tensor } from "./leaves.ts";
+export {
+  cholesky,
+  determinant,
+  inverse,
+  type QR,
+  qr,
+  solve,
+  type TriangularOptions,
+  triangularSolve,
+} from "./linear-algebra.ts";
 export type { Args, Leaf, Op } from "./primitives.ts";
 export { print } from "./print.ts";
 export {

@@ -1,12 +1,55 @@
 // The nn room: layers, activations, losses, starting values, and the names and values of a model's tensors.
+export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from "./batch-norm.ts";
 export { Conv2d, type Conv2dOptions } from "./conv.ts";
+export { type CrossEntropyOptions, crossEntropy, type NllOptions, nll } from "./cross-entropy.ts";
 export { Dropout } from "./dropout.ts";
-export { Embedding } from "./embedding.ts";
+export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export { Flatten } from "./flatten.ts";
-export { identity, logSoftmax, relu, sigmoid, softmax, tanh } from "./functional.ts";
+export {
+  type AlphaOptions,
+  celu,
+  elu,
+  type GeluOptions,
+  gelu,
+  glu,
+  hardSigmoid,
+  hardSwish,
+  hardTanh,
+  identity,
+  leakyRelu,
+  logSigmoid,
+  logSoftmax,
+  mish,
+  relu,
+  relu6,
+  type SoftplusOptions,
+  selu,
+  sigmoid,
+  silu,
+  softmax,
+  softmin,
+  softplus,
+  softsign,
+  tanh,
+} from "./functional.ts";
 export * as init from "./init.ts";
 export { Linear } from "./linear.ts";
-export { binaryCrossEntropy, crossEntropy, mse } from "./loss.ts";
+export {
+  type BinaryCrossEntropyOptions,
+  binaryCrossEntropy,
+  type CosineSimilarityOptions,
+  cosineSimilarity,
+  type HuberOptions,
+  huber,
+  type KlDivergenceOptions,
+  klDivergence,
+  type LossOptions,
+  mae,
+  mse,
+  type Reduction,
+  type SmoothL1Options,
+  smoothL1,
+} from "./loss.ts";
 export {
   type HostTensor,
   type Layer,
@@ -20,6 +63,15 @@ export {
   parameters,
   stateDict,
 } from "./module.ts";
-export { BatchNorm2d, type BatchNormOptions } from "./norm.ts";
+export {
+  GroupNorm,
+  type GroupNormOptions,
+  InstanceNorm2d,
+  LayerNorm,
+  type LayerNormOptions,
+  RMSNorm,
+  type RMSNormOptions,
+} from "./norm.ts";
 export { AvgPool2d, MaxPool2d, type PoolOptions } from "./pool.ts";
+export { PRelu } from "./prelu.ts";
 export { type Part, Sequential } from "./sequential.ts";

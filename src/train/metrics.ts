@@ -1,6 +1,7 @@
 // Metrics: what a training reports besides its loss, from sums over batches, and from rows collected over an evaluation.
 import { full, type Tensor, where } from "../graph/index.ts";
 import { fail, sameShape, show } from "../graph/internal.ts";
+import { ignoredLabel } from "../nn/cross-entropy.ts";
 import { crossEntropy, type HostTensor } from "../nn/index.ts";
 import type { Labelled } from "../optim/index.ts";
 
@@ -47,7 +48,7 @@ export function meanOf(values: Tensor, kept?: Tensor): Tally {
   return { sum: where(kept, values, 0).sum(), count: kept.sum() };
 }
 
-/** Which labels do not count, e.g. that of padding. */
+/** Which labels do not count, e.g. that of padding; by default those that `crossEntropy` leaves out, −100. */
 export interface Ignoring {
   readonly ignore?: number;
 }
@@ -56,7 +57,8 @@ export interface Ignoring {
  * The share of right answers. Outputs [..., classes]: the largest (the first at ties) against labels [...] or the largest of
  * targets [..., classes] that add up to 1. One output, [..., 1] or [B]: a logit, above 0 or not, against targets [..., 1] or
  * [...] above ½ or not. The mean is over all rows, be they samples or tokens. A row with NaN is wrong. The figure is NaN
- * where targets [..., classes] do not add up to 1. Throws where the shapes do not fit.
+ * where targets [..., classes] do not add up to 1. Rows of the label −100 do not count, as in crossEntropy. Throws where the
+ * shapes do not fit.
  */
 export const accuracy: MeanMetric = ({ y }, outputs) => tallyRight(outputs, y);
 
@@ -67,21 +69,22 @@ export const accuracyOf =
     tallyRight(outputs, y, ignore);
 
 /** exp of the mean cross-entropy of logits [..., classes] against labels i32 [...]; those that are `ignore` do not count. */
-export const perplexity = ({ ignore }: Ignoring = {}): TotalMetric => ({
-  sums({ y }, outputs) {
-    const count = ignore === undefined ? y.size : y.ne(ignore).sum();
-    const total = crossEntropy(outputs, y, { ignore }).mul(count);
-    return { sum: ignore === undefined ? total : where(y.ne(ignore).sum().gt(0), total, 0), count };
-  },
+export const perplexity = ({ ignore = ignoredLabel }: Ignoring = {}): TotalMetric => ({
+  sums: ({ y }, outputs) => ({
+    sum: crossEntropy(outputs, y, { ignore, reduction: "sum" }),
+    count: y.ne(ignore).sum(),
+  }),
   figure: ({ sum, count }) => Math.exp(sum / count),
 });
 
 function tallyRight(outputs: Tensor, targets: Tensor, ignore?: number): Tally {
   const { predicted, actual, sure, valid } = answersOf("accuracy", outputs, targets);
   const right = predicted.eq(actual).and(sure);
-  if (ignore !== undefined && !sameShape(targets.shape, right.shape))
+  const labels = ignore !== undefined || (targets.dtype === "i32" && targets.size === right.size);
+  if (labels && targets.size !== right.size)
     fail("accuracy", `ignore takes labels ${show(right.shape)}, got targets ${show(targets.shape)}`);
-  const { sum, count } = meanOf(right, ignore === undefined ? undefined : targets.ne(ignore));
+  const kept = labels ? targets.ne(ignore ?? ignoredLabel).reshape(right.shape) : undefined;
+  const { sum, count } = meanOf(right, kept);
   return { sum: valid === undefined ? sum : where(valid, sum.float(), Number.NaN), count };
 }
 
@@ -160,7 +163,10 @@ export function figuresOf<B, O>(
  * The table of which class is taken for which, of outputs and targets as accuracy takes them. Its `finish` throws where a
  * label is not one of the classes, or outputs with NaN tell none.
  */
-export const confusion = (classes: number, { ignore }: Ignoring = {}): Collector<Labelled, Tensor, number[][]> => ({
+export const confusion = (
+  classes: number,
+  { ignore = ignoredLabel }: Ignoring = {},
+): Collector<Labelled, Tensor, number[][]> => ({
   collect({ y }, outputs) {
     const { predicted, actual, sure } = answersOf("confusion", outputs, y);
     return { predicted: where(sure, predicted, -1), actual };

@@ -164,7 +164,7 @@ test("misuse is refused in one line that names the place", () => {
     pool window: ShapeError: pool: the window does not fit, image [1, 2, 4, 4] padded to [4, 4], window [5, 1], in AvgPool2d
     pool padding: ShapeError: MaxPool2d: padding [2, 2] is more than half of the window [3, 3]
     pool size: ShapeError: AvgPool2d: size must be a whole number ≥ 1, got 0
-    BatchNorm2d on other channels: ShapeError: batchNorm: needs images [N, 3, H, W], got [1, 2, 4, 4], in BatchNorm2d
+    BatchNorm2d on other channels: ShapeError: batchNorm: needs [N, 3, H, W], got [1, 2, 4, 4], in BatchNorm2d
     BatchNorm2d on one value: ShapeError: batchNorm: training needs more than one value per channel, got [1, 1, 1, 1], in BatchNorm2d
     Dropout of more than everything: ShapeError: Dropout: p must lie in [0, 1], got 1.1
     a size of three: ShapeError: Conv2d: kernel must be one number or [height, width], got [3, 3, 3]
