@@ -1,11 +1,12 @@
 // Every subpath for browsers goes through esbuild, Vite and webpack with no configuration, without Node's modules, and stays small.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { build as viteBuild } from "vite";
 import { describe, expect, test } from "vitest";
 import webpack from "webpack";
+import { hasChromium, launch, serveFiles } from "./chromium.ts";
 import { installPackage, subpaths } from "./package.ts";
 
 const folder = installPackage();
@@ -71,8 +72,10 @@ describe("every subpath", () => {
     const path = join(folder, "webpack");
     const entry = Object.fromEntries(subpaths.map((subpath) => [subpath.replace("/", "-"), entryOf(subpath)]));
     const stats = await new Promise<webpack.Stats | undefined>((done, fail) => {
-      webpack({ mode: "production", context: folder, entry, output: { path }, performance: false }, (error, found) =>
-        error ? fail(error) : done(found),
+      const optimization = { minimize: false }; // it takes 20 s
+      webpack(
+        { mode: "production", context: folder, entry, output: { path }, optimization, performance: false },
+        (error, found) => (error ? fail(error) : done(found)),
       );
     });
     expect(stats?.toJson({ errors: true, warnings: true }).errors).toEqual([]);
@@ -113,4 +116,24 @@ test("a page that trains is at most 80 kB, minified and gzipped", async () => {
   expect(sizes[0]).toBeGreaterThan(20_000); // the compiler is in it
   expect(sizes[0]).toBeLessThanOrEqual(80_000);
   expect(sizes).toEqual(sizes.toSorted((a, b) => a - b));
+});
+
+test.skipIf(!hasChromium())("what the bundlers make runs", async () => {
+  const browser = await launch();
+  for (const bundler of ["esbuild", "vite", "webpack"]) {
+    const scripts = readdirSync(join(folder, bundler), { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith(".js"),
+    );
+    const site = await serveFiles(
+      new Map(scripts.map((name) => [basename(name), readFileSync(join(folder, bundler, name))])),
+    );
+    const page = await browser.newPage();
+    await page.goto(`${site.origin}/isolated/`);
+    const entry = scripts.find((name) => /^hebb(?!-(?:nn|optim|data|train|zoo|io)\b)/.test(basename(name)))!;
+    await page.addScriptTag({ url: basename(entry), type: bundler === "vite" ? "module" : "" });
+    await page.waitForFunction("globalThis.room");
+    expect(await page.evaluate("room.tensor([1, 2]).mul(2).sum().item()"), bundler).toBe(6);
+    await site.close();
+  }
+  await browser.close();
 });
