@@ -126,6 +126,11 @@ const line = (cells) => `| ${cells.join(" | ")} |`;
 const report = [
   "# Benchmark in the browser",
   `Written by \`npm run bench:browser\` on ${new Date().toISOString().slice(0, 10)}. ${cpus()[0].model.trim()}, ${availableParallelism()} cores, ${platform()} ${release()}, Node ${process.version}, Chromium ${version}. Load before the start: ${load.toFixed(1)}.`,
+  ...(load > 0.5
+    ? [
+        "**The machine was busy.** Other programs took part of the cores: times are too long, and two threads suffer more than one, in a page most of all, whose main thread must not sleep.",
+      ]
+    : []),
   `One page or process a figure; they take turns for ${options.rounds} rounds. A figure is the median over rounds of each round's median step, with the least and the most of the rounds in brackets. All compute on WebAssembly.`,
   [["", ...present.map(({ title }) => title)], ["---", ...present.map(() => "---")], ...lines].map(line).join("\n"),
   ...(errors.length > 0 ? [`Without a figure:\n\n${errors.map((error) => `- ${error}`).join("\n")}`] : []),

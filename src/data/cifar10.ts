@@ -114,7 +114,7 @@ async function load(split: Split, options: CifarOptions): Promise<Samples> {
 async function fetchArchive(options: CifarOptions, target: string): Promise<Map<string, Uint8Array>> {
   const folder = target.replace(/.cifar-10-batches-bin.[^/\\]*$/, "");
   const byHand = target === "" ? nameAnother : `unpack it into ${folder}, or ${nameAnother}`;
-  const bytes = await fetchBytes(archive, options, byHand);
+  const bytes = await fetchBytes(archive, { ...options, verify: true }, byHand);
   const base = (name: string) => name.slice(name.lastIndexOf("/") + 1);
   const members = new Map<string, Uint8Array>();
   for await (const member of tarMembers(bytes, (name) => base(name) in checksums, {

@@ -8,7 +8,10 @@ import type { DownloadOptions, Remote } from "./download.ts";
 export interface DataOptions extends DownloadOptions {
   /** Files to take the set's from, by their names, compressed or not, as those of an `<input type="file" multiple>`. */
   files?: Iterable<File>;
-  /** Address of a folder with the set's files under their own names, to fetch them from instead of the public addresses. */
+  /**
+   * Address of a folder with the set's files under their own names, to fetch them from instead of the public addresses; with
+   * verify: false they may be other versions.
+   */
   url?: string;
   /** Folder with the files (Node only), as DIR/mnist/*.gz or DIR/*.gz, compressed or not. Default: HEBB_DATA, else the cache folder. */
   dir?: string;

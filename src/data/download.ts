@@ -97,22 +97,22 @@ async function fetchFrom(url: string, remote: Remote, options: DownloadOptions):
     const response = await fetch(url, { signal: stall.signal });
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
     if (!response.body) throw new Error("an empty answer");
-    if (!verify) return new Uint8Array(await response.arrayBuffer());
-    const bytes = new Uint8Array(remote.bytes);
     const reader = response.body.getReader();
+    const parts: Uint8Array<ArrayBuffer>[] = [];
     let done = 0;
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       clearTimeout(timer);
       timer = setTimeout(stalled, stallTimeout);
-      if (done + part.value.length > bytes.length) throw new Error(`more than the expected ${bytes.length} bytes`);
-      bytes.set(part.value, done);
       done += part.value.length;
-      if (done < bytes.length) onProgress(done, bytes.length, remote.name);
+      if (verify && done > remote.bytes) throw new Error(`more than the expected ${remote.bytes} bytes`);
+      parts.push(part.value);
+      if (done < remote.bytes) onProgress(done, remote.bytes, remote.name);
     }
-    if (done < bytes.length) throw new Error(`ended after ${done} of ${bytes.length} bytes`);
-    const differs = difference(remote.sha256, await sha256(bytes));
+    if (verify && done < remote.bytes) throw new Error(`ended after ${done} of ${remote.bytes} bytes`);
+    const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+    const differs = verify ? difference(remote.sha256, await sha256(bytes)) : undefined;
     if (differs !== undefined) throw new Error(differs);
-    onProgress(done, bytes.length, remote.name);
+    onProgress(done, done, remote.name);
     return bytes;
   } catch (error) {
     stall.abort();

@@ -18,8 +18,13 @@ export async function openDataFile(
   const { url, files } = options;
   if (files !== undefined) return openGiven(file, files, options);
   const remote = url === undefined ? file : { ...file, urls: [url.replace(/\/?$/, "/") + file.name] };
+  const { verify = true } = options; // what comes from a public address is checked in any case
   const fetchOwn = (target: string) =>
-    fetchBytes(remote, options, target === "" ? nameAnother : `save it as ${target}, or ${nameAnother}`);
+    fetchBytes(
+      remote,
+      { ...options, verify: verify || url === undefined },
+      target === "" ? nameAnother : `save it as ${target}, or ${nameAnother}`,
+    );
   const fetchIt = url === undefined && fetch !== undefined ? fetch : fetchOwn;
   if (!inNode) return openInCache(file, subfolders[0], options, () => fetchIt(""));
   const { openInFolder } = await import("./data-folder.ts");

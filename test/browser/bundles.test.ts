@@ -84,6 +84,33 @@ describe("every subpath", () => {
   });
 });
 
+test("pages without a bundler can load every subpath: Node's modules are imported when they are used", async () => {
+  const entryPoints = subpaths.map(entryOf);
+  const { metafile } = await build({
+    entryPoints,
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node", // so that package.json's `browser` has no say
+    outdir: join(folder, "unbundled"),
+    write: false,
+    metafile: true,
+  });
+  const dynamic = new Set<string>();
+  const check = (output: string): string[] =>
+    metafile.outputs[output].imports.flatMap(({ path, kind, external }) => {
+      if (kind === "dynamic-import") dynamic.add(path.replace(/^.*[/\\]|-\w+\.js$/g, ""));
+      if (kind === "dynamic-import") return [];
+      return external ? [`${output}: ${path}`] : check(path);
+    });
+  const entries = Object.keys(metafile.outputs).filter((name) => metafile.outputs[name].entryPoint?.includes("hebb"));
+  const loaded = entries
+    .filter((name) => entryPoints.some((entry) => basename(entry) === basename(name)))
+    .flatMap(check);
+  expect(loaded).toEqual([]);
+  for (const name of ["data-folder", "node-files", "run-folder"]) expect([...dynamic]).toContain(name);
+});
+
 const sources: Record<string, string> = {
   "Sequential + adam on wasm": `
     import { device } from "hebb";
