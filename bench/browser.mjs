@@ -22,7 +22,7 @@ const { values: options } = parseArgs({
 const pace = { seconds: Number(options.seconds), warmup: Number(options.seconds) };
 const folder = fileURLToPath(new URL("./", import.meta.url));
 const executablePath =
-  process.env.CHROMIUM ?? ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
+  process.env.CHROMIUM || ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 if (executablePath === undefined) {
   console.error("bench: there is no Chromium in /usr/bin; install it, or name it with CHROMIUM");
   process.exit(2);

@@ -4,12 +4,13 @@ import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { build as viteBuild } from "vite";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import webpack from "webpack";
 import { hasChromium, launch, serveFiles } from "./chromium.ts";
-import { installPackage, subpaths } from "./package.ts";
+import { installPackage, removePackage, runTypeScript, subpaths } from "./package.ts";
 
 const folder = installPackage();
+afterAll(() => removePackage(folder));
 const entryOf = (subpath: string): string => join(folder, `${subpath.replace("/", "-")}.js`);
 
 for (const subpath of subpaths) {
@@ -82,6 +83,31 @@ describe("every subpath", () => {
     expect(stats?.toJson().warnings).toEqual([]);
     checkFolder(path);
   });
+});
+
+test("types are right for a page's TypeScript, without Node's", () => {
+  writeFileSync(
+    join(folder, "page.ts"),
+    `import { device, tensor } from "hebb";
+    import { type DataOptions, mnist, readIdx, readImage } from "hebb/data";
+    import { readSafetensors } from "hebb/io";
+    import { Linear, mse } from "hebb/nn";
+    import { adam } from "hebb/optim";
+    import { Trainer } from "hebb/train";
+    import { lenet5 } from "hebb/zoo";
+    const { files } = document.querySelector("input")!;
+    const options: DataOptions = { files: files!, url: "/mnist/" };
+    const model = new Linear(1, 1);
+    device("wasm", { threads: 2 });
+    export const all = [lenet5(), mnist("train", options), readIdx(files![0]), readSafetensors(files![0]),
+      readImage(files![0], [1, 28, 28]), tensor([1]).data(),
+      new Trainer(model, adam(model, ({ x, y }) => mse(model.forward(x), y)))];
+    // @ts-expect-error: it is a number
+    device("wasm", { threads: "2" });`,
+  );
+  const flags =
+    "--ignoreConfig --noEmit --strict --target es2022 --module esnext --moduleResolution bundler --lib es2023,dom,esnext.disposable";
+  expect(runTypeScript([...flags.split(" "), "--types", "", join(folder, "page.ts")])).toBe("");
 });
 
 test("pages without a bundler can load every subpath: Node's modules are imported when they are used", async () => {

@@ -9,7 +9,7 @@ import { serializeNpy, serializeSafetensors } from "../../src/io/index.ts";
 import { hasData, realData } from "../data/real-data.ts";
 import { lenetHash } from "../lenet-steps.ts";
 import { callIn, hasChromium, type Kind, launch, type Site, serveFiles } from "./chromium.ts";
-import { bundlePages, installPackage } from "./package.ts";
+import { bundlePages, installPackage, removePackage } from "./package.ts";
 
 const raw = { dtype: "f32", shape: [2], data: Float32Array.of(1.5, -2) } as const;
 const images = encodeIdx({ shape: [4, 28, 28], data: Uint8Array.from({ length: 4 * 784 }, (_, i) => i % 251) });
@@ -27,6 +27,7 @@ const fourImages = { x: [4 * 784, 0, (4 * 784 - 1) % 251], y: [3, 1, 4, 1] };
 describe.skipIf(!hasChromium())("in Chromium", () => {
   let browser: Browser;
   let site: Site;
+  let folder: string;
   let bundles: Map<string, Uint8Array>;
   const open = async (kind: Kind): Promise<Page> => {
     const page = await browser.newPage();
@@ -36,7 +37,7 @@ describe.skipIf(!hasChromium())("in Chromium", () => {
   };
 
   beforeAll(async () => {
-    const folder = installPackage();
+    folder = installPackage();
     const pages = ["compute", "primitives", "data"].map((name) => `test/browser/pages/${name}.ts`);
     bundles = await bundlePages(folder, pages);
     site = await serveFiles(new Map([...files, ...bundles]));
@@ -45,6 +46,7 @@ describe.skipIf(!hasChromium())("in Chromium", () => {
   afterAll(async () => {
     await browser?.close();
     await site?.close();
+    removePackage(folder);
   });
 
   for (const kind of ["isolated", "plain"] as const) {

@@ -7,7 +7,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 const places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 /** Where Chromium is: CHROMIUM says, or it is in one of its usual places. */
-export const chromiumPath: string | undefined = process.env.CHROMIUM ?? places.find((path) => existsSync(path));
+export const chromiumPath: string | undefined = process.env.CHROMIUM || places.find((path) => existsSync(path));
 
 /** Whether there is a Chromium; says so when there is none. */
 export function hasChromium(): boolean {

@@ -1,33 +1,34 @@
 // The package as npm would install it, in a folder of its own, and bundles of pages that import it.
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
-import { afterAll } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
 /** What makes sense in a browser. */
 export const subpaths = ["hebb", "hebb/nn", "hebb/optim", "hebb/data", "hebb/train", "hebb/zoo", "hebb/io"] as const;
 
-/** A folder with node_modules/hebb, built from the sources; it goes when the tests of the file are over. */
+/** A folder with node_modules/hebb, built from the sources; removePackage takes it away. */
 export function installPackage(): string {
   const folder = mkdtempSync(join(tmpdir(), "hebb-browser-"));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
   const installed = join(folder, "node_modules/hebb");
   mkdirSync(installed, { recursive: true });
   cpSync(join(root, "package.json"), join(installed, "package.json"));
-  const compiler = join(root, "node_modules/typescript/bin/tsc");
-  execFileSync(process.execPath, [
-    compiler,
-    "-p",
-    join(root, "tsconfig.build.json"),
-    "--outDir",
-    join(installed, "dist"),
-  ]);
+  const said = runTypeScript(["-p", join(root, "tsconfig.build.json"), "--outDir", join(installed, "dist")]);
+  if (said !== "") throw new Error(said);
   return folder;
+}
+
+export const removePackage = (folder: string): void => rmSync(folder, { recursive: true, force: true });
+
+/** What the compiler says, nothing where all is right. */
+export function runTypeScript(args: readonly string[]): string {
+  const compiler = join(root, "node_modules/typescript/bin/tsc");
+  const { stdout, stderr } = spawnSync(process.execPath, [compiler, ...args], { encoding: "utf8" });
+  return stdout + stderr;
 }
 
 /** Takes imports of hebb from the installed package, wherever the importing file is. */
