@@ -17,7 +17,7 @@ const units = [
 ];
 
 /** "7.0 ms (6.8–7.9)": the median over rounds, the least and the most. */
-function time(values) {
+export function time(values) {
   const [least, unit] = units.find(([least]) => median(values) >= least);
   const scale = least === 0 ? 1000 : 1 / least;
   const [low, high] = [Math.min(...values), Math.max(...values)];

@@ -1,6 +1,8 @@
 // The JavaScript contestants' side of the benchmark: one request a line on standard input, one answer a line on standard output.
 import { createInterface } from "node:readline";
 
+export { labels, noise } from "./noise.mjs";
+
 const say = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
 const now = () => performance.now();
 
@@ -76,15 +78,3 @@ async function residence(step, steps) {
   }
   return { resident };
 }
-
-/** Numbers spread evenly over [−1, 1), the same in every run. */
-export function noise(size, seed = 1) {
-  let state = seed;
-  return Float32Array.from({ length: size }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return state / 2 ** 31;
-  });
-}
-
-/** Whole numbers in [0, below). */
-export const labels = (size, below) => Int32Array.from(noise(size, 7), (u) => Math.floor(((u + 1) / 2) * below));

@@ -1,8 +1,10 @@
 // SHA-256 of what was read, against the figure the source states.
 import { FormatError } from "../graph/format-error.ts";
 
-/** SHA-256 of the bytes, in hexadecimal. */
+/** SHA-256 of the bytes, in hexadecimal. Throws on a page that is not secure, where browsers compute none. */
 export async function sha256(bytes: Uint8Array): Promise<string> {
+  if (globalThis.crypto?.subtle === undefined)
+    throw new Error("SHA-256 is for secure pages only (https or localhost); serve the page so, or pass verify: false");
   const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,19 +1,13 @@
 // CIFAR-10: 32×32 colour images in 10 classes, in the binary version's files of 10,000 records.
 
 import { FormatError } from "../graph/format-error.ts";
+import { type FileSource, readSource } from "../io/source.ts";
 import { checksumError } from "./checksum.ts";
-import {
-  type DataOptions,
-  dataFolder,
-  findFile,
-  mayDownload,
-  missing,
-  nameAnother,
-  openDataFile,
-} from "./data-folder.ts";
+import { type DataOptions, nameAnother } from "./data-file.ts";
 import { Dataset } from "./dataset.ts";
-import { fetchBytes, type Remote, writeWhole } from "./download.ts";
+import { fetchBytes, type Remote } from "./download.ts";
 import type { Split } from "./mnist.ts";
+import { availableFiles, keepDataFile, openDataFile } from "./open-data.ts";
 import type { Samples } from "./samples.ts";
 import { tarMembers } from "./tar.ts";
 
@@ -29,7 +23,7 @@ export interface CifarOptions extends DataOptions {
 /**
  * CIFAR-10 (Krizhevsky, 2009): x f32 [B, 3, 32, 32] in [0, 1], planes red, green, blue; y i32 [B].
  * 50,000 training and 10,000 test images; normalize() uses the training set's mean and deviation of each channel.
- * The length of the training split is known once loaded. Node only.
+ * The length of the training split is known once loaded.
  * Throws as openDataFile does, and FormatError for a bad record.
  */
 export function cifar10(split: Split, options: CifarOptions = {}): Dataset {
@@ -71,6 +65,12 @@ export function decodeCifar(bytes: Uint8Array, file = "CIFAR-10 data"): { x: Uin
   return { x, y };
 }
 
+/** Reads one binary file from a path (an address in a browser) or a Blob. Throws as decodeCifar, and where it cannot be read. */
+export async function readCifar(source: FileSource): Promise<{ x: Uint8Array; y: Uint8Array }> {
+  const { bytes, file } = await readSource(source);
+  return decodeCifar(bytes, file);
+}
+
 const folders = ["cifar10/cifar-10-batches-bin", "cifar10", "cifar-10-batches-bin", ""];
 
 const archive: Remote = {
@@ -96,10 +96,13 @@ async function load(split: Split, options: CifarOptions): Promise<Samples> {
       : (options.batches ?? [1, 2, 3, 4, 5]).map((batch) => `data_batch_${batch}.bin`);
   const parts: { x: Uint8Array; y: Uint8Array }[] = [];
   let members: Promise<Map<string, Uint8Array>> | undefined; // one download for all files that are wanted
-  for (const name of await available(names, options)) {
+  for (const name of await availableFiles(names, folders, options, {
+    set: "cifar10",
+    all: options.batches !== undefined,
+  })) {
     const file = { name, bytes: fileBytes, sha256: checksums[name], urls: [] };
-    const { bytes, path } = await openDataFile(file, folders, options, async () => {
-      members ??= fetchArchive(options);
+    const { bytes, path } = await openDataFile(file, folders, options, async (target) => {
+      members ??= fetchArchive(options, target);
       return (await members).get(name)!;
     });
     parts.push(decodeCifar(bytes, path));
@@ -107,25 +110,11 @@ async function load(split: Split, options: CifarOptions): Promise<Samples> {
   return { x: concatenate(parts.map((part) => part.x)), y: concatenate(parts.map((part) => part.y)) };
 }
 
-/** The files to read: all that were asked for where they are there or may be fetched, or of the default five those that are there. */
-async function available(names: string[], options: CifarOptions): Promise<string[]> {
-  const folder = await dataFolder(options.dir);
-  const present: string[] = [];
-  for (const name of names) if (await findFile(folder.path, folders, name)) present.push(name);
-  if (present.length === names.length || mayDownload(folder, options)) return names;
-  const absent = names.filter((name) => !present.includes(name));
-  if (present.length === 0 || options.batches) throw new Error(await missing(absent[0], folder, folders));
-  process.stderr.write(
-    `cifar10: ${absent.join(", ")} missing in ${folder.path}, training on ${present.length} of 5 files\n`,
-  );
-  return present;
-}
-
-/** All files of the archive by name; those that the data folder lacks are put there. */
-async function fetchArchive(options: CifarOptions): Promise<Map<string, Uint8Array>> {
-  const { join } = await import("node:path");
-  const { path: folder } = await dataFolder(options.dir);
-  const bytes = await fetchBytes(archive, options, `unpack it into ${join(folder, "cifar10")}, or ${nameAnother}`);
+/** All files of the archive by name; they are kept where the one that is asked for goes, `target` (Node only). */
+async function fetchArchive(options: CifarOptions, target: string): Promise<Map<string, Uint8Array>> {
+  const folder = target.replace(/.cifar-10-batches-bin.[^/\\]*$/, "");
+  const byHand = target === "" ? nameAnother : `unpack it into ${folder}, or ${nameAnother}`;
+  const bytes = await fetchBytes(archive, { ...options, verify: true }, byHand);
   const base = (name: string) => name.slice(name.lastIndexOf("/") + 1);
   const members = new Map<string, Uint8Array>();
   for await (const member of tarMembers(bytes, (name) => base(name) in checksums, {
@@ -139,7 +128,7 @@ async function fetchArchive(options: CifarOptions): Promise<Map<string, Uint8Arr
     });
     if (wrong) throw wrong;
     members.set(name, member.bytes);
-    if (!(await findFile(folder, folders, name))) await writeWhole(join(folder, folders[0], name), member.bytes);
+    await keepDataFile(name, folders, options, member.bytes);
   }
   return members;
 }

@@ -1,26 +1,11 @@
-// Finds a data set's files: in the folder the user named, in HEBB_DATA, or in the cache, where they are downloaded to.
-
+// Data sets' files in Node: in the folder the user named, in HEBB_DATA, or in the cache, where they are downloaded to.
+import { access, readFile, rename } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { FormatError } from "../graph/format-error.ts";
-import { checksumError } from "./checksum.ts";
-import { type DownloadOptions, fetchBytes, type Remote, writeWhole } from "./download.ts";
-
-/** Where a set's files are taken from. */
-export interface DataOptions extends DownloadOptions {
-  /** Folder with the files, as DIR/mnist/*.gz or DIR/*.gz, compressed or not. Default: HEBB_DATA, else the cache folder. */
-  dir?: string;
-  /** Refuse files whose SHA-256 is not the published one. Default true. */
-  verify?: boolean;
-  /**
-   * Fetch files that are missing into the folder, and those whose SHA-256 differs, which stay beside as NAME.damaged.
-   * Default: only in the cache folder, never in one the user named.
-   */
-  download?: boolean;
-}
-
-/** A file of a data set: a remote one, with the checksum of its inflated form when it is a .gz. */
-export interface DataFile extends Remote {
-  plainSha256?: string;
-}
+import { isFolder } from "../io/folder.ts";
+import { type DataFile, type DataOptions, mismatch, nameAnother, type OpenedFile } from "./data-file.ts";
+import { writeWhole } from "./download.ts";
 
 /** A folder that may hold data sets, and who named it: the user as `dir` or in HEBB_DATA, or nobody. */
 export interface DataFolder {
@@ -28,26 +13,11 @@ export interface DataFolder {
   from: "dir" | "HEBB_DATA" | "cache";
 }
 
-/** A file's bytes and the path or address that errors about it should name. */
-export interface OpenedFile {
-  bytes: Uint8Array;
-  path: string;
-}
-
-const inNode = (): boolean => typeof process !== "undefined" && process.versions?.node !== undefined;
-
-/** The data folder: `dir`, else the environment variable HEBB_DATA, else $XDG_CACHE_HOME/hebb or ~/.cache/hebb (Node only). */
+/** The data folder: `dir`, else the environment variable HEBB_DATA, else $XDG_CACHE_HOME/hebb or ~/.cache/hebb. */
 export async function dataFolder(dir?: string): Promise<DataFolder> {
-  if (!inNode()) throw new Error("data folders need Node; in the browser, pass samples to new Dataset()");
   if (dir !== undefined) return { path: dir, from: "dir" };
   if (process.env.HEBB_DATA) return { path: process.env.HEBB_DATA, from: "HEBB_DATA" };
-  return { path: await cacheFolder(), from: "cache" };
-}
-
-async function cacheFolder(): Promise<string> {
-  const { homedir } = await import("node:os");
-  const { join } = await import("node:path");
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "hebb");
+  return { path: join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "hebb"), from: "cache" };
 }
 
 /**
@@ -59,8 +29,6 @@ export async function findFile(
   subfolders: readonly string[],
   name: string,
 ): Promise<string | undefined> {
-  const { access } = await import("node:fs/promises");
-  const { join } = await import("node:path");
   const names = name.endsWith(".gz") ? [name, name.slice(0, -3)] : [name];
   for (const path of subfolders.flatMap((subfolder) => names.map((each) => join(folder, subfolder, each))))
     if (
@@ -74,27 +42,23 @@ export async function findFile(
 }
 
 /**
- * Reads a set's file and checks its SHA-256. `subfolders` are where it may lie; it is downloaded into the first, or by
- * `fetch` where that is no file of its own. Throws an Error when it is not there and may not be downloaded, FormatError when
- * the checksum differs and that may not be either. In the browser the file is always fetched.
+ * Reads a set's file and checks its SHA-256. `subfolders` are where it may lie; what `fetch` gives goes into the first.
+ * Throws as openDataFile.
  */
-export async function openDataFile(
+export async function openInFolder(
   file: DataFile,
   subfolders: readonly string[],
-  options: DataOptions = {},
-  fetch: (target: string) => Promise<Uint8Array> = (target) =>
-    fetchBytes(file, options, `save it as ${target}, or ${nameAnother}`),
+  options: DataOptions,
+  fetch: (target: string) => Promise<Uint8Array>,
 ): Promise<OpenedFile> {
-  if (!inNode()) return { bytes: await fetchBytes(file, options), path: file.name };
-  const { join } = await import("node:path");
-  const { rename } = await import("node:fs/promises");
   const folder = await dataFolder(options.dir);
   const path = await findFile(folder.path, subfolders, file.name);
   const fetchable = mayDownload(folder, options);
   if (path === undefined && !fetchable) throw new Error(await missing(file.name, folder, subfolders));
   if (path !== undefined) {
     const bytes = await readWhole(path);
-    const wrong = await mismatch(bytes, path, file, options);
+    const remedy = `--download replaces it and keeps this one as ${path}.damaged; in code, so does download: true, and verify: false takes it as it is`;
+    const wrong = await mismatch(bytes, path, file, options, remedy);
     if (wrong === undefined) return { bytes, path };
     if (!fetchable) throw wrong;
     process.stderr.write(
@@ -108,14 +72,43 @@ export async function openDataFile(
   return { bytes, path: target };
 }
 
-/** The advice for a file that lies elsewhere. */
-export const nameAnother = "name the folder that has it with --data-dir or HEBB_DATA (in code, dir)";
+/**
+ * Those of the files that are to be read: all where they are there or may be fetched, else those that are there. Throws as
+ * openDataFile where none is, or `all` are needed.
+ */
+export async function availableInFolder(
+  names: readonly string[],
+  subfolders: readonly string[],
+  options: DataOptions,
+  { set, all }: { set: string; all: boolean },
+): Promise<readonly string[]> {
+  const folder = await dataFolder(options.dir);
+  const present: string[] = [];
+  for (const name of names) if (await findFile(folder.path, subfolders, name)) present.push(name);
+  if (present.length === names.length || mayDownload(folder, options)) return names;
+  const absent = names.filter((name) => !present.includes(name));
+  if (present.length === 0 || all) throw new Error(await missing(absent[0], folder, subfolders));
+  process.stderr.write(
+    `${set}: ${absent.join(", ")} missing in ${folder.path}, training on ${present.length} of ${names.length} files\n`,
+  );
+  return present;
+}
+
+/** Puts a file that came along with another into the first of the subfolders, unless one of them has it. */
+export async function keepInFolder(
+  name: string,
+  subfolders: readonly string[],
+  options: DataOptions,
+  bytes: Uint8Array,
+): Promise<void> {
+  const { path } = await dataFolder(options.dir);
+  if (!(await findFile(path, subfolders, name))) await writeWhole(join(path, subfolders[0], name), bytes);
+}
 
 export const mayDownload = ({ from }: DataFolder, { download = from === "cache" }: DataOptions): boolean => download;
 
 /** The folder for people: its path, that HEBB_DATA named it, and that it does not exist. */
 export async function describeFolder({ path, from }: DataFolder): Promise<string> {
-  const { isFolder } = await import("../io/folder.ts");
   const notes = [from === "HEBB_DATA" ? "from HEBB_DATA" : "", (await isFolder(path)) ? "" : "no such folder"];
   const text = notes.filter((note) => note !== "").join(", ");
   return text === "" ? path : `${path} (${text})`;
@@ -129,20 +122,7 @@ export async function missing(name: string, folder: DataFolder, subfolders: read
 }
 
 async function readWhole(path: string): Promise<Uint8Array> {
-  const { readFile } = await import("node:fs/promises");
   return readFile(path).catch((error: Error) => {
     throw new FormatError(`cannot be read (${error.message}); check its permissions`, { file: path });
   });
-}
-
-/** The error of a file that is not the published one, unless that does not matter. */
-async function mismatch(
-  bytes: Uint8Array,
-  path: string,
-  { sha256, plainSha256 = sha256 }: DataFile,
-  { verify = true }: DataOptions,
-): Promise<FormatError | undefined> {
-  if (!verify) return undefined;
-  const remedy = `--download replaces it and keeps this one as ${path}.damaged; in code, so does download: true, and verify: false takes it as it is`;
-  return checksumError(bytes, path.endsWith(".gz") ? sha256 : plainSha256, { file: path, remedy });
 }

@@ -1,7 +1,7 @@
 // IDX files (the format of MNIST), plain or gzip: a big-endian header of type, rank and sizes, then the values.
 
 import { FormatError } from "../graph/format-error.ts";
-import { readFailure } from "../io/read-failure.ts";
+import { type FileSource, readSource } from "../io/source.ts";
 import { ByteReader } from "./byte-reader.ts";
 
 /** Values of an IDX file, in the host's byte order. */
@@ -67,13 +67,13 @@ export async function decodeIdx(bytes: Uint8Array, options: IdxOptions = {}): Pr
   }
 }
 
-/** Reads the IDX file at the path (Node only). Throws as decodeIdx does, and one line for a file that cannot be read. */
-export async function readIdx(path: string, options: IdxOptions = {}): Promise<Idx> {
-  const { readFile } = await import("node:fs/promises");
-  const bytes = await readFile(path).catch((error) => {
-    throw readFailure(path, error);
-  });
-  return decodeIdx(bytes, { file: path, ...options });
+/**
+ * Reads an IDX file from a path (an address in a browser) or a Blob. Throws as decodeIdx does, and one line for a file that
+ * cannot be read.
+ */
+export async function readIdx(source: FileSource, options: IdxOptions = {}): Promise<Idx> {
+  const { bytes, file } = await readSource(source);
+  return decodeIdx(bytes, { file, ...options });
 }
 
 /** The bytes of a plain IDX file. Throws RangeError when the shape does not hold the data, or the format has no such type. */

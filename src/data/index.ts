@@ -1,12 +1,14 @@
 // The data room: data sets as batches of tensors, and the readers of their files.
 
 export { FormatError } from "../graph/format-error.ts";
-export { type CifarOptions, cifar10, decodeCifar } from "./cifar10.ts";
-export type { DataOptions } from "./data-folder.ts";
+export type { FileSource } from "../io/source.ts";
+export { type CifarOptions, cifar10, decodeCifar, readCifar } from "./cifar10.ts";
+export type { DataOptions } from "./data-file.ts";
 export { type Batch, Dataset, type Position } from "./dataset.ts";
 export { type DownloadOptions, download, type Progress, type Remote, stderrProgress } from "./download.ts";
 export { drawGlyph, type GlyphOptions, glyphs } from "./glyphs.ts";
 export { decodeIdx, encodeIdx, type Idx, type IdxArray, type IdxOptions, readIdx } from "./idx.ts";
+export { type ImageSource, readImage } from "./image.ts";
 export { fashionMnist, mnist, type Split } from "./mnist.ts";
 export { type RandomStream, randomStream } from "./random.ts";
 export { randomShift } from "./random-shift.ts";

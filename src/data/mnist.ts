@@ -1,9 +1,10 @@
 // MNIST and Fashion-MNIST: 28×28 grey images in 10 classes, four IDX files each.
 
 import { FormatError } from "../graph/format-error.ts";
-import { type DataFile, type DataOptions, type OpenedFile, openDataFile } from "./data-folder.ts";
+import type { DataFile, DataOptions, OpenedFile } from "./data-file.ts";
 import { Dataset } from "./dataset.ts";
 import { decodeIdx, type Idx } from "./idx.ts";
+import { openDataFile } from "./open-data.ts";
 import type { Samples } from "./samples.ts";
 
 /** Which part of a data set. */

@@ -11,3 +11,4 @@ export {
   serializeSafetensors,
   writeSafetensors,
 } from "./safetensors.ts";
+export type { FileSource } from "./source.ts";

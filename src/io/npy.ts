@@ -1,7 +1,7 @@
 // NumPy's .npy files: one array, a header in Python's literal syntax, the elements. Arrays of Python objects are refused, never run.
 import { FormatError } from "../graph/format-error.ts";
 import { byteSize, bytesOfTensor, copyOf, type RawDType, type RawTensor, tensorOf } from "./raw-tensor.ts";
-import { readFailure } from "./read-failure.ts";
+import { type FileSource, readSource, writePath } from "./source.ts";
 
 /** For the dtypes that NumPy has, its names for them without the byte order: the one that is written, then others that it reads. */
 const codes: Partial<Record<RawDType, readonly [string, ...string[]]>> = {
@@ -104,20 +104,15 @@ export function serializeNpy(tensor: RawTensor): Uint8Array {
   return file;
 }
 
-/** Reads a .npy file. Throws as parseNpy does, and one line for a file that cannot be read. */
-export async function readNpy(path: string): Promise<RawTensor> {
-  const { readFile } = await import("node:fs/promises");
-  const bytes = await readFile(path).catch((error) => {
-    throw readFailure(path, error);
-  });
-  return parseNpy(bytes, { file: path });
+/** Reads a .npy file from a path (an address in a browser) or a Blob. Throws as parseNpy does, and one line where it cannot be read. */
+export async function readNpy(source: FileSource): Promise<RawTensor> {
+  const { bytes, file } = await readSource(source);
+  return parseNpy(bytes, { file });
 }
 
-/** Writes a .npy file atomically. */
-export async function writeNpy(path: string, tensor: RawTensor): Promise<void> {
-  const { writeAtomic } = await import("./atomic.ts");
-  await writeAtomic(path, serializeNpy(tensor));
-}
+/** Writes a .npy file atomically (Node only). */
+export const writeNpy = (path: string, tensor: RawTensor): Promise<void> =>
+  writePath(path, "serializeNpy", () => serializeNpy(tensor));
 
 const product = (shape: readonly number[]) => shape.reduce((size, axis) => size * axis, 1);
 

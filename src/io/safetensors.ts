@@ -1,8 +1,7 @@
 // Safetensors files: named tensors and nothing that runs. u64 header length, JSON header, the tensors' bytes; as the reference writes them.
-import { FormatError } from "../graph/format-error.ts";
 import { bytesOfTensor, copyOf, type RawDType, type RawTensor, rawDTypes, tensorOf } from "./raw-tensor.ts";
-import { readFailure } from "./read-failure.ts";
 import { headerLength, parseHeader } from "./safetensors-header.ts";
+import { type FileSource, openSource, writePath } from "./source.ts";
 
 export interface Safetensors {
   readonly tensors: Map<string, RawTensor>;
@@ -29,34 +28,22 @@ export function parseSafetensors(bytes: Uint8Array, { file = "safetensors" }: { 
   return { tensors, metadata };
 }
 
-/** Reads a safetensors file, each tensor into memory of its own. Throws as parseSafetensors does, and one line for a file that cannot be read. */
-export async function readSafetensors(path: string): Promise<Safetensors> {
-  const { open } = await import("node:fs/promises");
-  const handle = await open(path, "r").catch((error) => {
-    throw readFailure(path, error);
-  });
-  const read = async (position: number, length: number): Promise<Uint8Array> => {
-    const bytes = new Uint8Array(length);
-    for (let done = 0; done < length; ) {
-      const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, 1 << 30), position + done);
-      if (bytesRead === 0)
-        throw new FormatError("the file ended while it was read", { file: path, offset: position + done });
-      done += bytesRead;
-    }
-    return bytes;
-  };
+/**
+ * Reads a safetensors file from a path (an address in a browser) or a Blob, each tensor into memory of its own. Throws as
+ * parseSafetensors does, and one line for a file that cannot be read.
+ */
+export async function readSafetensors(source: FileSource): Promise<Safetensors> {
+  const opened = await openSource(source);
+  const { file, size } = opened;
   try {
-    const { size } = await handle.stat();
-    const start = 8 + headerLength(await read(0, Math.min(8, size)), size, path);
-    const { entries, metadata } = parseHeader(await read(8, start - 8), size - start, path);
+    const start = 8 + headerLength(await opened.read(0, Math.min(8, size)), size, file);
+    const { entries, metadata } = parseHeader(await opened.read(8, start - 8), size - start, file);
     const tensors = new Map<string, RawTensor>();
     for (const [name, { dtype, shape, begin, end }] of entries)
-      tensors.set(name, tensorOf(dtype, shape, await read(start + begin, end - begin)));
+      tensors.set(name, tensorOf(dtype, shape, await opened.read(start + begin, end - begin)));
     return { tensors, metadata };
-  } catch (error) {
-    throw error instanceof FormatError ? error : readFailure(path, error);
   } finally {
-    await handle.close();
+    await opened.close();
   }
 }
 
@@ -112,15 +99,12 @@ export function serializeSafetensors(tensors: NamedTensors, options: Safetensors
   return file;
 }
 
-/** Writes a safetensors file atomically: the path holds the old file or the whole new one, never a part. */
-export async function writeSafetensors(
+/** Writes a safetensors file atomically (Node only): the path holds the old file or the whole new one, never a part. */
+export const writeSafetensors = (
   path: string,
   tensors: NamedTensors,
   options: SafetensorsOptions = {},
-): Promise<void> {
-  const { writeAtomic } = await import("./atomic.ts");
-  await writeAtomic(path, safetensorsChunks(tensors, options));
-}
+): Promise<void> => writePath(path, "serializeSafetensors", () => safetensorsChunks(tensors, options));
 
 function pairs<T>(named: ReadonlyMap<string, T> | Readonly<Record<string, T>>): [string, T][] {
   return named instanceof Map ? [...named] : Object.entries(named);

@@ -1,5 +1,6 @@
 // One call of Trainer.fit: where it stands, its loop, what it saves and what it reports.
 import { type RandomState, randomState, restoreRandom } from "../graph/index.ts";
+import { inNode } from "../io/source.ts";
 import { WriteError } from "../io/write-error.ts";
 import { stateDict } from "../nn/index.ts";
 import { wrongData } from "../optim/index.ts";
@@ -75,7 +76,6 @@ export class Fit<B, O, R extends object> {
     this.#data = data;
     this.#options = options;
     this.#folder = folder;
-    const inNode = globalThis.process?.versions?.node !== undefined;
     this.#reporter = options.progress || (options.progress === false || !inNode ? silent : new Progress());
   }
 
@@ -88,6 +88,10 @@ export class Fit<B, O, R extends object> {
     const { out, name, resume, config, environment } = options;
     if (resume === undefined && out === undefined && name === undefined)
       return new Fit(trainer, data, options, undefined);
+    if (!inNode)
+      throw new Error(
+        "fit: out, name and resume are for run folders, which need Node; in a browser keep serializeSafetensors(await stateDict(model))",
+      );
     const { createRun, resumeRun, writeConfig } = await import("./run-folder.ts");
     if (resume === undefined)
       return new Fit(

@@ -7,8 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { dataFolder, openDataFile } from "../../src/data/data-folder.ts";
+import { dataFolder } from "../../src/data/data-folder.ts";
 import { download, FormatError, type Remote, stderrProgress } from "../../src/data/index.ts";
+import { openDataFile } from "../../src/data/open-data.ts";
 import { tarMembers } from "../../src/data/tar.ts";
 
 const content = new Uint8Array(300_000).map((_, i) => (i * 7919) >> 5);

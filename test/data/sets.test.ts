@@ -1,5 +1,7 @@
 // The public data sets: the real files where the tests have them, and every way a folder can be wrong.
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -222,4 +224,54 @@ test("wrong arguments are named at once", () => {
   expect(() => mnist("validation" as Split)).toThrow('mnist: split must be "train" or "test", not "validation"');
   expect(() => cifar10("valid" as Split)).toThrow('cifar10: split must be "train" or "test", not "valid"');
   expect(() => cifar10("train", { batches: [0] })).toThrow("cifar10: batches must be some of 1 to 5, not [0]");
+});
+
+describe("a set that is given", () => {
+  const fileOf = (dir: string, name: string): File => new File([readFileSync(join(dir, name))], name);
+  const names = ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte.gz"];
+
+  test("as files is taken from them alone, by their names", async () => {
+    const dir = smallSet();
+    const files = names.map((name) => fileOf(dir, name));
+    const { x, y } = await mnist("test", { files, verify: false }).samples();
+    expect([x.length, ...y]).toEqual([2 * 784, 3, 4]);
+    const wrong = await failure(mnist("test", { files }));
+    expect(wrong).toBeInstanceOf(FormatError);
+    expect(wrong.message).toContain("t10k-images-idx3-ubyte: SHA-256 differs");
+    const lacking = await failure(mnist("test", { files: [files[0]], verify: false, dir }));
+    expect(lacking.message).toBe("t10k-labels-idx1-ubyte.gz is not one of files (t10k-images-idx3-ubyte); add it");
+  });
+
+  test("as files may be some of CIFAR-10's, unless they were named", async () => {
+    const record = new File([new Uint8Array(2 * 3073).fill(1)], "data_batch_3.bin");
+    const { y } = await cifar10("train", { files: [record], verify: false }).samples();
+    expect([...y]).toEqual([1, 1]);
+    const batches = [3, 4];
+    expect((await failure(cifar10("train", { files: [record], verify: false, batches }))).message).toContain(
+      "data_batch_4.bin is not one of files",
+    );
+    expect((await failure(cifar10("test", { files: [], verify: false }))).message).toContain("not one of files (none)");
+  });
+
+  test("as an address is fetched from there, file by file, and checked unless told not to be", async () => {
+    const source = smallSet();
+    writeFileSync(join(source, "t10k-images-idx3-ubyte.gz"), gzipSync(readFileSync(join(source, names[0]))));
+    writeFileSync(join(source, "test_batch.bin"), new Uint8Array(3073).fill(2));
+    const asked: string[] = [];
+    const server = createServer(({ url = "" }, response) => {
+      asked.push(url);
+      response.end(readFileSync(join(source, url.replace("/sets/", ""))));
+    });
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/sets`;
+    const options = { url, dir: folder(), download: true, onProgress: () => {} };
+    expect((await failure(mnist("test", options))).message).toMatch(/ended after \d+ of 1648877 bytes/);
+    const { y } = await mnist("test", { ...options, verify: false }).samples();
+    expect([...y]).toEqual([3, 4]);
+    expect([...(await cifar10("test", { ...options, verify: false }).samples()).y]).toEqual([2]);
+    expect(asked.slice(1)).toEqual(
+      ["t10k-images-idx3-ubyte.gz", names[1], "test_batch.bin"].map((name) => `/sets/${name}`),
+    );
+    server.close();
+  });
 });
