@@ -3,7 +3,7 @@ import { param, type Tensor, within } from "../graph/index.ts";
 import { type Init, normal } from "./init.ts";
 import { checkSizes } from "./module.ts";
 
-/** A learned row per index, indices i32 [...] → [..., features]; starts from N(0, 1), as in PyTorch. Indices are clamped to the table. */
+/** A learned row per index, indices i32 [...] → [..., features]; starts from N(0, 1), as in PyTorch. An index outside 0 … count − 1 gives NaN. */
 export class Embedding {
   weight: Tensor; // [count, features]
 
