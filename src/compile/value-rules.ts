@@ -1,5 +1,13 @@
 // What an element of each primitive's value is, as an expression: one rule a primitive.
-import { type Args, type Elementary, forElementary, missing, type Node, type Op, threefryOf } from "../graph/internal.ts";
+import {
+  type Args,
+  type Elementary,
+  forElementary,
+  missing,
+  type Node,
+  type Op,
+  threefryOf,
+} from "../graph/internal.ts";
 import { boundsWithin, ofConstant, ofRow, shifted, times } from "./affine.ts";
 import type { Expressions } from "./expressions.ts";
 import type { Expr, ScalarOp } from "./kernel.ts";
@@ -92,7 +100,11 @@ export const valueRules: { readonly [O in Op]: ValueRule<O> } = {
     const coords = [ofRow(row, table.shape[0]), ...place.coords.slice(rank)];
     const { exprs } = maker;
     const value = maker.value(table, place.moved(table.shape, coords));
-    return exprs.op("where", [isRow(exprs, row, table.shape[0]), value, exprs.constant(missing(table.dtype), table.dtype)]);
+    return exprs.op("where", [
+      isRow(exprs, row, table.shape[0]),
+      value,
+      exprs.constant(missing(table.dtype), table.dtype),
+    ]);
   },
   scatterAdd: ownKernels,
   matmul: reduction,

@@ -42,7 +42,12 @@ export function linspace(start: number, stop: number, n: number, dtype: "f32" | 
   const i = iota([n], 0);
   const step = n > 1 ? (stop - start) / (n - 1) : 0;
   const up = i.cast(dtype).mul(step).add(start);
-  const down = i.neg().add(n - 1).cast(dtype).mul(-step).add(stop); // prettier-ignore
+  const down = i
+    .neg()
+    .add(n - 1)
+    .cast(dtype)
+    .mul(-step)
+    .add(stop); // prettier-ignore
   return n > 1 ? where(i.lt(n / 2), up, down) : up;
 }
 

@@ -1,12 +1,25 @@
 // The graph room: tensors, derivatives, randomness, scopes.
 
-export { arange, concat, eye, full, iota, linspace, ones, onesLike, stack, where, zeros, zerosLike } from "./creators.ts";
+export {
+  arange,
+  concat,
+  eye,
+  full,
+  iota,
+  linspace,
+  ones,
+  onesLike,
+  stack,
+  where,
+  zeros,
+  zerosLike,
+} from "./creators.ts";
 export type { Data, DType } from "./dtype.ts";
 export { FormatError } from "./format-error.ts";
 export { gaussNewton, grad, hvp, jvp, oneHot, vjpOf } from "./grad.ts";
 export { live, param, state, tensor } from "./leaves.ts";
-export type { Args, Leaf, Op } from "./primitives.ts";
 export type { PadMode } from "./pieces.ts";
+export type { Args, Leaf, Op } from "./primitives.ts";
 export { print } from "./print.ts";
 export {
   bernoulli,
@@ -19,6 +32,7 @@ export {
   seed,
   uniform,
 } from "./random.ts";
+export { type InterpolateOptions, interpolate } from "./resize.ts";
 export {
   type Check,
   capturing,
@@ -31,6 +45,5 @@ export {
   within,
 } from "./scope.ts";
 export { type Shape, ShapeError } from "./shape.ts";
-export { type InterpolateOptions, interpolate } from "./resize.ts";
 export { type Axes, type ConvOptions, type Nested, type Operand, Tensor } from "./tensor.ts";
 export type { Padding } from "./windows.ts";

@@ -55,7 +55,10 @@ function scattered(op: string, x: Tensor, indices: Tensor, values: Operand, axis
     if (i !== a && d > x.shape[i])
       fail(op, `indices ${show(indices.shape)} do not fit beside ${show(x.shape)}, axis ${i} is longer`);
   });
-  const list = as(x.dtype, spread(typeof values === "number" ? full([], values, x.dtype) : lift(op, values, x), indices.shape));
+  const list = as(
+    x.dtype,
+    spread(typeof values === "number" ? full([], values, x.dtype) : lift(op, values, x), indices.shape),
+  );
   return [list.reshape(-1), flatPositions(indices, a, x.shape).reshape(-1)];
 }
 
@@ -115,5 +118,7 @@ export function maskedFill(x: Tensor, mask: Tensor, value: Operand): Tensor {
   checkTensors("maskedFill", [mask]);
   if (mask.dtype !== "bool") fail("maskedFill", `the mask must be bool, got ${mask.dtype}`);
   const y = where(mask, as(x.dtype, lift("maskedFill", value, x)), x);
-  return sameShape(y.shape, x.shape) ? y : fail("maskedFill", `mask and value give ${show(y.shape)}, not ${show(x.shape)}`);
+  return sameShape(y.shape, x.shape)
+    ? y
+    : fail("maskedFill", `mask and value give ${show(y.shape)}, not ${show(x.shape)}`);
 }

@@ -14,3 +14,4 @@ export { type Residence, Storage } from "./storage.ts";
 export { reading, Tensor } from "./tensor.ts";
 export { threefry, threefryOf } from "./threefry.ts";
 export { argsOf, type Node, type Trace, trace } from "./trace.ts";
+export { paddingOf } from "./windows.ts";

@@ -70,7 +70,7 @@ export function roll(x: Tensor, shifts: number | readonly number[], axes: Axes |
   return list.reduce((y, axis, i) => {
     const a = axisOf("roll", axis, x.rank);
     const n = x.shape[a];
-    const cut = n === 0 ? 0 : (((-by[i] % n) + n) % n);
+    const cut = n === 0 ? 0 : ((-by[i] % n) + n) % n;
     return cut === 0 ? y : concat([y.slice(a, cut), y.slice(a, 0, cut)], a);
   }, x);
 }
@@ -94,8 +94,15 @@ export function diagonal(x: Tensor, k: number, axis1: number, axis2: number): Te
   const lead = rest.map((i) => x.shape[i]);
   const [top, left] = [Math.max(0, -k), Math.max(0, k)];
   const n = Math.max(0, Math.min(x.shape[a] - top, x.shape[b] - left));
-  if (n === 0) return x.reshape(-1).slice(0, 0, 0).reshape(...lead, 0);
-  const square = x.permute([...rest, a, b]).slice(-2, top, top + n).slice(-1, left, left + n);
+  if (n === 0)
+    return x
+      .reshape(-1)
+      .slice(0, 0, 0)
+      .reshape(...lead, 0);
+  const square = x
+    .permute([...rest, a, b])
+    .slice(-2, top, top + n)
+    .slice(-1, left, left + n);
   // a row more than n apart: every (n + 1)th element of the flat matrix
   return square.reshape(...lead, n * n).slice(-1, 0, undefined, n + 1);
 }
@@ -137,6 +144,9 @@ export function padWith(x: Tensor, widths: readonly (readonly [number, number])[
       replicate: () => [edge(0, before), edge(n - 1, after)],
       circular: () => [y.slice(a, n - before, n), y.slice(a, 0, after)],
     }[mode as "reflect" | "replicate" | "circular"]();
-    return concat([pieces[0], y, pieces[1]].filter((p) => p.shape[a] > 0), a);
+    return concat(
+      [pieces[0], y, pieces[1]].filter((p) => p.shape[a] > 0),
+      a,
+    );
   }, x);
 }

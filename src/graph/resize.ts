@@ -25,7 +25,13 @@ function cubic(distance: number): number {
 }
 
 /** The weights [to, from] of old elements in new ones along one axis; past the edge stands the edge element. */
-function weights(from: number, to: number, step: number, kind: "linear" | "cubic", alignCorners: boolean): Float64Array {
+function weights(
+  from: number,
+  to: number,
+  step: number,
+  kind: "linear" | "cubic",
+  alignCorners: boolean,
+): Float64Array {
   const matrix = new Float64Array(to * from);
   for (let i = 0; i < to; i++) {
     const at = alignCorners ? i * step : (i + 0.5) * step - 0.5;
@@ -56,7 +62,8 @@ export function interpolate(
   if (!Object.hasOwn(kinds, mode))
     throw new RangeError(`interpolate: mode must be nearest, linear, bilinear, cubic or bicubic, got ${mode}`);
   const kind = kinds[mode];
-  if (kind === "nearest" && alignCorners) throw new TypeError("interpolate: alignCorners is for linear and cubic modes");
+  if (kind === "nearest" && alignCorners)
+    throw new TypeError("interpolate: alignCorners is for linear and cubic modes");
   if (kind !== "nearest" && !isFloat(x.dtype)) fail("interpolate", `${mode} needs float images, got ${x.dtype}`);
   const spatial = x.shape.slice(2);
   if (spatial.includes(0)) fail("interpolate", `of no elements, ${show(x.shape)}`);
@@ -76,6 +83,9 @@ export function interpolate(
     }
     const stride = !alignCorners ? step : to > 1 ? (from - 1) / (to - 1) : 0;
     const matrix = tensor(weights(from, to, stride, kind, alignCorners), [to, from]).cast(x.dtype);
-    return y.transpose(i + 2, -1).matmul(matrix.transpose()).transpose(i + 2, -1);
+    return y
+      .transpose(i + 2, -1)
+      .matmul(matrix.transpose())
+      .transpose(i + 2, -1);
   }, x);
 }

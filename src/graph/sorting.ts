@@ -25,11 +25,23 @@ function orderOf(keys: Tensor, descending: boolean): Tensor {
   const width = run * 2 ** levels;
   // what fills the last block goes to the end
   const last = isFloat(keys.dtype) ? Number.NaN : descending ? -(2 ** 31) : 2 ** 31 - 1;
-  const padded = width === n ? keys : keys.pad([[0, 0], [0, width - n]], last); // prettier-ignore
+  const padded =
+    width === n
+      ? keys
+      : keys.pad(
+          [
+            [0, 0],
+            [0, width - n],
+          ],
+          last,
+        ); // prettier-ignore
   const first = iota([rows * width], 0);
   let order = put(first, placesInBlocks(padded.reshape(-1, run), descending));
   for (; run < width; run *= 2) order = put(order, placesInMerged(padded.reshape(-1).gather(order), run, descending));
-  return order.reshape(rows, width).slice(1, 0, n).sub(iota([rows, n], 0).mul(width));
+  return order
+    .reshape(rows, width)
+    .slice(1, 0, n)
+    .sub(iota([rows, n], 0).mul(width));
 }
 
 /** The elements, each at its own place. */
@@ -63,7 +75,10 @@ function placesInMerged(sorted: Tensor, run: number, descending: boolean): Tenso
     const ahead = where(second, before(sorted, value, descending).not(), before(value, sorted, descending));
     count = count.add(as("i32", probe.lt(run).and(ahead)).mul(step));
   }
-  return pair.mul(2 * run).add(place).add(count);
+  return pair
+    .mul(2 * run)
+    .add(place)
+    .add(count);
 }
 
 /** The indices that put an axis in order, i32 of the tensor's shape. */

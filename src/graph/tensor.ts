@@ -8,8 +8,8 @@ import * as pieces from "./pieces.ts";
 import { power } from "./power.ts";
 import type { Args, ConvArgs, Leaf, Op } from "./primitives.ts";
 import { currentModule, recordUpdate } from "./scope.ts";
-import * as sorting from "./sorting.ts";
 import { axesOf, axisOf, broadcastShapes, fail, resolveShape, type Shape, sameShape, show, sizeOf } from "./shape.ts";
+import * as sorting from "./sorting.ts";
 import type { Padding } from "./windows.ts";
 import * as windows from "./windows.ts";
 
@@ -406,7 +406,14 @@ export class Tensor {
       Array.isArray(value) ? [...value] : new Array<T>(Math.max(0, this.rank - 2)).fill(value as T);
     const args: ConvArgs = {
       stride: each(stride),
-      padding: windows.paddingOf("conv", padding, this.shape.slice(2), weight.shape.slice(2), each(stride), each(dilation)),
+      padding: windows.paddingOf(
+        "conv",
+        padding,
+        this.shape.slice(2),
+        weight.shape.slice(2),
+        each(stride),
+        each(dilation),
+      ),
       inputDilation: each(1),
       dilation: each(dilation),
       groups,

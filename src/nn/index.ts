@@ -1,5 +1,5 @@
 // The nn room: layers, activations, losses, starting values, and the names and values of a model's tensors.
-export { Conv2d, type Conv2dOptions } from "./conv.ts";
+export { Conv1d, Conv2d, Conv3d, ConvNd, type ConvNdOptions, type PaddingMode } from "./conv.ts";
 export { Dropout } from "./dropout.ts";
 export { Embedding } from "./embedding.ts";
 export { Flatten } from "./flatten.ts";
@@ -16,10 +16,23 @@ export {
   namedParameters,
   namedTensors,
   nameModules,
-  type Pair,
   parameters,
+  type Sizes,
   stateDict,
 } from "./module.ts";
 export { BatchNorm2d, type BatchNormOptions } from "./norm.ts";
-export { AvgPool2d, MaxPool2d, type PoolOptions } from "./pool.ts";
+export {
+  AvgPool1d,
+  AvgPool2d,
+  AvgPool3d,
+  AvgPoolNd,
+  type AvgPoolOptions,
+  MaxPool1d,
+  MaxPool2d,
+  MaxPool3d,
+  MaxPoolNd,
+  type MaxPoolOptions,
+  type PoolGeometry,
+  type PoolOptions,
+} from "./pool.ts";
 export { type Part, Sequential } from "./sequential.ts";

@@ -80,7 +80,6 @@ const convert = (value: number, dtype: string): number => {
   return Number.isNaN(value) ? 0 : Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, Math.trunc(value)));
 };
 
-
 const matmul: Interpret = (node, [a, b], out) => {
   const [m, k] = node.inputs[0].shape.slice(-2);
   const n = node.shape[node.shape.length - 1];
