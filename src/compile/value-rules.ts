@@ -113,14 +113,16 @@ export const valueRules: { readonly [O in Op]: ValueRule<O> } = {
 
 /** Whether a row number read from memory is one of 0 … rows − 1. What it reads is safe in any case: indices clamp it. */
 export const isRow = (exprs: Expressions, row: Expr, rows: number): Expr =>
-  exprs.op(
-    "and",
-    [
-      exprs.op("lt", [exprs.constant(-1, "i32"), row], "bool"),
-      exprs.op("lt", [row, exprs.constant(rows, "i32")], "bool"),
-    ],
-    "bool",
-  );
+  row.kind === "index" && row.index.min >= 0 && row.index.max < rows
+    ? exprs.constant(1, "bool")
+    : exprs.op(
+        "and",
+        [
+          exprs.op("lt", [exprs.constant(-1, "i32"), row], "bool"),
+          exprs.op("lt", [row, exprs.constant(rows, "i32")], "bool"),
+        ],
+        "bool",
+      );
 
 function pad(maker: ValueMaker, node: Node, place: Place, { before, value }: Args["pad"]): Expr {
   const [x] = node.inputs;

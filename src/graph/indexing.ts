@@ -1,5 +1,6 @@
 // Reading and writing at positions that are values: along one axis, element by element or whole rows.
 import { concat, full, iota, where } from "./creators.ts";
+import { promote, represent } from "./dtype.ts";
 import { as, checkTensors, lift, make, spread } from "./operands.ts";
 import { axisOf, broadcastShapes, fail, type Shape, sameShape, show, stridesOf } from "./shape.ts";
 import type { Operand, Tensor } from "./tensor.ts";
@@ -47,6 +48,20 @@ export function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
   return table.reshape(-1).gather(flatPositions(at, a, table.shape));
 }
 
+/** Values in the tensor's dtype, which must hold them: a number, or a tensor of no wider dtype. */
+function fitting(op: string, x: Tensor, values: Operand): Tensor {
+  if (typeof values === "number") return full([], represent(op, values, x.dtype), x.dtype);
+  const v = lift(op, values, x);
+  return promote(v.dtype, x.dtype) === x.dtype
+    ? as(x.dtype, v)
+    : fail(op, `values of ${v.dtype} do not fit in ${x.dtype} (cast one of them)`);
+}
+
+/** Refuses bools, whose sum is none. */
+function checkNumbers(op: string, x: Tensor): void {
+  if (x.dtype === "bool") fail(op, "takes numbers, got bool (cast first)");
+}
+
 /** What scattering along an axis needs: the values and their flat positions in x. */
 function scattered(op: string, x: Tensor, indices: Tensor, values: Operand, axis: number): [Tensor, Tensor] {
   const a = axisOf(op, axis, x.rank);
@@ -55,15 +70,13 @@ function scattered(op: string, x: Tensor, indices: Tensor, values: Operand, axis
     if (i !== a && d > x.shape[i])
       fail(op, `indices ${show(indices.shape)} do not fit beside ${show(x.shape)}, axis ${i} is longer`);
   });
-  const list = as(
-    x.dtype,
-    spread(typeof values === "number" ? full([], values, x.dtype) : lift(op, values, x), indices.shape),
-  );
+  const list = spread(fitting(op, x, values), indices.shape);
   return [list.reshape(-1), flatPositions(indices, a, x.shape).reshape(-1)];
 }
 
 /** x with values added at x[i, indices[i, j, …], …]. */
 export function scatterAdd(x: Tensor, indices: Tensor, values: Operand, axis: number): Tensor {
+  checkNumbers("scatterAdd", x);
   const [list, flat] = scattered("scatterAdd", x, indices, values, axis);
   return x.add(make("scatterAdd", [list, flat], { size: x.size }).reshape(x.shape));
 }
@@ -89,13 +102,14 @@ export function scatter(x: Tensor, indices: Tensor, values: Operand, axis: numbe
 
 /** x with rows of values [..., k, ...] added along an axis at the indices [k]. */
 export function indexAdd(x: Tensor, indices: Tensor, values: Tensor, axis: number): Tensor {
+  checkNumbers("indexAdd", x);
   const a = axisOf("indexAdd", axis, x.rank);
   checkIndices("indexAdd", indices, 1);
   checkTensors("indexAdd", [values]);
   const wanted = x.shape.with(a, indices.size);
   if (!sameShape(values.shape, wanted)) fail("indexAdd", `values must be ${show(wanted)}, got ${show(values.shape)}`);
   const order = toFront(a, x.rank);
-  const sums = make("scatterAdd", [as(x.dtype, values).permute(order), indices], { size: x.shape[a] });
+  const sums = make("scatterAdd", [fitting("indexAdd", x, values).permute(order), indices], { size: x.shape[a] });
   return x.add(sums.permute(order.map((_, i) => order.indexOf(i))));
 }
 
@@ -105,19 +119,18 @@ export function withSlice(x: Tensor, axis: number, start: number, stop: number |
   const old = x.slice(a, start, stop);
   const n = x.shape[a];
   const from = Math.max(0, Math.min(n, start < 0 ? start + n : start));
-  const given = as(x.dtype, lift("withSlice", value, x));
-  const shape = broadcastShapes("withSlice", old.shape, typeof value === "number" ? old.shape : given.shape);
+  const given = fitting("withSlice", x, value);
+  const shape = broadcastShapes("withSlice", old.shape, given.shape);
   if (!sameShape(shape, old.shape))
     fail("withSlice", `a value ${show(given.shape)} does not fit the slice ${show(old.shape)}`);
-  const fresh = typeof value === "number" ? full(old.shape, value, x.dtype) : spread(given, old.shape);
-  return concat([x.slice(a, 0, from), fresh, x.slice(a, from + old.shape[a])], a);
+  return concat([x.slice(a, 0, from), spread(given, old.shape), x.slice(a, from + old.shape[a])], a);
 }
 
 /** x with value, which broadcasts, wherever the mask holds. */
 export function maskedFill(x: Tensor, mask: Tensor, value: Operand): Tensor {
   checkTensors("maskedFill", [mask]);
   if (mask.dtype !== "bool") fail("maskedFill", `the mask must be bool, got ${mask.dtype}`);
-  const y = where(mask, as(x.dtype, lift("maskedFill", value, x)), x);
+  const y = where(mask, fitting("maskedFill", x, value), x);
   return sameShape(y.shape, x.shape)
     ? y
     : fail("maskedFill", `mask and value give ${show(y.shape)}, not ${show(x.shape)}`);

@@ -1,6 +1,6 @@
 // Cutting tensors up, repeating, turning and picking their parts: views, and what is composed of them.
 import { concat, iota, where } from "./creators.ts";
-import { checkTensors } from "./operands.ts";
+import { checkTensors, make } from "./operands.ts";
 import { axesOf, axisOf, fail, show } from "./shape.ts";
 import type { Axes, Tensor } from "./tensor.ts";
 
@@ -11,6 +11,44 @@ export function checkCount(op: string, name: string, value: number, least: numbe
     const kind = least === Number.NEGATIVE_INFINITY ? "a whole number" : `a whole number ≥ ${least}`;
     throw new RangeError(`${op}: ${name} must be ${kind}, got ${value}`);
   }
+}
+
+/** Elements start, start + step, … before stop along an axis; see `Tensor.slice`. */
+export function slice(x: Tensor, axis: number, start: number, stop: number | undefined, step: number): Tensor {
+  const a = axisOf("slice", axis, x.rank);
+  const n = x.shape[a];
+  if (!Number.isInteger(step) || step === 0) fail("slice", `the step must be a whole number other than 0, got ${step}`);
+  for (const p of [start, stop ?? 0]) {
+    if (Number.isNaN(p) || (Number.isFinite(p) && !Number.isInteger(p)))
+      fail("slice", `positions must be whole numbers, got ${start} to ${stop}`);
+  }
+  const place = (p: number, least: number): number => Math.max(least, Math.min(n + least, p < 0 ? p + n : p));
+  if (step < 0) {
+    const [from, to] = [place(start, -1), stop === undefined ? -1 : place(stop, -1)];
+    const count = Math.max(0, Math.ceil((from - to) / -step));
+    const least = count === 0 ? 0 : from + (count - 1) * step;
+    return x.slice(a, least, count === 0 ? 0 : from + 1, -step).flip(a);
+  }
+  const [from, to] = [place(start, 0), stop === undefined ? n : place(stop, 0)];
+  const pick = (value: number, rest: readonly number[]): number[] => rest.map((r, i) => (i === a ? value : r));
+  const zeros = x.shape.map(() => 0);
+  return make("slice", [x], {
+    start: pick(from, zeros),
+    stop: pick(Math.max(from, to), x.shape),
+    step: pick(
+      step,
+      zeros.map(() => 1),
+    ),
+  });
+}
+
+/** Element i along an axis, which vanishes. */
+export function at(x: Tensor, index: number, axis: number): Tensor {
+  const a = axisOf("at", axis, x.rank);
+  const i = index < 0 ? index + x.shape[a] : index;
+  if (!Number.isInteger(i) || i < 0 || i >= x.shape[a])
+    fail("at", `index ${index} is outside axis ${axis} of ${show(x.shape)}`);
+  return x.slice(a, i, i + 1).squeeze(a);
 }
 
 /** Pieces along an axis: of the given sizes, which must fill it, or of one size, the last smaller where that does not divide. */

@@ -48,7 +48,7 @@ function weights(
 
 /**
  * Images x [N, C, …] in another size → [N, C, …size], by the nearest element, linearly or cubically along each axis; as PyTorch's
- * `interpolate` without antialiasing. Float images, of any dtype for "nearest". Throws where both or neither of size and scale are
+ * `interpolate` without antialiasing. In linear and cubic modes NaN or ∞ spoils its whole row and column. Float images, of any dtype for "nearest". Throws where both or neither of size and scale are
  * given (TypeError), a size is no whole number ≥ 1 or a scale not > 0 (RangeError).
  */
 export function interpolate(

@@ -333,40 +333,11 @@ export class Tensor {
    * go down to before stop, by default to the first element.
    */
   slice(axis: number, start: number, stop?: number, step = 1): Tensor {
-    const a = axisOf("slice", axis, this.rank);
-    const n = this.shape[a];
-    if (!Number.isInteger(step) || step === 0)
-      fail("slice", `the step must be a whole number other than 0, got ${step}`);
-    for (const p of [start, stop ?? 0]) {
-      if (Number.isNaN(p) || (Number.isFinite(p) && !Number.isInteger(p)))
-        fail("slice", `positions must be whole numbers, got ${start} to ${stop}`);
-    }
-    const place = (p: number, least: number): number => Math.max(least, Math.min(n + least, p < 0 ? p + n : p));
-    if (step < 0) {
-      const [from, to] = [place(start, -1), stop === undefined ? -1 : place(stop, -1)];
-      const count = Math.max(0, Math.ceil((from - to) / -step));
-      const least = count === 0 ? 0 : from + (count - 1) * step;
-      return this.slice(a, least, count === 0 ? 0 : from + 1, -step).flip(a);
-    }
-    const [from, to] = [place(start, 0), stop === undefined ? n : place(stop, 0)];
-    const pick = (value: number, rest: readonly number[]): number[] => rest.map((r, i) => (i === a ? value : r));
-    const zeros = this.shape.map(() => 0);
-    return make("slice", [this], {
-      start: pick(from, zeros),
-      stop: pick(Math.max(from, to), this.shape),
-      step: pick(
-        step,
-        zeros.map(() => 1),
-      ),
-    });
+    return pieces.slice(this, axis, start, stop, step);
   }
   /** Element i along an axis, which vanishes. */
   at(index: number, axis = 0): Tensor {
-    const a = axisOf("at", axis, this.rank);
-    const i = index < 0 ? index + this.shape[a] : index;
-    if (!Number.isInteger(i) || i < 0 || i >= this.shape[a])
-      fail("at", `index ${index} is outside axis ${axis} of ${show(this.shape)}`);
-    return this.slice(a, i, i + 1).squeeze(a);
+    return pieces.at(this, index, axis);
   }
   flip(axes?: Axes): Tensor {
     return make("flip", [this], { axes: axesOf("flip", axes, this.rank) });

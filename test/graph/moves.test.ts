@@ -289,6 +289,9 @@ test("what is refused names the operation, the argument and the value", () => {
     "indexAdd of another shape": () => x.indexAdd(i32(0), zeros([2, 3])),
     "withSlice too wide": () => x.withSlice(0, 0, 1, zeros([2, 3])),
     "maskedFill by numbers": () => x.maskedFill(x, 0),
+    "maskedFill of i32 by halves": () => i32(1, 2).maskedFill(i32(1, 2).gt(1), 0.5),
+    "scatter of wider values": () => i32(1, 2).scatter(i32(0), zeros([1])),
+    "scatterAdd to bools": () => i32(1, 2).gt(1).scatterAdd(i32(0), 1),
     "maskedFill too large": () => x.maskedFill(zeros([4, 2, 3]).gt(0), 0),
     "split by 0": () => x.split(0),
     "split short": () => x.split([1, 3], 1),
@@ -342,6 +345,9 @@ test("what is refused names the operation, the argument and the value", () => {
     indexAdd of another shape: ShapeError: indexAdd: values must be [1, 3], got [2, 3]
     withSlice too wide: ShapeError: withSlice: a value [2, 3] does not fit the slice [1, 3]
     maskedFill by numbers: ShapeError: maskedFill: the mask must be bool, got f32
+    maskedFill of i32 by halves: RangeError: maskedFill: 0.5 is no i32, a whole number from −2³¹ to 2³¹ − 1 (take f32 or f64)
+    scatter of wider values: ShapeError: scatter: values of f32 do not fit in i32 (cast one of them)
+    scatterAdd to bools: ShapeError: scatterAdd: takes numbers, got bool (cast first)
     maskedFill too large: ShapeError: maskedFill: mask and value give [4, 2, 3], not [2, 3]
     split by 0: RangeError: split: size must be a whole number ≥ 1, got 0
     split short: ShapeError: split: sizes [1, 3] add up to 4, axis 1 of [2, 3] has 3
