@@ -285,7 +285,7 @@ const gatherCases = (dtype: DType): Case[] =>
     [plain, permuted].flatMap((view) => {
       const base = view.base(table);
       if (base === undefined) return [];
-      const [x, rows] = [leaf(base, dtype), leaf(indices, "i32", [-1, table[0]])]; // −1 and one past the end are clamped
+      const [x, rows] = [leaf(base, dtype), leaf(indices, "i32", [-1, table[0]])]; // −1 and one past the end are no rows
       return [
         oneCase(view.name, [x, rows], view.of(x, table, 0).gather(rows)),
         oneCase(`flipped ${view.name}`, [x, rows], view.of(x, table, 0).gather(rows.flip())),

@@ -61,8 +61,8 @@ function boundsOf(node: Node, inputs: readonly Reference[], values: Values): Flo
   const [x, y] = inputs;
   const errors = inputs.map((i) => i.bounds);
   if (inputs.length === 0 || node.op === "random") return new Float64Array(values.length);
-  if (traits[node.op].class === "view" || node.op === "gather")
-    return inDoubles(node, [errors[0], ...inputs.slice(1).map((i) => i.values)]);
+  if (traits[node.op].class === "view") return inDoubles(node, errors);
+  if (node.op === "gather") return inDoubles(node, [errors[0], y.values]).map((e) => (e > 0 ? e : 0)); // no row: exact
   if (node.op === "maxReduce" || node.op === "concat") return inDoubles(node, errors);
   if (node.op === "pad") return inDoubles({ ...node, args: { ...argsOf(node, "pad"), value: 0 } }, errors);
   if (node.op === "sum")

@@ -19,7 +19,7 @@ import {
 import { Expressions } from "./expressions.ts";
 import { type BufferUse, type Expr, indicesIn, type Kernel, type Reduction, type Store } from "./kernel.ts";
 import { Place } from "./place.ts";
-import { type ValueMaker, type ValueRule, valueRules } from "./value-rules.ts";
+import { isRow, type ValueMaker, type ValueRule, valueRules } from "./value-rules.ts";
 
 /** Terms of an f32 sum up to which plain addition is accurate enough. */
 const shortSum = 16;
@@ -69,7 +69,7 @@ class Lowering implements ValueMaker {
     return { outer, reduced, reductions, stores, buffers, exprs: this.exprs.list, serial: false };
   }
 
-  /** Adds each value to the row of the result that its index names, one after the other. */
+  /** Adds each value to the row of the result that its index names, if there is one, one after the other. */
   scatter(node: Node): Kernel {
     const [values, indices] = node.inputs;
     const { coords } = this.#rootPlace;
@@ -77,7 +77,8 @@ class Lowering implements ValueMaker {
     const row = this.value(indices, new Place(indices.shape, { coords: coords.slice(0, rank) }, []));
     const index = flatten([ofRow(row, node.shape[0]), ...coords.slice(rank)], stridesOf(node.shape));
     const before = this.exprs.load(this.#buffer(node, false), index, [], node.dtype);
-    const value = this.exprs.op("add", [before, this.value(values, this.#rootPlace)]);
+    const sum = this.exprs.op("add", [before, this.value(values, this.#rootPlace)]);
+    const value = this.exprs.op("where", [isRow(this.exprs, row, node.shape[0]), sum, before]);
     const stores = [{ buffer: this.#buffer(node, true), index, value }];
     const { outer, reduced, reductions, buffers } = this;
     return { outer, reduced, reductions, stores, buffers, exprs: this.exprs.list, serial: true };

@@ -1,5 +1,13 @@
 // What an element of each primitive's value is, as an expression: one rule a primitive.
-import { type Args, type Elementary, forElementary, type Node, type Op, threefryOf } from "../graph/internal.ts";
+import {
+  type Args,
+  type Elementary,
+  forElementary,
+  missing,
+  type Node,
+  type Op,
+  threefryOf,
+} from "../graph/internal.ts";
 import { boundsWithin, ofConstant, ofRow, shifted, times } from "./affine.ts";
 import type { Expressions } from "./expressions.ts";
 import type { Expr, ScalarOp } from "./kernel.ts";
@@ -90,12 +98,31 @@ export const valueRules: { readonly [O in Op]: ValueRule<O> } = {
     const rank = indices.shape.length;
     const row = maker.value(indices, place.moved(indices.shape, place.coords.slice(0, rank)));
     const coords = [ofRow(row, table.shape[0]), ...place.coords.slice(rank)];
-    return maker.value(table, place.moved(table.shape, coords));
+    const { exprs } = maker;
+    const value = maker.value(table, place.moved(table.shape, coords));
+    return exprs.op("where", [
+      isRow(exprs, row, table.shape[0]),
+      value,
+      exprs.constant(missing(table.dtype), table.dtype),
+    ]);
   },
   scatterAdd: ownKernels,
   matmul: reduction,
   conv: reduction,
 };
+
+/** Whether a row number read from memory is one of 0 … rows − 1. What it reads is safe in any case: indices clamp it. */
+export const isRow = (exprs: Expressions, row: Expr, rows: number): Expr =>
+  row.kind === "index" && row.index.min >= 0 && row.index.max < rows
+    ? exprs.constant(1, "bool")
+    : exprs.op(
+        "and",
+        [
+          exprs.op("lt", [exprs.constant(-1, "i32"), row], "bool"),
+          exprs.op("lt", [row, exprs.constant(rows, "i32")], "bool"),
+        ],
+        "bool",
+      );
 
 function pad(maker: ValueMaker, node: Node, place: Place, { before, value }: Args["pad"]): Expr {
   const [x] = node.inputs;

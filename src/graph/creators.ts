@@ -1,6 +1,7 @@
 // Tensors from numbers and shapes, and from other tensors side by side.
 import { type DType, promote, represent } from "./dtype.ts";
 import { as, checkTensors, lift, make, spread } from "./operands.ts";
+import { checkCount } from "./pieces.ts";
 import { axisOf, broadcastShapes, checkShape, fail, type Shape, sameShape, show } from "./shape.ts";
 import { type Operand, Tensor } from "./tensor.ts";
 
@@ -17,8 +18,50 @@ export function iota(shape: Shape, axis: number): Tensor {
   return new Tensor("iota", [], { axis: axisOf("iota", axis, shape.length) }, shape, "i32");
 }
 
-/** 0, 1, …, n − 1 as i32. */
-export const arange = (n: number): Tensor => iota([n], 0);
+/**
+ * 0, 1, …, n − 1 as i32; or start, start + step, … before stop: as i32 where start and step are whole numbers, else as f32
+ * (start + i·step in f32). Throws a RangeError where a number is not finite or the step is 0.
+ */
+export function arange(stop: number): Tensor;
+export function arange(start: number, stop: number, step?: number): Tensor;
+export function arange(first: number, second?: number, step = 1): Tensor {
+  const [start, stop] = second === undefined ? [0, first] : [first, second];
+  for (const [name, value] of Object.entries({ start, stop, step }))
+    if (!Number.isFinite(value)) throw new RangeError(`arange: ${name} must be a finite number, got ${value}`);
+  if (step === 0) throw new RangeError("arange: step must not be 0, got 0");
+  const steps = iota([Math.max(0, Math.ceil((stop - start) / step))], 0);
+  if (start === 0 && step === 1) return steps;
+  return steps.mul(step).add(start);
+}
+
+/** n numbers at equal distances from start to stop, both included, as f32: from start up to the middle, from stop beyond it. */
+export function linspace(start: number, stop: number, n: number, dtype: "f32" | "f64" = "f32"): Tensor {
+  for (const [name, value] of Object.entries({ start, stop }))
+    if (!Number.isFinite(value)) throw new RangeError(`linspace: ${name} must be a finite number, got ${value}`);
+  checkCount("linspace", "n", n, 0);
+  const i = iota([n], 0);
+  const step = n > 1 ? (stop - start) / (n - 1) : 0;
+  const up = i.cast(dtype).mul(step).add(start);
+  const down = i
+    .neg()
+    .add(n - 1)
+    .cast(dtype)
+    .mul(-step)
+    .add(stop); // prettier-ignore
+  return n > 1 ? where(i.lt(n / 2), up, down) : up;
+}
+
+/** Ones where row and column are equal, zeros elsewhere: [rows, columns]. */
+export function eye(rows: number, columns: number = rows, dtype: DType = "f32"): Tensor {
+  checkCount("eye", "rows", rows, 0);
+  checkCount("eye", "columns", columns, 0);
+  const shape = [rows, columns];
+  return iota(shape, 0).eq(iota(shape, 1)).cast(dtype);
+}
+
+/** Zeros, ones, of a tensor's shape and dtype; `x.full(value)` has any value. */
+export const zerosLike = (x: Tensor): Tensor => x.full(0);
+export const onesLike = (x: Tensor): Tensor => x.full(1);
 
 /** condition ? a : b, element by element; all three broadcast. */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {

@@ -16,6 +16,9 @@ export const promote = (a: DType, b: DType): DType => (order[a] >= order[b] ? a 
 
 export const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f64";
 
+/** What stands where a table has no such row: NaN, −2³¹ as i32, false. */
+export const missing = (dtype: DType): number => (isFloat(dtype) ? Number.NaN : dtype === "i32" ? -(2 ** 31) : 0);
+
 /** A zeroed host array of the dtype. */
 export function allocate(dtype: DType, size: number): Data {
   if (dtype === "f32") return new Float32Array(size);

@@ -100,7 +100,12 @@ const vjp: { readonly [O in Op]: Vjp<O> } = {
     return t.inputs.map(({ shape }) => g.slice(axis, start, (start += shape[axis])));
   },
   gather: (g, t) => [make("scatterAdd", [g, second(t)], { size: first(t).shape[0] })],
-  scatterAdd: (g, t) => [g.gather(second(t))],
+  scatterAdd: (g, t, { size }) => {
+    const [values, rows] = t.inputs;
+    const within = rows.ge(0).and(rows.lt(size)); // what was dropped has no gradient
+    const lead = within.reshape(...rows.shape, ...values.shape.slice(rows.rank).map(() => 1));
+    return [size === 0 ? values.full(0) : where(lead, g.gather(rows), 0)];
+  },
   matmul: (g, t) => [g.matmul(second(t).transpose()), first(t).transpose().matmul(g)],
   conv: (g, t, args) => [convInputGradient(g, t, args), convWeightGradient(g, t, args)],
 };

@@ -1,6 +1,19 @@
 // The graph room: tensors, derivatives, randomness, scopes.
 
-export { arange, concat, full, iota, ones, stack, where, zeros } from "./creators.ts";
+export {
+  arange,
+  concat,
+  eye,
+  full,
+  iota,
+  linspace,
+  ones,
+  onesLike,
+  stack,
+  where,
+  zeros,
+  zerosLike,
+} from "./creators.ts";
 export type { Data, DType } from "./dtype.ts";
 export { einsum } from "./einsum.ts";
 export { FormatError } from "./format-error.ts";
@@ -16,6 +29,7 @@ export {
   type TriangularOptions,
   triangularSolve,
 } from "./linear-algebra.ts";
+export type { PadMode } from "./pieces.ts";
 export type { Args, Leaf, Op } from "./primitives.ts";
 export { print } from "./print.ts";
 export {
@@ -30,6 +44,7 @@ export {
   uniform,
 } from "./random.ts";
 export type { NormOptions, ReduceOptions, VarianceOptions } from "./reductions.ts";
+export { type InterpolateOptions, interpolate } from "./resize.ts";
 export {
   type Check,
   capturing,
@@ -43,3 +58,4 @@ export {
 } from "./scope.ts";
 export { type Shape, ShapeError } from "./shape.ts";
 export { type Axes, type ConvOptions, type Nested, type Operand, Tensor } from "./tensor.ts";
+export type { Padding } from "./windows.ts";

@@ -1,5 +1,5 @@
 // What the rooms below need of the graph beyond its public surface.
-export { allocate, bytesOf, copyOf, type Data, type DType, isFloat } from "./dtype.ts";
+export { allocate, bytesOf, copyOf, type Data, type DType, isFloat, missing } from "./dtype.ts";
 export { type Elementary, elementary, forElementary } from "./elementary.ts";
 export { isDetached } from "./fold.ts";
 export { topological } from "./grad.ts";
@@ -14,3 +14,4 @@ export { type Residence, Storage } from "./storage.ts";
 export { reading, Tensor } from "./tensor.ts";
 export { threefry, threefryOf } from "./threefry.ts";
 export { argsOf, type Node, type Trace, trace } from "./trace.ts";
+export { paddingOf } from "./windows.ts";

@@ -3,7 +3,10 @@ import { angle } from "./angles.ts";
 import { shift } from "./bits.ts";
 import { full, where } from "./creators.ts";
 import { type Data, type DType, isFloat, promote, represent } from "./dtype.ts";
-import { as, asFloat, binary, lift, make, reduce, reversed } from "./operands.ts";
+import * as indexing from "./indexing.ts";
+import { as, asFloat, binary, checkTensors, lift, make, reduce, reversed } from "./operands.ts";
+import type { PadMode } from "./pieces.ts";
+import * as pieces from "./pieces.ts";
 import { power } from "./power.ts";
 import type { Args, ConvArgs, Leaf, Op } from "./primitives.ts";
 import { dot, matmul, outer } from "./products.ts";
@@ -24,6 +27,9 @@ import { ceil, floor, floorDivide, round, trunc } from "./rounding.ts";
 import { cumulativeProduct, cumulativeSum, product } from "./scans.ts";
 import { currentModule, recordUpdate } from "./scope.ts";
 import { axesOf, axisOf, fail, resolveShape, type Shape, sameShape, show, sizeOf } from "./shape.ts";
+import * as sorting from "./sorting.ts";
+import type { Padding } from "./windows.ts";
+import * as windows from "./windows.ts";
 
 /** A tensor, or a number that takes the other operand's dtype. */
 export type Operand = Tensor | number;
@@ -454,8 +460,12 @@ export class Tensor {
     if (this.shape[a] !== 1) fail("squeeze", `axis ${axis} of ${show(this.shape)} has size ${this.shape[a]}, not 1`);
     return this.reshape(...this.shape.slice(0, a), ...this.shape.slice(a + 1));
   }
-  /** Surrounds each axis with a value: widths [before, after] per axis. */
-  pad(widths: readonly (readonly [number, number])[], value = 0): Tensor {
+  /**
+   * Surrounds each axis with a value: widths [before, after] per axis. Or with elements of its own: "reflect" mirrors about the edge
+   * element (widths < size), "replicate" repeats it, "circular" goes on from the other side (widths ≤ size).
+   */
+  pad(widths: readonly (readonly [number, number])[], value: number | PadMode = 0): Tensor {
+    if (typeof value === "string") return pieces.padWith(this, widths, value);
     const [before, after] = [widths.map((w) => w[0]), widths.map((w) => w[1])];
     return make("pad", [this], { before, after, value: represent("pad", value, this.dtype) });
   }
@@ -464,40 +474,11 @@ export class Tensor {
    * go down to before stop, by default to the first element.
    */
   slice(axis: number, start: number, stop?: number, step = 1): Tensor {
-    const a = axisOf("slice", axis, this.rank);
-    const n = this.shape[a];
-    if (!Number.isInteger(step) || step === 0)
-      fail("slice", `the step must be a whole number other than 0, got ${step}`);
-    for (const p of [start, stop ?? 0]) {
-      if (Number.isNaN(p) || (Number.isFinite(p) && !Number.isInteger(p)))
-        fail("slice", `positions must be whole numbers, got ${start} to ${stop}`);
-    }
-    const place = (p: number, least: number): number => Math.max(least, Math.min(n + least, p < 0 ? p + n : p));
-    if (step < 0) {
-      const [from, to] = [place(start, -1), stop === undefined ? -1 : place(stop, -1)];
-      const count = Math.max(0, Math.ceil((from - to) / -step));
-      const least = count === 0 ? 0 : from + (count - 1) * step;
-      return this.slice(a, least, count === 0 ? 0 : from + 1, -step).flip(a);
-    }
-    const [from, to] = [place(start, 0), stop === undefined ? n : place(stop, 0)];
-    const pick = (value: number, rest: readonly number[]): number[] => rest.map((r, i) => (i === a ? value : r));
-    const zeros = this.shape.map(() => 0);
-    return make("slice", [this], {
-      start: pick(from, zeros),
-      stop: pick(Math.max(from, to), this.shape),
-      step: pick(
-        step,
-        zeros.map(() => 1),
-      ),
-    });
+    return pieces.slice(this, axis, start, stop, step);
   }
   /** Element i along an axis, which vanishes. */
   at(index: number, axis = 0): Tensor {
-    const a = axisOf("at", axis, this.rank);
-    const i = index < 0 ? index + this.shape[a] : index;
-    if (!Number.isInteger(i) || i < 0 || i >= this.shape[a])
-      fail("at", `index ${index} is outside axis ${axis} of ${show(this.shape)}`);
-    return this.slice(a, i, i + 1).squeeze(a);
+    return pieces.at(this, index, axis);
   }
   flip(axes?: Axes): Tensor {
     return make("flip", [this], { axes: axesOf("flip", axes, this.rank) });
@@ -517,22 +498,119 @@ export class Tensor {
   outer(other: Tensor): Tensor {
     return outer(this, other);
   }
-  /** Cross-correlation: this [N, C, …] with weights [O, C / groups, …] → [N, O, …]; geometry per spatial axis or one number for all. */
+  /**
+   * Cross-correlation: this [N, C, …] with weights [O, C / groups, …] → [N, O, …]; geometry per spatial axis or one number for all.
+   * Padding: a width, or [before, after], an axis; "valid" is none, "same" gives ⌈size / stride⌉, with the odd one after.
+   */
   conv(weight: Tensor, { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvOptions = {}): Tensor {
+    checkTensors("conv", [weight]);
     const each = <T>(value: T | readonly T[]): T[] =>
       Array.isArray(value) ? [...value] : new Array<T>(Math.max(0, this.rank - 2)).fill(value as T);
     const args: ConvArgs = {
       stride: each(stride),
-      padding: each(padding).map((p) => [p, p] as const),
+      padding: windows.paddingOf(
+        "conv",
+        padding,
+        this.shape.slice(2),
+        weight.shape.slice(2),
+        each(stride),
+        each(dilation),
+      ),
       inputDilation: each(1),
       dilation: each(dilation),
       groups,
     };
     return make("conv", [this, weight], args);
   }
-  /** Rows of this table: indices i32 [...] → [..., ...row]. Indices are clamped to the table. */
+  /**
+   * Rows of this table [n, ...row]: indices i32 [...] → [..., ...row]. An index outside 0 … n − 1 gives NaN, −2³¹ in an i32 table,
+   * false in a bool one, and passes no gradient.
+   */
   gather(indices: Tensor): Tensor {
     return make("gather", [this, indices], {});
+  }
+
+  // Moving elements -----------------------------------------------------------------------------------------------------
+
+  /** What stands at each index along an axis: [..., n, ...] and indices i32 [k, …] → [..., k, …, ...]; an index that is none as in `gather`. */
+  take(indices: Tensor, axis = 0): Tensor {
+    return indexing.take(this, indices, axis);
+  }
+  /** y[i, j, …] = x[indices[i, j, …], j, …] for axis 0, and so on: indices i32 of this rank; other axes broadcast. Indices as in `gather`. */
+  takeAlong(indices: Tensor, axis = 0): Tensor {
+    return indexing.takeAlong(this, indices, axis);
+  }
+  /** This tensor with values (of the indices' shape) in place of x[indices[i, j, …], j, …]; the last where several go to one place. */
+  scatter(indices: Tensor, values: Operand, axis = 0): Tensor {
+    return indexing.scatter(this, indices, values, axis);
+  }
+  /** This tensor with values (of the indices' shape) added to x[indices[i, j, …], j, …]; those of an index outside the axis are dropped. */
+  scatterAdd(indices: Tensor, values: Operand, axis = 0): Tensor {
+    return indexing.scatterAdd(this, indices, values, axis);
+  }
+  /** This tensor with values [..., k, ...] added along an axis at the indices i32 [k]; those of an index outside the axis are dropped. */
+  indexAdd(indices: Tensor, values: Tensor, axis = 0): Tensor {
+    return indexing.indexAdd(this, indices, values, axis);
+  }
+  /** This tensor with a value, which broadcasts, in place of the elements start … stop − 1 of an axis; positions as in `slice`. */
+  withSlice(axis: number, start: number, stop: number | undefined, value: Operand): Tensor {
+    return indexing.withSlice(this, axis, start, stop, value);
+  }
+  /** This tensor, in its dtype, with a value wherever the bool mask holds; both broadcast to its shape. */
+  maskedFill(mask: Tensor, value: Operand): Tensor {
+    return indexing.maskedFill(this, mask, value);
+  }
+  /** Pieces along an axis: of the given sizes, which must add up to it, or of one size, the last smaller where that does not divide. */
+  split(sizes: number | readonly number[], axis = 0): Tensor[] {
+    return pieces.split(this, sizes, axis);
+  }
+  /** At most n pieces of ⌈length / n⌉ along an axis, the last smaller where that does not divide. */
+  chunk(n: number, axis = 0): Tensor[] {
+    return pieces.chunk(this, n, axis);
+  }
+  /** The whole repeated so many times along each axis: [2, 3].tile(2, 1) → [4, 3]. More counts than axes add leading axes. */
+  tile(...times: (number | readonly number[])[]): Tensor {
+    return pieces.tile(this, times.flat());
+  }
+  /** Each element n times in a row along an axis. */
+  repeatInterleave(n: number, axis = 0): Tensor {
+    return pieces.repeatInterleave(this, n, axis);
+  }
+  /** Elements moved by so many places along each axis, those pushed over the end back at the start; without axes, of the flat tensor. */
+  roll(shifts: number | readonly number[], axes?: Axes): Tensor {
+    return pieces.roll(this, shifts, axes);
+  }
+  /** Matrices [..., m, n] with zeros where column > row + k. */
+  tril(k = 0): Tensor {
+    return pieces.triangle(this, "lower", k);
+  }
+  /** Matrices [..., m, n] with zeros where column < row + k. */
+  triu(k = 0): Tensor {
+    return pieces.triangle(this, "upper", k);
+  }
+  /** The elements (i, i + k) of the planes of two axes, along a new last axis. */
+  diagonal(k = 0, axis1 = 0, axis2 = 1): Tensor {
+    return pieces.diagonal(this, k, axis1, axis2);
+  }
+  /** Moves axes to other places; the others keep their order. */
+  moveAxis(from: Axes, to: Axes): Tensor {
+    return pieces.moveAxis(this, from, to);
+  }
+  /** All elements along one axis, in row-major order. */
+  ravel(): Tensor {
+    return this.reshape(-1);
+  }
+  /** The indices, i32, that put an axis in order: equal elements as they stood, NaN last in either direction. */
+  argsort(axis = -1, { descending = false }: { descending?: boolean } = {}): Tensor {
+    return sorting.argsort("argsort", this, axis, descending);
+  }
+  /** The elements of an axis in order, and where they stood, as in `argsort`; the gradient goes back to where they stood. */
+  sort(axis = -1, { descending = false }: { descending?: boolean } = {}): { values: Tensor; indices: Tensor } {
+    return sorting.sort(this, axis, descending);
+  }
+  /** The k largest (or smallest) elements of an axis in order, and where they stood: of equal ones the first, NaN last. */
+  topk(k: number, axis = -1, { smallest = false }: { smallest?: boolean } = {}): { values: Tensor; indices: Tensor } {
+    return sorting.topk(this, k, axis, smallest);
   }
 }
 
@@ -541,7 +619,7 @@ Object.defineProperty(Tensor.prototype, Symbol.for("nodejs.util.inspect.custom")
 
 export interface ConvOptions {
   stride?: number | readonly number[];
-  padding?: number | readonly number[];
+  padding?: Padding;
   dilation?: number | readonly number[];
   groups?: number;
 }

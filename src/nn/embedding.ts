@@ -10,8 +10,8 @@ export interface EmbeddingOptions {
 }
 
 /**
- * A learned row per index, indices i32 [...] → [..., features]; starts from N(0, 1), as in PyTorch. Indices are clamped to the table.
- * Throws a RangeError where paddingIndex is none of the rows.
+ * A learned row per index, indices i32 [...] → [..., features]; starts from N(0, 1), as in PyTorch. An index
+ * outside 0 … count − 1 gives NaN. Throws a RangeError where paddingIndex is none of the rows.
  */
 export class Embedding {
   weight: Tensor; // [count, features]

@@ -1,6 +1,6 @@
 // The nn room: layers, activations, losses, starting values, and the names and values of a model's tensors.
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from "./batch-norm.ts";
-export { Conv2d, type Conv2dOptions } from "./conv.ts";
+export { Conv1d, Conv2d, Conv3d, ConvNd, type ConvNdOptions, type PaddingMode } from "./conv.ts";
 export { type CrossEntropyOptions, crossEntropy, type NllOptions, nll } from "./cross-entropy.ts";
 export { Dropout } from "./dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";
@@ -59,8 +59,8 @@ export {
   namedParameters,
   namedTensors,
   nameModules,
-  type Pair,
   parameters,
+  type Sizes,
   stateDict,
 } from "./module.ts";
 export {
@@ -72,6 +72,19 @@ export {
   RMSNorm,
   type RMSNormOptions,
 } from "./norm.ts";
-export { AvgPool2d, MaxPool2d, type PoolOptions } from "./pool.ts";
+export {
+  AvgPool1d,
+  AvgPool2d,
+  AvgPool3d,
+  AvgPoolNd,
+  type AvgPoolOptions,
+  MaxPool1d,
+  MaxPool2d,
+  MaxPool3d,
+  MaxPoolNd,
+  type MaxPoolOptions,
+  type PoolGeometry,
+  type PoolOptions,
+} from "./pool.ts";
 export { PRelu } from "./prelu.ts";
 export { type Part, Sequential } from "./sequential.ts";

@@ -1,6 +1,16 @@
 // What every module shares: its leaves found by walking own properties, their names, saving and loading them.
-import { nameModule, Tensor } from "../graph/index.ts";
-import { allocate, type Data, type DType, fail, isFloat, type Leaf, sameShape, show } from "../graph/internal.ts";
+import { nameModule, type Padding, Tensor } from "../graph/index.ts";
+import {
+  allocate,
+  type Data,
+  type DType,
+  fail,
+  isFloat,
+  type Leaf,
+  paddingOf,
+  sameShape,
+  show,
+} from "../graph/internal.ts";
 import { overwrite, read } from "../run/realize.ts";
 
 /**
@@ -194,15 +204,26 @@ export function checkSizes(layer: string, sizes: Readonly<Record<string, number>
   }
 }
 
-/** A size per spatial axis of an image, [height, width], or one for both. */
-export type Pair = number | readonly [height: number, width: number];
+/** A size per spatial axis, as [height, width] of an image, or one for all. */
+export type Sizes = number | readonly number[];
 
-/** Both sizes of a pair, checked. */
-export function pairOf(layer: string, name: string, value: Pair, least = 1): readonly [number, number] {
-  const [height, width, ...more] = typeof value === "number" ? [value, value] : value;
-  if (more.length > 0)
-    fail(layer, `${name} must be one number or [height, width], got ${show(value as readonly number[])}`);
-  checkSizes(layer, { [name]: height }, least);
-  checkSizes(layer, { [name]: width }, least);
-  return [height, width];
+const axisNames = (rank: number): readonly string[] => ["depth", "height", "width"].slice(3 - rank);
+
+/** One size per spatial axis, checked. */
+export function sizesOf(layer: string, name: string, value: Sizes, rank: number, least = 1): readonly number[] {
+  const list = typeof value === "number" ? new Array<number>(rank).fill(value) : value;
+  if (list.length !== rank)
+    fail(layer, `${name} must be one number or [${axisNames(rank).join(", ")}], got ${show(list)}`);
+  for (const size of list) checkSizes(layer, { [name]: size }, least);
+  return list;
+}
+
+/** Padding of one number, [before, after] per spatial axis, or by name, checked; names wait for the image. */
+export function checkPadding(layer: string, padding: Padding, rank: number): void {
+  if (padding === "same" || padding === "valid") return;
+  const zeros = new Array<number>(rank).fill(0);
+  const pairs = paddingOf(layer, padding, zeros, zeros, zeros, zeros);
+  if (pairs.length !== rank)
+    fail(layer, `padding must be one number or one per axis, [${axisNames(rank).join(", ")}], got ${pairs.length}`);
+  for (const width of pairs.flat()) checkSizes(layer, { padding: width }, 0);
 }

@@ -3,6 +3,7 @@ import {
   argsOf,
   forElementary,
   hostMath,
+  missing,
   type Node,
   type Op,
   sizeOf,
@@ -78,8 +79,6 @@ const convert = (value: number, dtype: string): number => {
   if (dtype !== "i32") return value;
   return Number.isNaN(value) ? 0 : Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, Math.trunc(value)));
 };
-
-const clampRow = (row: number, rows: number): number => Math.max(0, Math.min(rows - 1, row));
 
 const matmul: Interpret = (node, [a, b], out) => {
   const [m, k] = node.inputs[0].shape.slice(-2);
@@ -200,16 +199,17 @@ export const interpret: { readonly [O in Op]: Interpret } = {
   gather: (node, [table, indices], out) => {
     const rows = node.inputs[0].shape[0];
     const width = rows === 0 ? 0 : table.length / rows;
+    out.fill(missing(node.dtype));
     indices.forEach((row, i) => {
-      const from = clampRow(row, rows) * width;
-      out.set(table.subarray(from, from + width), i * width);
+      if (row >= 0 && row < rows) out.set(table.subarray(row * width, (row + 1) * width), i * width);
     });
   },
   scatterAdd: (node, [values, indices], out) => {
     const rows = node.shape[0];
     const width = rows === 0 ? 0 : out.length / rows;
     indices.forEach((row, i) => {
-      for (let j = 0; j < width; j++) out[clampRow(row, rows) * width + j] += values[i * width + j];
+      if (row < 0 || row >= rows) return;
+      for (let j = 0; j < width; j++) out[row * width + j] += values[i * width + j];
     });
   },
   matmul,
