@@ -57,5 +57,5 @@ export {
   within,
 } from "./scope.ts";
 export { type Shape, ShapeError } from "./shape.ts";
-export { type Axes, type ConvOptions, type Nested, type Operand, Tensor } from "./tensor.ts";
-export type { Padding } from "./windows.ts";
+export { type Axes, type Nested, type Operand, Tensor } from "./tensor.ts";
+export type { ConvOptions, Padding } from "./windows.ts";

@@ -188,3 +188,11 @@ export function padWith(x: Tensor, widths: readonly (readonly [number, number])[
     );
   }, x);
 }
+
+/** See Tensor.transpose. */
+export function transpose(x: Tensor, a: number, b: number): Tensor {
+  const order = Array.from({ length: x.rank }, (_, i) => i);
+  const [i, j] = [axisOf("transpose", a, x.rank), axisOf("transpose", b, x.rank)];
+  [order[i], order[j]] = [order[j], order[i]];
+  return x.permute(order);
+}

@@ -4,11 +4,11 @@ import { shift } from "./bits.ts";
 import { full, where } from "./creators.ts";
 import { type Data, type DType, isFloat, promote, represent } from "./dtype.ts";
 import * as indexing from "./indexing.ts";
-import { as, asFloat, binary, checkTensors, lift, make, reduce, reversed } from "./operands.ts";
+import { as, asFloat, binary, lift, make, reduce, reversed } from "./operands.ts";
 import type { PadMode } from "./pieces.ts";
 import * as pieces from "./pieces.ts";
 import { power } from "./power.ts";
-import type { Args, ConvArgs, Leaf, Op } from "./primitives.ts";
+import type { Args, Leaf, Op } from "./primitives.ts";
 import { dot, matmul, outer } from "./products.ts";
 import {
   all,
@@ -28,7 +28,7 @@ import { cumulativeProduct, cumulativeSum, product } from "./scans.ts";
 import { currentModule, recordUpdate } from "./scope.ts";
 import { axesOf, axisOf, fail, resolveShape, type Shape, sameShape, show, sizeOf } from "./shape.ts";
 import * as sorting from "./sorting.ts";
-import type { Padding } from "./windows.ts";
+import type { ConvOptions } from "./windows.ts";
 import * as windows from "./windows.ts";
 
 /** A tensor, or a number that takes the other operand's dtype. */
@@ -440,10 +440,7 @@ export class Tensor {
   }
   /** Swaps two axes, by default the last two. */
   transpose(a = -2, b = -1): Tensor {
-    const order = Array.from({ length: this.rank }, (_, i) => i);
-    const [i, j] = [axisOf("transpose", a, this.rank), axisOf("transpose", b, this.rank)];
-    [order[i], order[j]] = [order[j], order[i]];
-    return this.permute(order);
+    return pieces.transpose(this, a, b);
   }
   /** Broadcasts to a shape: missing leading axes and axes of size 1 repeat. */
   expand(...shape: (number | Shape)[]): Tensor {
@@ -502,25 +499,8 @@ export class Tensor {
    * Cross-correlation: this [N, C, …] with weights [O, C / groups, …] → [N, O, …]; geometry per spatial axis or one number for all.
    * Padding: a width, or [before, after], an axis; "valid" is none, "same" gives ⌈size / stride⌉, with the odd one after.
    */
-  conv(weight: Tensor, { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvOptions = {}): Tensor {
-    checkTensors("conv", [weight]);
-    const each = <T>(value: T | readonly T[]): T[] =>
-      Array.isArray(value) ? [...value] : new Array<T>(Math.max(0, this.rank - 2)).fill(value as T);
-    const args: ConvArgs = {
-      stride: each(stride),
-      padding: windows.paddingOf(
-        "conv",
-        padding,
-        this.shape.slice(2),
-        weight.shape.slice(2),
-        each(stride),
-        each(dilation),
-      ),
-      inputDilation: each(1),
-      dilation: each(dilation),
-      groups,
-    };
-    return make("conv", [this, weight], args);
+  conv(weight: Tensor, options: ConvOptions = {}): Tensor {
+    return windows.convolution(this, weight, options);
   }
   /**
    * Rows of this table [n, ...row]: indices i32 [...] → [..., ...row]. An index outside 0 … n − 1 gives NaN, −2³¹ in an i32 table,
@@ -616,10 +596,3 @@ export class Tensor {
 
 // what Node's console shows
 Object.defineProperty(Tensor.prototype, Symbol.for("nodejs.util.inspect.custom"), { value: Tensor.prototype.toString });
-
-export interface ConvOptions {
-  stride?: number | readonly number[];
-  padding?: Padding;
-  dilation?: number | readonly number[];
-  groups?: number;
-}
