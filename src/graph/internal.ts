@@ -4,7 +4,7 @@ export { type Elementary, elementary, forElementary } from "./elementary.ts";
 export { isDetached } from "./fold.ts";
 export { topological } from "./grad.ts";
 export { hostMath } from "./host-math.ts";
-export { kindOf } from "./operands.ts";
+export { kindOf, make } from "./operands.ts";
 export { type Args, type ConvArgs, type Leaf, type Op, type OpClass, rules, traits } from "./primitives.ts";
 export type { Scalars } from "./scalars.ts";
 export { captureStep, capturing, currentModule, type Plain, pendingUpdates, type Update } from "./scope.ts";

@@ -1,6 +1,14 @@
 // The nn room: layers, activations, losses, starting values, and the names and values of a model's tensors.
+export { AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d } from "./adaptive-pool.ts";
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from "./batch-norm.ts";
 export { Conv1d, Conv2d, Conv3d, ConvNd, type ConvNdOptions, type PaddingMode } from "./conv.ts";
+export {
+  ConvTranspose1d,
+  ConvTranspose2d,
+  ConvTranspose3d,
+  ConvTransposeNd,
+  type ConvTransposeOptions,
+} from "./conv-transpose.ts";
 export { type CrossEntropyOptions, crossEntropy, type NllOptions, nll } from "./cross-entropy.ts";
 export { Dropout } from "./dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";
@@ -34,6 +42,12 @@ export {
 } from "./functional.ts";
 export * as init from "./init.ts";
 export { Linear } from "./linear.ts";
+export {
+  LocallyConnected1d,
+  LocallyConnected2d,
+  LocallyConnectedNd,
+  type LocallyConnectedOptions,
+} from "./locally-connected.ts";
 export {
   type BinaryCrossEntropyOptions,
   binaryCrossEntropy,
@@ -88,3 +102,4 @@ export {
 } from "./pool.ts";
 export { PRelu } from "./prelu.ts";
 export { type Part, Sequential } from "./sequential.ts";
+export { Subsample2d } from "./subsample.ts";

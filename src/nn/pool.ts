@@ -50,8 +50,11 @@ function geometryOf(layer: string, rank: number, window: Sizes, options: MaxPool
   return geometry;
 }
 
+/** Where windows lie in an image that has its border. */
+type Windows = Pick<PoolGeometry, "size" | "stride" | "dilation">;
+
 /** Elements from the first to the last of a window. */
-const spans = ({ size, dilation }: PoolGeometry): number[] => size.map((s, i) => (s - 1) * dilation[i] + 1);
+const spans = ({ size, dilation }: Windows): number[] => size.map((s, i) => (s - 1) * dilation[i] + 1);
 
 type Widths = readonly (readonly [number, number])[];
 
@@ -89,11 +92,11 @@ function bordered(x: Tensor, geometry: PoolGeometry, value: number, past: number
 }
 
 /** How many windows fit along each axis of the image with its border; what is left over at the end is not pooled. */
-const countsOf = (image: Tensor, geometry: PoolGeometry): number[] =>
+const countsOf = (image: Tensor, geometry: Windows): number[] =>
   spans(geometry).map((s, i) => Math.floor((image.shape[i + 2] - s) / geometry.stride[i]) + 1);
 
 /** For each place in a window, in row-major order, what all windows hold there: tensors [N, C, …windows]. */
-function places(image: Tensor, geometry: PoolGeometry): Tensor[] {
+export function places(image: Tensor, geometry: Windows): Tensor[] {
   const counts = countsOf(image, geometry);
   const along = (t: Tensor, i: number): Tensor[] =>
     Array.from({ length: geometry.size[i] }, (_, k) => {
@@ -104,7 +107,7 @@ function places(image: Tensor, geometry: PoolGeometry): Tensor[] {
 }
 
 /** Sum over each window: [N, C, …] → [N, C, …windows]. */
-function windowSums(image: Tensor, geometry: PoolGeometry): Tensor {
+export function windowSums(image: Tensor, geometry: Windows): Tensor {
   const { size, stride } = geometry;
   if (size.some((s, i) => s !== stride[i])) return places(image, geometry).reduce((sum, value) => sum.add(value));
   const counts = countsOf(image, geometry);
@@ -113,6 +116,10 @@ function windowSums(image: Tensor, geometry: PoolGeometry): Tensor {
   const split = counts.flatMap((count, i) => [count, size[i]]); // [N, C, H', h, W', w] → [N, C, H', W']
   return tiled.reshape(n, c, ...split).sum(counts.map((_, i) => 2 * i + 3));
 }
+
+/** Largest of each window, at a tie the first: [N, C, …] → [N, C, …windows]. */
+export const windowMaxima = (image: Tensor, geometry: Windows): Tensor =>
+  places(image, geometry).reduce((max, value) => max.maximum(value));
 
 /**
  * Largest element of each window, x [N, C, …] → [N, C, …windows], ⌊(n + before + after − dilation·(size − 1) − 1) / stride⌋ + 1 an axis;
@@ -127,8 +134,7 @@ export abstract class MaxPoolNd {
 
   forward(x: Tensor): Tensor {
     return within(this, () => {
-      const image = bordered(x, this.geometry, Number.NEGATIVE_INFINITY);
-      return places(image, this.geometry).reduce((max, value) => max.maximum(value)); // at a tie the earlier one
+      return windowMaxima(bordered(x, this.geometry, Number.NEGATIVE_INFINITY), this.geometry);
     });
   }
 }

@@ -1,6 +1,6 @@
 // LeNet-5 (LeCun, Bottou, Bengio & Haffner, Gradient-based learning applied to document recognition, 1998): today's form and the paper's.
 import { concat, param, type Shape, type Tensor, tensor, within, zeros } from "../graph/index.ts";
-import { AvgPool2d, Conv2d, Flatten, init, type Layer, Linear, Sequential, tanh } from "../nn/index.ts";
+import { AvgPool2d, Conv2d, Flatten, init, type Layer, Linear, Sequential, Subsample2d, tanh } from "../nn/index.ts";
 import { digitBitmaps } from "./digit-bitmaps.ts";
 import type { ZooEntry } from "./entry.ts";
 
@@ -52,9 +52,9 @@ const narrow = (shape: Shape): Float32Array => init.uniform(shape, -2.4 / init.f
  */
 class LeNet5Of1998 {
   c1: Conv2d = new Conv2d(1, 6, 5, { init: narrow }); // 156 parameters
-  s2: Subsample = new Subsample(6); // 12
+  s2: Subsample2d = new Subsample2d(6); // 12
   c3: LinkedConv = new LinkedConv(c3Links, 6, 5); // 1 516
-  s4: Subsample = new Subsample(16); // 32
+  s4: Subsample2d = new Subsample2d(16); // 32
   c5: Conv2d = new Conv2d(16, 120, 5, { init: narrow }); // 48 120
   f6: Linear = new Linear(120, 84, { init: narrow }); // 10 164
   output: RadialBasis = new RadialBasis(digitBitmaps);
@@ -71,29 +71,10 @@ class LeNet5Of1998 {
         ],
         -0.1,
       ); // [B, 1, 32, 32]
-      const s2 = this.s2.forward(squash(this.c1.forward(framed))); // [B, 6, 28, 28] → [B, 6, 14, 14]
-      const s4 = this.s4.forward(squash(this.c3.forward(s2))); // [B, 16, 10, 10] → [B, 16, 5, 5]
+      const s2 = squash(this.s2.forward(squash(this.c1.forward(framed)))); // [B, 6, 28, 28] → [B, 6, 14, 14]
+      const s4 = squash(this.s4.forward(squash(this.c3.forward(s2)))); // [B, 16, 10, 10] → [B, 16, 5, 5]
       const c5 = squash(this.c5.forward(s4)).reshape(-1, 120); // [B, 120, 1, 1] → [B, 120]
       return this.output.forward(squash(this.f6.forward(c5))); // [B, 84] → [B, 10]
-    });
-  }
-}
-
-/** Trainable sub-sampling, y = φ(a·Σ₂ₓ₂x + b) with one a and one b a map: x [B, maps, H, W] → [B, maps, H/2, W/2]. */
-class Subsample {
-  coefficient: Tensor; // [maps, 1, 1]
-  bias: Tensor; // [maps, 1, 1]
-
-  constructor(maps: number) {
-    this.coefficient = param(init.uniform([maps, 1, 1], -0.6, 0.6), [maps, 1, 1]); // ±2.4 / 4 inputs
-    this.bias = param(zeros([maps, 1, 1]));
-  }
-
-  forward(x: Tensor): Tensor {
-    return within(this, () => {
-      const [batch, maps, height, width] = x.shape;
-      const sums = x.reshape(batch, maps, height / 2, 2, width / 2, 2).sum([3, 5]); // [B, maps, H/2, W/2]
-      return squash(sums.mul(this.coefficient).add(this.bias));
     });
   }
 }

@@ -237,9 +237,9 @@ test("info counts parameters and multiply-adds", async () => {
   );
   expect(layers).toEqual({
     'Conv2d "c1"': 156,
-    'Subsample "s2"': 12,
+    'Subsample2d "s2"': 12,
     'LinkedConv "c3"': 1516,
-    'Subsample "s4"': 32,
+    'Subsample2d "s4"': 32,
     'Conv2d "c5"': 48_120,
     'Linear "f6"': 10_164,
     'RadialBasis "output"': 0,
