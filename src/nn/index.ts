@@ -1,6 +1,7 @@
 // The nn room: layers, activations, losses, starting values, and the names and values of a model's tensors.
 export { AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d } from "./adaptive-pool.ts";
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from "./batch-norm.ts";
+export { Parallel, Residual } from "./branches.ts";
 export { Conv1d, Conv2d, Conv3d, ConvNd, type ConvNdOptions, type PaddingMode } from "./conv.ts";
 export {
   ConvTranspose1d,
@@ -10,7 +11,8 @@ export {
   type ConvTransposeOptions,
 } from "./conv-transpose.ts";
 export { type CrossEntropyOptions, crossEntropy, type NllOptions, nll } from "./cross-entropy.ts";
-export { Dropout } from "./dropout.ts";
+export { DropConnect, type DropConnectOptions } from "./drop-connect.ts";
+export { Dropout, Dropout2d } from "./dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export { Flatten } from "./flatten.ts";
 export {
@@ -42,6 +44,7 @@ export {
 } from "./functional.ts";
 export * as init from "./init.ts";
 export { Linear } from "./linear.ts";
+export { LocalResponseNorm, type LocalResponseNormOptions } from "./local-response-norm.ts";
 export {
   LocallyConnected1d,
   LocallyConnected2d,
@@ -64,6 +67,7 @@ export {
   type SmoothL1Options,
   smoothL1,
 } from "./loss.ts";
+export { Maxout, type MaxoutOptions } from "./maxout.ts";
 export {
   type HostTensor,
   type Layer,
@@ -102,4 +106,5 @@ export {
 } from "./pool.ts";
 export { PRelu } from "./prelu.ts";
 export { type Part, Sequential } from "./sequential.ts";
+export { Standout, type StandoutOptions } from "./standout.ts";
 export { Subsample2d } from "./subsample.ts";

@@ -17,8 +17,7 @@ export class Sequential {
 
   constructor(...parts: Part[]) {
     parts.forEach((part, i) => {
-      const fits = typeof part === "function" || typeof part?.forward === "function";
-      if (!fits) fail("Sequential", `part ${i} is neither a function nor a layer with forward(x), got ${String(part)}`);
+      checkPart("Sequential", part, i);
     });
     Object.assign(this, parts);
     this.length = parts.length;
@@ -28,20 +27,24 @@ export class Sequential {
   forward(x: Tensor): Tensor {
     return within(this, () => {
       let y = x;
-      for (let i = 0; i < this.length; i++) {
-        const part = this[i];
-        const given: unknown = typeof part === "function" ? part(y) : part.forward(y);
-        if (!(given instanceof Tensor)) refuse(part, i, given);
-        y = given;
-      }
+      for (let i = 0; i < this.length; i++) y = apply("Sequential", this[i], i, y);
       return y;
     });
   }
 }
 
-function refuse(part: Part, i: number, given: unknown): never {
+/** Throws where a part of a layer can not be applied. */
+export function checkPart(owner: string, part: Part, name: string | number): void {
+  const fits = typeof part === "function" || typeof part?.forward === "function";
+  if (!fits) fail(owner, `part ${name} is neither a function nor a layer with forward(x), got ${String(part)}`);
+}
+
+/** What a part of a layer makes of x. Throws where that is not one tensor. */
+export function apply(owner: string, part: Part, name: string | number, x: Tensor): Tensor {
+  const given: unknown = typeof part === "function" ? part(x) : part.forward(x);
+  if (given instanceof Tensor) return given;
   const label = typeof part === "function" ? part.name || "a function" : moduleLabel(part);
   const what = Array.isArray(given) ? `an array of ${given.length}` : given === null ? "null" : typeof given;
   const advice = "a part gives one tensor; write a class whose forward takes apart what this one gives";
-  return fail("Sequential", `part ${i} (${label}) gave ${what}: ${advice}`);
+  return fail(owner, `part ${name} (${label}) gave ${what}: ${advice}`);
 }
