@@ -99,3 +99,137 @@ export const heNormal = (shape: Shape, options: HeOptions = {}): Float32Array =>
 /** What layers start from unless told otherwise, as in PyTorch: U(±1/√fan in), which is He's with slope √5. */
 export const fanInUniform = (shape: Shape, { fan = fanIn(shape) }: { fan?: number } = {}): Float32Array =>
   uniformOf(shape, 1 / (3 * fan));
+
+/**
+ * N(mean, deviation²) within [low, high], by default two deviations either way, whose variance is 0.774 of the untruncated;
+ * by rejection (von Neumann, 1951). Throws a RangeError unless low < high and deviation > 0, and where hardly anything lies between.
+ */
+export function truncatedNormal(
+  shape: Shape,
+  mean = 0,
+  deviation = 1,
+  low: number = mean - 2 * deviation,
+  high: number = mean + 2 * deviation,
+): Float32Array {
+  if (!(low < high && deviation > 0 && Number.isFinite(mean) && Number.isFinite(deviation)))
+    throw new RangeError(`truncatedNormal: needs low < high and a deviation above 0, got ${low}, ${high} and ${deviation}`);
+  const mode = Math.min(Math.max(mean, low), high);
+  const [from, to] = [Math.max(low, mode - 10 * deviation), Math.min(high, mode + 10 * deviation)]; // past them e⁻⁵⁰
+  const energy = (v: number): number => ((v - mean) / deviation) ** 2 / 2;
+  const values = new Float32Array(sizeOf(shape));
+  let count = 0;
+  for (let round = 0; count < values.length; round++) {
+    if (round === 1000)
+      throw new RangeError(`truncatedNormal: next to nothing of N(${mean}, ${deviation}²) lies in [${low}, ${high}]`);
+    const units = unitDraws(2 * (values.length - count) + 64);
+    for (let i = 0; i < units.length && count < values.length; i += 2) {
+      const value = Math.fround(from + (to - from) * units[i]);
+      const accepted = units[i + 1] < hostMath.exp(energy(mode) - energy(value));
+      if (accepted && value >= low && value <= high) values[count++] = value;
+    }
+  }
+  return values;
+}
+
+/**
+ * gain · Q, where the rows of Q [outputs, inputs · kernel] are orthonormal, or its columns where there are more rows, uniform among
+ * such matrices (Saxe et al., 2014): Gram-Schmidt, done twice for each vector, on draws from N(0, 1).
+ */
+export function orthogonal(shape: Shape, { gain = 1 }: { gain?: number } = {}): Float32Array {
+  const [outputs, inputs] = [shape[0], fanIn(shape)];
+  const [count, length] = [Math.min(outputs, inputs), Math.max(outputs, inputs)];
+  const vectors: Float64Array[] = [];
+  while (vectors.length < count) {
+    const v = Float64Array.from(normal([length]));
+    for (let pass = 0; pass < 2; pass++) {
+      for (const other of vectors) {
+        const along = dot(v, other);
+        for (let i = 0; i < length; i++) v[i] -= along * other[i];
+      }
+    }
+    const norm = Math.sqrt(dot(v, v));
+    if (norm > 1e-6) vectors.push(v.map((e) => e / norm)); // else it lay among the others: another draw
+  }
+  const across = outputs <= inputs;
+  return Float32Array.from({ length: outputs * inputs }, (_, at) => {
+    const [row, column] = [Math.floor(at / inputs), at % inputs];
+    return gain * (across ? vectors[row][column] : vectors[column][row]);
+  });
+}
+
+const dot = (a: Float64Array, b: Float64Array): number => {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+};
+
+export interface SparseOptions {
+  /** Inputs of each unit that are not 0, or all where there are fewer. */
+  connections?: number;
+  deviation?: number;
+}
+
+/**
+ * N(0, deviation²) for `connections` inputs of each output, drawn without replacement, and 0 for the others (Martens, Deep learning
+ * via Hessian-free optimization, 2010, with 15 and 1). PyTorch's `sparse_` zeroes a share of each column and has a deviation of 0.01.
+ * Throws where connections is no whole number ≥ 1.
+ */
+export function sparse(shape: Shape, { connections = 15, deviation = 1 }: SparseOptions = {}): Float32Array {
+  if (!Number.isInteger(connections) || connections < 1)
+    fail("sparse", `connections must be a whole number ≥ 1, got ${connections}`);
+  const [outputs, inputs] = [shape[0], fanIn(shape)];
+  const each = Math.min(connections, inputs);
+  const values = new Float32Array(outputs * inputs);
+  const drawn = normal([outputs * each], 0, deviation);
+  const units = unitDraws(outputs * each);
+  const order = Int32Array.from({ length: inputs }, (_, i) => i);
+  for (let row = 0; row < outputs; row++) {
+    for (let k = 0; k < each; k++) {
+      const other = k + Math.floor(units[row * each + k] * (inputs - k)); // Fisher & Yates, as far as is needed
+      [order[k], order[other]] = [order[other], order[k]];
+      values[row * inputs + order[k]] = drawn[row * each + k];
+    }
+  }
+  return values;
+}
+
+/**
+ * Weights that pass their inputs on, times the gain: w[i, i] = gain, for kernels at their centre (a Dirac delta), all else 0, as far as
+ * there are both inputs and outputs (Le et al., A simple way to initialize recurrent networks of rectified linear units, 2015).
+ * With groups each is such a block, as in PyTorch's `dirac_`. Throws where the outputs do not divide into groups.
+ */
+export function identity(shape: Shape, { gain = 1, groups = 1 }: { gain?: number; groups?: number } = {}): Float32Array {
+  const [outputs, inputs, ...kernel] = weights(shape);
+  if (outputs % groups !== 0) fail("identity", `${outputs} outputs do not divide into ${groups} groups`);
+  const values = constant(shape, 0);
+  const centre = kernel.reduce((at, size) => at * size + Math.floor(size / 2), 0);
+  const perGroup = outputs / groups;
+  for (let o = 0; o < outputs; o++) {
+    if (o % perGroup < inputs) values[(o * inputs + (o % perGroup)) * sizeOf(kernel) + centre] = gain;
+  }
+  return values;
+}
+
+/** Activations that `gain` knows. */
+export type Nonlinearity = "linear" | "sigmoid" | "tanh" | "relu" | "leakyRelu" | "selu";
+
+const gains: Readonly<Record<Nonlinearity, (slope: number) => number>> = {
+  linear: () => 1,
+  sigmoid: () => 4,
+  tanh: () => 5 / 3,
+  relu: () => Math.SQRT2,
+  leakyRelu: (slope) => Math.sqrt(2 / (1 + slope * slope)),
+  selu: () => 1,
+};
+
+/**
+ * The factor on the standard deviation of Glorot's, LeCun's or orthogonal weights before an activation f: 1 if linear;
+ * sigmoid 4 = 1 / f′(0) (Glorot & Bengio, 2010, assume f′(0) = 1, which the logistic function, unlike tanh, does not have);
+ * tanh 5/3; relu √2 and leakyRelu √(2 / (1 + slope²)) (He et al., 2015); selu 1, whose fixed point needs variance 1 / fan in
+ * (Klambauer et al., 2017). PyTorch's `calculate_gain` has 1 for sigmoid and ¾ for selu. Throws a RangeError for any other.
+ */
+export function gain(nonlinearity: Nonlinearity, { slope = 0.01 }: { slope?: number } = {}): number {
+  if (!Object.hasOwn(gains, nonlinearity))
+    throw new RangeError(`gain: there is none for ${JSON.stringify(nonlinearity)}, but for ${Object.keys(gains).join(", ")}`);
+  return gains[nonlinearity](slope);
+}
