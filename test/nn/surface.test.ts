@@ -1,9 +1,9 @@
 // Activations, norms, losses and their options against PyTorch: values and all gradients (test/fixtures/torch/surface-nn.py).
 import { beforeAll, describe, test } from "vitest";
-import { device, evaluating, grad, realize, type Tensor, training } from "../../src/index.ts";
+import { device, grad, realize, type Tensor } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { testDevices } from "../devices.ts";
-import { expectClose, given, type SurfaceCase, surfaceCases } from "../golden.ts";
+import { expectClose, expectLayer, given, type SurfaceCase, surfaceCases } from "../golden.ts";
 import { isSampled, nativeDevice } from "../native-device.ts";
 
 type Call = (...args: unknown[]) => Tensor;
@@ -25,23 +25,6 @@ async function checkFunction({ name, args, leaves, y, g, gradients }: SurfaceCas
   for (const [i, key] of wanted.entries()) await expectClose(found[i], gradients[key], tolerance);
 }
 
-async function checkLayer(c: SurfaceCase, tolerance: number): Promise<void> {
-  const layer = new (named[c.name] as new (...args: unknown[]) => nn.Layer)(...c.args);
-  const own = nn.namedTensors(layer);
-  await nn.load(layer, new Map(Object.entries(c.state!)));
-  const x = given(c.leaves.x);
-  const value = (c.training ? training : evaluating)(() => layer.forward(x));
-  const wanted = Object.keys(c.gradients);
-  const found = grad(
-    value.mul(given(c.g)).sum(),
-    wanted.map((key) => (key === "x" ? x : own.get(key)!)),
-  );
-  await realize(value, ...found);
-  await expectClose(value, c.y, tolerance);
-  for (const [i, key] of wanted.entries()) await expectClose(found[i], c.gradients[key], tolerance);
-  for (const [key, host] of Object.entries(c.after!)) await expectClose(own.get(key)!, host, tolerance);
-}
-
 for (const chosen of [...testDevices, ...(native === undefined ? [] : [native])]) {
   describe(typeof chosen === "string" ? chosen : "native", () => {
     const tolerance = chosen === native ? 4e-6 : 2e-6;
@@ -52,7 +35,7 @@ for (const chosen of [...testDevices, ...(native === undefined ? [] : [native])]
     for (const [i, c] of cases.entries()) {
       if (chosen === native && !isSampled(i)) continue;
       test(`${i} ${c.name}(${JSON.stringify(c.args).slice(1, -1)}) on [${c.leaves.x.shape}]`, () =>
-        c.kind === "layer" ? checkLayer(c, tolerance) : checkFunction(c, tolerance));
+        c.kind === "layer" ? expectLayer(c, tolerance) : checkFunction(c, tolerance));
     }
   });
 }
