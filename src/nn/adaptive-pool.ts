@@ -5,7 +5,8 @@ import { type Sizes, sizesOf } from "./module.ts";
 import { windowMaxima, windowSums } from "./pool.ts";
 
 function checkImages(op: string, x: Tensor): void {
-  if (x.rank !== 4 || x.shape[2] * x.shape[3] === 0) fail(op, `needs images [N, C, H, W], got ${show(x.shape)}`);
+  if (x.rank !== 4 || x.shape[2] * x.shape[3] === 0)
+    fail(op, `needs images [N, C, H, W] of at least one element, got ${show(x.shape)}`);
 }
 
 /** Mean or largest of the bins along one axis: bin i of m over n elements is ⌊i·n/m⌋ … ⌈(i + 1)·n/m⌉ − 1, so that bins may share elements. */

@@ -21,6 +21,7 @@ export interface ConvNdOptions {
 /**
  * Cross-correlation of images with a bank of kernels, plus a bias per output channel (LeCun et al., 1989):
  * x [N, inputs, …] → [N, outputs, …], each size ⌊(n + before + after − dilation·(kernel − 1) − 1) / stride⌋ + 1.
+ * With as many groups as inputs it is depthwise; that and a kernel of 1 after it are a separable convolution (Chollet, 2017).
  * Starts, as in PyTorch, from U(±1/√fan in), which is He's uniform with slope √5. Throws where channels do not divide into groups,
  * a size is none, or the kernel does not fit the image.
  */

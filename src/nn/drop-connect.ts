@@ -21,7 +21,7 @@ export interface DropConnectOptions {
  * y = a(u) with u = (M ⊙ W)·x + m ⊙ b, where M and m are drawn anew for each example and keep an element with probability
  * q = 1 − p (Wan et al., 2013): x [..., inputs] → [..., outputs]. Outside of training u is taken as a Gaussian of the same
  * moments, N(q·(W·x + b), p·q·(W²·x² + b²)), squares by element: y is the mean of a(u) over `samples` draws of it, or with none a(q·(W·x + b)).
- * Training holds a mask of W's size per example. Nothing is scaled by 1 / q. Starts as `Linear` does. Throws unless 0 ≤ p ≤ 1,
+ * Training draws a mask of W's size for each example. Nothing is scaled by 1 / q. Starts as `Linear` does. Throws unless 0 ≤ p ≤ 1,
  * and where x has other features.
  */
 export class DropConnect {

@@ -112,7 +112,9 @@ export function truncatedNormal(
   high: number = mean + 2 * deviation,
 ): Float32Array {
   if (!(low < high && deviation > 0 && Number.isFinite(mean) && Number.isFinite(deviation)))
-    throw new RangeError(`truncatedNormal: needs low < high and a deviation above 0, got ${low}, ${high} and ${deviation}`);
+    throw new RangeError(
+      `truncatedNormal: needs low < high and a deviation above 0, got ${low}, ${high} and ${deviation}`,
+    );
   const mode = Math.min(Math.max(mean, low), high);
   const [from, to] = [Math.max(low, mode - 10 * deviation), Math.min(high, mode + 10 * deviation)]; // past them e⁻⁵⁰
   const energy = (v: number): number => ((v - mean) / deviation) ** 2 / 2;
@@ -198,9 +200,13 @@ export function sparse(shape: Shape, { connections = 15, deviation = 1 }: Sparse
  * there are both inputs and outputs (Le et al., A simple way to initialize recurrent networks of rectified linear units, 2015).
  * With groups each is such a block, as in PyTorch's `dirac_`. Throws where the outputs do not divide into groups.
  */
-export function identity(shape: Shape, { gain = 1, groups = 1 }: { gain?: number; groups?: number } = {}): Float32Array {
+export function identity(
+  shape: Shape,
+  { gain = 1, groups = 1 }: { gain?: number; groups?: number } = {},
+): Float32Array {
   const [outputs, inputs, ...kernel] = weights(shape);
-  if (outputs % groups !== 0) fail("identity", `${outputs} outputs do not divide into ${groups} groups`);
+  if (!Number.isInteger(groups) || outputs % groups !== 0)
+    fail("identity", `${outputs} outputs do not divide into ${groups} groups`);
   const values = constant(shape, 0);
   const centre = kernel.reduce((at, size) => at * size + Math.floor(size / 2), 0);
   const perGroup = outputs / groups;
@@ -226,10 +232,13 @@ const gains: Readonly<Record<Nonlinearity, (slope: number) => number>> = {
  * The factor on the standard deviation of Glorot's, LeCun's or orthogonal weights before an activation f: 1 if linear;
  * sigmoid 4 = 1 / f′(0) (Glorot & Bengio, 2010, assume f′(0) = 1, which the logistic function, unlike tanh, does not have);
  * tanh 5/3; relu √2 and leakyRelu √(2 / (1 + slope²)) (He et al., 2015); selu 1, whose fixed point needs variance 1 / fan in
- * (Klambauer et al., 2017). PyTorch's `calculate_gain` has 1 for sigmoid and ¾ for selu. Throws a RangeError for any other.
+ * (Klambauer et al., 2017). PyTorch's `calculate_gain` has 1 for sigmoid and ¾ for selu. Throws a RangeError for any other, and for a slope that is not finite.
  */
 export function gain(nonlinearity: Nonlinearity, { slope = 0.01 }: { slope?: number } = {}): number {
   if (!Object.hasOwn(gains, nonlinearity))
-    throw new RangeError(`gain: there is none for ${JSON.stringify(nonlinearity)}, but for ${Object.keys(gains).join(", ")}`);
+    throw new RangeError(
+      `gain: there is none for ${JSON.stringify(nonlinearity)}, but for ${Object.keys(gains).join(", ")}`,
+    );
+  if (!Number.isFinite(slope)) throw new RangeError(`gain: slope must be a finite number, got ${slope}`);
   return gains[nonlinearity](slope);
 }

@@ -49,7 +49,12 @@ export abstract class LocallyConnectedNd {
       );
     const shape = [outputs, inputs, ...size];
     const values = new Float32Array(sizeOf(counts) * sizeOf(shape));
-    for (let at = 0; at < values.length; at += sizeOf(shape)) values.set(init(shape), at);
+    for (let at = 0; at < values.length; at += sizeOf(shape)) {
+      const kernels = init(shape);
+      if (kernels.length !== sizeOf(shape))
+        fail(layer, `init gave ${kernels.length} elements, ${show(shape)} takes ${sizeOf(shape)}`);
+      values.set(kernels, at);
+    }
     this.weight = param(values, [...counts, ...shape]);
     const bound = 1 / Math.sqrt(inputs * sizeOf(size));
     this.bias = bias ? param(uniform([outputs, ...counts], -bound, bound), [outputs, ...counts]) : undefined;

@@ -64,3 +64,74 @@ test("layers take any starting values, and fans need weights", () => {
     `[ShapeError: init: fans need weights [outputs, inputs, …], got [5]]`,
   );
 });
+
+/** Products of the rows of a matrix, less the identity times what they are on the diagonal: the largest. */
+const farFromOrthonormal = (
+  values: Float32Array,
+  rows: number,
+  columns: number,
+  gain: number,
+  along: boolean,
+): number => {
+  const count = along ? rows : columns;
+  const at = (v: number, i: number) => (along ? values[v * columns + i] : values[i * columns + v]);
+  let worst = 0;
+  for (let a = 0; a < count; a++) {
+    for (let b = 0; b < count; b++) {
+      let sum = 0;
+      for (let i = 0; i < (along ? columns : rows); i++) sum += at(a, i) * at(b, i);
+      worst = Math.max(worst, Math.abs(sum - (a === b ? gain * gain : 0)));
+    }
+  }
+  return worst;
+};
+
+test("orthogonal: orthonormal rows or columns, kernels as rows, times the gain", () => {
+  expect(farFromOrthonormal(init.orthogonal([30, 40]), 30, 40, 1, true)).toBeLessThan(1e-6);
+  expect(farFromOrthonormal(init.orthogonal([40, 30], { gain: 2 }), 40, 30, 2, false)).toBeLessThan(1e-6);
+  expect(farFromOrthonormal(init.orthogonal([6, 2, 3, 3]), 6, 18, 1, true)).toBeLessThan(1e-6);
+  expect(farFromOrthonormal(init.orthogonal([50, 50]), 50, 50, 1, true)).toBeLessThan(1e-6);
+  const signs = Array.from({ length: 200 }, () => init.orthogonal([1, 1])[0]);
+  expect(signs.every((v) => Math.abs(v) === 1)).toBe(true);
+  expect(signs.filter((v) => v === 1).length / 200).toBeCloseTo(0.5, 0.9);
+});
+
+test("sparse: as many inputs of each output as asked for, of which any may be meant, and N(0, deviation²)", () => {
+  const values = init.sparse([2000, 40]);
+  const rows = Array.from({ length: 2000 }, (_, i) => values.slice(40 * i, 40 * i + 40));
+  expect(rows.every((row) => row.filter((v) => v !== 0).length === 15)).toBe(true);
+  for (let i = 0; i < 40; i++) expect(rows.filter((row) => row[i] !== 0).length / 2000).toBeCloseTo(15 / 40, 1);
+  const found = moments(values.filter((v) => v !== 0));
+  expect(found.variance).toBeCloseTo(1, 1.3);
+  expect(found.kurtosis).toBeCloseTo(3, 0.5);
+  expect(init.sparse([3, 2, 2], { deviation: 0.1 }).every((v) => v !== 0 && Math.abs(v) < 1)).toBe(true);
+});
+
+test("identity: on the diagonal, and at the centre of kernels, by groups", () => {
+  expect([...init.identity([2, 3], { gain: 0.5 })]).toEqual([0.5, 0, 0, 0, 0.5, 0]);
+  expect([...init.identity([3, 2])]).toEqual([1, 0, 0, 1, 0, 0]);
+  expect([...init.identity([2, 2, 3])]).toEqual([0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
+  expect([...init.identity([4, 1, 1, 2], { groups: 2 })]).toEqual([0, 1, 0, 0, 0, 1, 0, 0]);
+});
+
+test("truncatedNormal: within its bounds, with the moments that the truncation leaves", () => {
+  const within = moments(init.truncatedNormal([20000]));
+  expect(within.largest).toBeLessThanOrEqual(2);
+  expect(Math.abs(within.mean)).toBeLessThan(0.03);
+  expect(within.variance).toBeCloseTo(0.7737, 1.5); // 1 − 4·φ(2) / (2·Φ(2) − 1)
+  const tail = init.truncatedNormal([5000], 1, 2, 7, Number.POSITIVE_INFINITY);
+  expect(tail.every((v) => v >= 7)).toBe(true);
+  expect(moments(tail).mean).toBeCloseTo(1 + 2 * 3.2831, 1); // μ + σ·φ(3) / (1 − Φ(3))
+  const narrow = init.truncatedNormal([1000], 0, 1, 0.1, 0.1 + 2e-8);
+  expect(narrow.every((v) => v >= 0.1 && v <= 0.1 + 2e-8)).toBe(true);
+});
+
+test("gains: those of the papers, and weights of variance 1 / fan in times their square", () => {
+  const names = ["linear", "sigmoid", "tanh", "relu", "leakyRelu", "selu"] as const;
+  expect(names.map((name) => init.gain(name, { slope: 1 }))).toEqual([1, 4, 5 / 3, Math.SQRT2, 1, 1]);
+  expect(init.gain("leakyRelu")).toBe(Math.sqrt(2 / 1.0001));
+  seed(1);
+  const ours = init.glorotNormal([30, 30], { gain: init.gain("relu") });
+  seed(1);
+  expect(moments(ours).variance).toBeCloseTo(moments(init.heNormal([30, 30])).variance, 6);
+});
