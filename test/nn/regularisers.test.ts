@@ -78,6 +78,19 @@ for (const name of testDevices) {
       expect(variance / (0.21 * (terms.reduce((s, t) => s + t * t, 0) + bias * bias))).toBeCloseTo(1, 1.3);
     });
 
+    test("DropConnect's draws vary with the bias's mask: E[u²] = q·b²", async () => {
+      const layer = new nn.DropConnect(1, 1, { p: 0.3, samples: 20000, activation: (u) => u.square() });
+      await nn.load(layer, new Map([["weight", f32([1, 1], [0])], ["bias", f32([1], [2])]])); // biome-ignore format: pairs
+      expect(await layer.forward(tensor([[1]])).item()).toBeCloseTo(2.8, 0.9); // of the mean's alone: 1.96
+    });
+
+    test("Subsample2d starts from U(±2.4 / elements of a window)", async () => {
+      const values = Array.from(await new nn.Subsample2d(4000, [2, 3]).coefficient.data());
+      const largest = values.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+      expect(largest).toBeLessThanOrEqual(Math.fround(0.4));
+      expect(largest).toBeGreaterThan(0.399);
+    });
+
     test("DropConnect of no input and of p = 0 or 1 gives finite values and gradients", async () => {
       for (const p of [0, 0.5, 1]) {
         const layer = new nn.DropConnect(2, 2, { p, samples: 2, bias: false });
