@@ -1,7 +1,7 @@
 // What the command line calls by name: models, data sets, optimizers.
 import { type Batch, cifar10, type Dataset, fashionMnist, glyphs, mnist, type Split } from "../data/index.ts";
 import type { Tensor } from "../graph/index.ts";
-import { adam, adamw, type Optimizer, type Schedule, sgd } from "../optim/index.ts";
+import { adadelta, adagrad, adam, adamax, adamw, type Optimizer, rmsprop, type Schedule, sgd } from "../optim/index.ts";
 import { type ZooEntry, zoo } from "../zoo/index.ts";
 import { UsageError } from "./command.ts";
 import { noSuch } from "./suggest.ts";
@@ -18,6 +18,10 @@ const optimizers: Readonly<Record<string, OptimizerEntry>> = {
   sgd: { lr: 0.05, make: (model, loss, lr) => sgd(model, loss, { lr, momentum: 0.9 }) },
   adam: { lr: 1e-3, make: (model, loss, lr) => adam(model, loss, { lr }) },
   adamw: { lr: 1e-3, make: (model, loss, lr) => adamw(model, loss, { lr }) },
+  adamax: { lr: 2e-3, make: (model, loss, lr) => adamax(model, loss, { lr }) },
+  adagrad: { lr: 0.01, make: (model, loss, lr) => adagrad(model, loss, { lr }) },
+  adadelta: { lr: 1, make: (model, loss, lr) => adadelta(model, loss, { lr }) },
+  rmsprop: { lr: 1e-3, make: (model, loss, lr) => rmsprop(model, loss, { lr }) },
 };
 
 export interface DataPlace {

@@ -34,7 +34,7 @@ test.each<[string, string]>([
   ],
   [
     "train mlp --data glyphs --optimizer adma",
-    'there is no optimizer "adma"; did you mean adam? (there are sgd, adam, adamw)',
+    'there is no optimizer "adma"; did you mean adam? (there are sgd, adam, adamw, adamax, adagrad, adadelta, rmsprop)',
   ],
   ["train mlp --data glyphs --device cuda", 'there is no device "cuda"; there are auto, native, wasm, js'],
   ["train mlp --epocs 3", `there is no flag "--epocs"; did you mean --epochs? (there are ${trainFlags})`],
@@ -196,7 +196,7 @@ test("help and version", async () => {
     expect(stdout).toContain(`--${flag} `);
   for (const words of [
     "data set: mnist, fashion-mnist, cifar10, glyphs (default: mnist where it is found, else glyphs)",
-    "optimizer: sgd, adam, adamw (default: the model's, below)",
+    "optimizer: sgd, adam, adamw, adamax, adagrad, adadelta, rmsprop (default: the model's, below)",
     "where to compute: auto, native, wasm, js (default: HEBB_DEVICE, else auto)",
     "  lenet5       --epochs 10 --batch 64 --optimizer adam --lr 0.003 --decay 0.7 --shift 1\n",
   ])
