@@ -23,9 +23,9 @@ export const info: Command = {
   run: async (positionals, options, io) => {
     if (positionals.length !== 1)
       throw new UsageError(`info needs one model, e.g. ${commandLine(io, "info", "lenet5")}`);
-    const { name, paper, input, build } = findModel(positionals[0]);
+    const { name, paper, input, tokens, build } = findModel(positionals[0]);
     const model = build();
-    const layers = layersOf(model, input);
+    const layers = layersOf(model, input, tokens);
     const total = {
       parameters: count(model),
       multiplyAdds: layers.reduce((sum, layer) => sum + layer.multiplyAdds, 0),
@@ -39,9 +39,9 @@ export const info: Command = {
 const count = (model: object): number => parameters(model).reduce((sum, p) => sum + p.size, 0);
 
 /** The modules that contain no other, in the order they run on one sample. */
-export function layersOf(model: Layer, input: Shape): LayerInfo[] {
+export function layersOf(model: Layer, input: Shape, tokens?: number): LayerInfo[] {
   nameModules(model);
-  const sample = tensor(new Float32Array(sizeOf(input)), [1, ...input]);
+  const sample = tensor(new (tokens === undefined ? Float32Array : Int32Array)(sizeOf(input)), [1, ...input]);
   const { result, step } = captureStep(() => evaluating(() => model.forward(sample)));
   const work = multiplyAdds(result);
   const shapes = new Map<object, Shape>();

@@ -1,7 +1,17 @@
 // What the command line calls by name: models, data sets, optimizers.
-import { type Batch, cifar10, type Dataset, fashionMnist, glyphs, mnist, type Split } from "../data/index.ts";
+import { type Batch, cifar10, type Dataset, fashionMnist, glyphs, mnist, mr, type Split, trec } from "../data/index.ts";
 import type { Tensor } from "../graph/index.ts";
-import { adam, adamw, type Optimizer, type Schedule, sgd } from "../optim/index.ts";
+import {
+  adadelta,
+  adagrad,
+  adam,
+  adamax,
+  adamw,
+  type FirstOrderOptions,
+  type Optimizer,
+  rmsprop,
+  sgd,
+} from "../optim/index.ts";
 import { type ZooEntry, zoo } from "../zoo/index.ts";
 import { UsageError } from "./command.ts";
 import { noSuch } from "./suggest.ts";
@@ -11,13 +21,17 @@ export type Loss = (batch: Batch) => Tensor;
 interface OptimizerEntry {
   /** The learning rate where neither the user nor the model's recipe names one. */
   readonly lr: number;
-  make(model: object, loss: Loss, lr: number | Schedule): Optimizer<Batch>;
+  make(model: object, loss: Loss, options: FirstOrderOptions): Optimizer<Batch>;
 }
 
 const optimizers: Readonly<Record<string, OptimizerEntry>> = {
-  sgd: { lr: 0.05, make: (model, loss, lr) => sgd(model, loss, { lr, momentum: 0.9 }) },
-  adam: { lr: 1e-3, make: (model, loss, lr) => adam(model, loss, { lr }) },
-  adamw: { lr: 1e-3, make: (model, loss, lr) => adamw(model, loss, { lr }) },
+  sgd: { lr: 0.05, make: (model, loss, options) => sgd(model, loss, { momentum: 0.9, ...options }) },
+  adam: { lr: 1e-3, make: adam },
+  adamw: { lr: 1e-3, make: adamw },
+  adamax: { lr: 2e-3, make: adamax },
+  adagrad: { lr: 0.01, make: adagrad },
+  adadelta: { lr: 1, make: adadelta },
+  rmsprop: { lr: 1e-3, make: rmsprop },
 };
 
 export interface DataPlace {
@@ -39,6 +53,8 @@ const dataSets: Readonly<Record<string, (split: Split, place: DataPlace) => Data
   mnist: taken(mnist),
   "fashion-mnist": taken(fashionMnist),
   cifar10: taken(cifar10),
+  mr: taken(mr),
+  trec: taken(trec),
   glyphs: (split, { samples }) => glyphs(split, { count: samples }),
 };
 

@@ -93,11 +93,13 @@ export function buildModel(entry: ZooEntry, data: Dataset, seedOf: number): Laye
 }
 
 /** A model made for the data, or why there is none. */
-function fitted(entry: ZooEntry, { info: { shape, classes = [] } }: Dataset): Layer | Error {
+function fitted(entry: ZooEntry, { info: { shape, tokens, classes = [] } }: Dataset): Layer | Error {
+  if ((tokens === undefined) !== (entry.tokens === undefined))
+    return new ShapeError(`it takes ${entry.tokens === undefined ? "pixels, not text" : "text, not pixels"}`);
   try {
-    const model = entry.build({ input: shape, classes: classes.length });
+    const model = entry.build({ input: shape, tokens, classes: classes.length });
     nameModules(model);
-    const logits = evaluating(() => model.forward(zeros([1, ...shape])));
+    const logits = evaluating(() => model.forward(zeros([1, ...shape], tokens === undefined ? "f32" : "i32")));
     if (`${logits.shape}` === `1,${classes.length}`) return model;
     return new ShapeError(`it gives [${logits.shape}], ${classes.length} classes take [1, ${classes.length}]`);
   } catch (error) {

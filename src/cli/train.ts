@@ -84,6 +84,7 @@ async function newConfig(model: string | undefined, options: Options, io: Io): P
 /** Throws a UsageError where images would be moved so far that little of them is left. */
 function checkShift({ data, shift }: TrainConfig): void {
   const { shape } = findData(data, "train").info;
+  if (shift > 0 && shape.length !== 3) throw new UsageError(`--shift moves images; ${data} has none, so leave it at 0`);
   const most = largestShift(shape);
   if (shift > most)
     throw new UsageError(
@@ -136,7 +137,9 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
   await test.load();
   const { batches } = training;
   const lr = config.decay === 1 ? config.lr : stepDecay(config.lr, { every: batches, factor: config.decay });
-  const trainer = new Trainer(model, findOptimizer(config.optimizer).make(model, classLoss(model), lr), {
+  const { constraints } = entry;
+  const optimizer = findOptimizer(config.optimizer).make(model, classLoss(model), { lr, constraints });
+  const trainer = new Trainer(model, optimizer, {
     metrics: { accuracy },
     collect: { confusion: confusion(test.info.classes!.length) },
   });

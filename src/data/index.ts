@@ -13,3 +13,5 @@ export { fashionMnist, mnist, type Split } from "./mnist.ts";
 export { type RandomStream, randomStream } from "./random.ts";
 export { randomShift } from "./random-shift.ts";
 export type { MapFunction, MapResult, RawBatch, Sample, SampleInfo, Samples, Statistics } from "./samples.ts";
+export { mr, type SentenceOptions, trec } from "./sentences.ts";
+export { encodeCharacters, pad, tokenize, Vocabulary } from "./text.ts";

@@ -16,6 +16,8 @@ export interface SampleInfo {
   shape: readonly number[];
   targetShape?: readonly number[];
   length?: number;
+  /** Size of the vocabulary, where x holds its numbers, i32. */
+  tokens?: number;
   classes?: readonly string[];
   mean?: readonly number[];
   std?: readonly number[];

@@ -4,6 +4,8 @@ import { type DType, fail, kindOf, sameShape, show } from "../graph/internal.ts"
 import { namedParameters, nameModules } from "../nn/module.ts";
 import { compile } from "../run/index.ts";
 import { read } from "../run/realize.ts";
+import { averageSlot, checkAverage, newShare } from "./average.ts";
+import type { Constraint } from "./constraints.ts";
 import { diagnose, notFinite } from "./diagnose.ts";
 import { groupsOf, type ParameterGroup } from "./groups.ts";
 import { differentiate, type GradientSource, type Labelled, type Loss, resultOf } from "./loss.ts";
@@ -36,6 +38,10 @@ export interface FirstOrderOptions {
   groups?: readonly ParameterGroup[] | undefined;
   /** What happens to the gradients before the rule, in this order. */
   transforms?: readonly Transform[] | undefined;
+  /** What holds of the parameters after each move, such as `maxNorm(3)`; brought about in this order. */
+  constraints?: readonly Constraint[] | undefined;
+  /** Decay of a mean of the parameters over the moves that is kept beside them; see `averaged`. */
+  average?: number | undefined;
   /**
    * What must be finite for a step to change anything. "loss" costs nothing; a gradient that is not finite at a finite loss
    * (such as that of √x at 0) then spoils its parameter, and the next step's loss shows it. "gradients" reads all
@@ -67,7 +73,12 @@ interface Moving {
   readonly weightDecay: number;
   /** 1 − lr·λ, where the rule is decoupled and λ > 0. */
   readonly keep: Tensor | undefined;
+  /** The mean over the moves and the share of the newest value in it, where one is kept. */
+  readonly average: { readonly mean: Tensor; readonly share: Tensor } | undefined;
 }
+
+/** What the parameters of one group and dtype share. */
+type Shared = Pick<Moving, "scalars" | "weightDecay" | "keep"> & { readonly share: Tensor | undefined };
 
 interface Traced {
   readonly loss: Tensor;
@@ -89,6 +100,7 @@ class FirstOrder<B> implements Optimizer<B> {
   readonly #rule: Rule;
   readonly #guard: "loss" | "gradients";
   readonly #transforms: readonly Transform[];
+  readonly #constraints: readonly Constraint[];
   /** Batches to a move. */
   readonly #batches: number;
   readonly #moving: ReadonlyMap<string, Moving>;
@@ -102,7 +114,7 @@ class FirstOrder<B> implements Optimizer<B> {
   #random: RandomState = randomState();
 
   constructor(model: object, source: Loss<B> | GradientSource<B>, rule: Rule, options: FirstOrderOptions) {
-    const { lr, guard = "loss", weightDecay = 0, groups = [], transforms = [] } = options;
+    const { lr, guard = "loss", weightDecay = 0, groups = [], transforms = [], constraints = [], average } = options;
     const named = namedParameters(model);
     if (named.size === 0) throw new Error("optimizer: the model has no parameters (param(…) in its own properties)");
     nameModules(model);
@@ -111,23 +123,24 @@ class FirstOrder<B> implements Optimizer<B> {
     this.#rule = rule;
     this.#guard = guard;
     this.#transforms = transforms;
+    this.#constraints = constraints;
     this.#batches = batchesOf(transforms);
     this.lr = lr;
     const groupOf = groupsOf(named, groups);
     const isFrozen = ([name]: [string, Tensor]): boolean => groupOf.get(name)?.frozen === true;
     const moving = new Map([...named].filter((entry) => !isFrozen(entry)));
     this.#parameters = { moving, frozen: new Map([...named].filter(isFrozen)) };
-    const scalars = this.#liveScalars(checkDecay(weightDecay));
+    const shared = this.#shared(checkDecay(weightDecay), average);
     this.#moving = new Map(
-      [...moving].map(([name, p]) => [
-        name,
-        {
-          p,
-          slots: slotsOf(rule.slots, p),
-          transformed: transforms.map(({ slots = {} }) => slotsOf(slots, p)),
-          ...scalars(p.dtype, groupOf.get(name)),
-        },
-      ]),
+      [...moving].map(([name, p]) => {
+        const { share, ...rest } = shared(p.dtype, groupOf.get(name));
+        const slots = slotsOf(rule.slots, p);
+        if (share !== undefined && averageSlot in slots)
+          throw new Error(`optimizer: the rule's slot "${averageSlot}" has the name of the average; give it another`);
+        const transformed = transforms.map(({ slots = {} }) => slotsOf(slots, p));
+        const average = share && { mean: slotsOf({ [averageSlot]: 0 }, p)[averageSlot], share };
+        return [name, { p, slots, transformed, average, ...rest }];
+      }),
     );
     this.state = new Map([...this.#moving].flatMap(([name, parts]) => stateOf(name, parts)));
     this.#compiled = this.#compile();
@@ -217,16 +230,21 @@ class FirstOrder<B> implements Optimizer<B> {
       const next = this.#rule.decoupled
         ? this.#rule.update(keep === undefined ? p : p.mul(keep), g, slots, scalars)
         : this.#rule.update(p, penalized(g, p, weightDecay), slots, scalars);
-      p.assign(next.p);
+      p.assign(this.#constraints.reduce((value, constraint) => constrained(constraint, name, value), next.p));
       assignSlots(slots, next.slots);
+    }
+    const { updates } = capturing()!;
+    for (const { p, average } of this.#moving.values()) {
+      if (average === undefined) continue;
+      const { mean, share } = average;
+      mean.assign(mean.add((updates.get(p)?.value ?? p).sub(mean).mul(share)));
     }
   }
 
-  /** The rule's scalars and the decay as live values, one set for each group and dtype of parameters. */
-  #liveScalars(
-    usualDecay: number,
-  ): (dtype: DType, group: ParameterGroup | undefined) => Pick<Moving, "scalars" | "weightDecay" | "keep"> {
-    const made = new Map<ParameterGroup | undefined, Map<DType, Pick<Moving, "scalars" | "weightDecay" | "keep">>>();
+  /** The rule's scalars, the decay and the average's share as live values, one set for each group and dtype of parameters. */
+  #shared(usualDecay: number, average?: number): (dtype: DType, group: ParameterGroup | undefined) => Shared {
+    const made = new Map<ParameterGroup | undefined, Map<DType, Shared>>();
+    if (average !== undefined) checkAverage(average);
     return (dtype, group) => {
       if (!made.has(group)) made.set(group, new Map());
       const known = made.get(group)!.get(dtype);
@@ -238,7 +256,8 @@ class FirstOrder<B> implements Optimizer<B> {
       });
       const decoupled = this.#rule.decoupled && weightDecay > 0;
       const keep = decoupled ? live(() => 1 - rate() * weightDecay, [], dtype) : undefined;
-      const set = { scalars: Object.fromEntries(entries), weightDecay, keep };
+      const share = average === undefined ? undefined : live(() => newShare(average, this.#moves + 1), [], dtype);
+      const set = { scalars: Object.fromEntries(entries), weightDecay, keep, share };
       made.get(group)!.set(dtype, set);
       return set;
     };
@@ -267,12 +286,23 @@ const slotsOf = (starts: Readonly<Record<string, number>>, p: Tensor): Slots =>
   Object.fromEntries(Object.entries(starts).map(([slot, start]) => [slot, state(full(p.shape, start, p.dtype))]));
 
 /** The slots of one parameter by the names that they are saved by. */
-const stateOf = (name: string, { slots, transformed }: Moving): [string, Tensor][] => [
+const stateOf = (name: string, { slots, transformed, average }: Moving): [string, Tensor][] => [
   ...Object.entries(slots).map(([slot, t]) => [`${name}.${slot}`, t] as [string, Tensor]),
   ...transformed.flatMap((own, i) =>
     Object.entries(own).map(([slot, t]) => [`${name}.transforms.${i}.${slot}`, t] as [string, Tensor]),
   ),
+  ...(average === undefined ? [] : [[`${name}.${averageSlot}`, average.mean] as [string, Tensor]]),
 ];
+
+/** A parameter's value as a constraint wants it. Throws where that is another shape or dtype. */
+function constrained(constraint: Constraint, name: string, p: Tensor): Tensor {
+  const value = constraint(name, p);
+  if (!(value instanceof Tensor) || !sameShape(value.shape, p.shape) || value.dtype !== p.dtype) {
+    const found = value instanceof Tensor ? `${value.dtype} ${show(value.shape)}` : kindOf(value);
+    fail("optimizer", `a constraint gave ${found} for "${name}", which is ${p.dtype} ${show(p.shape)}`);
+  }
+  return value;
+}
 
 /** The gradients with the values that a transform gave. Throws where they are not as many, or not of the parameters' shapes. */
 function replaced(chain: readonly Gradient[], values: readonly Tensor[], at: number): Gradient[] {

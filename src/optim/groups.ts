@@ -21,6 +21,8 @@ export function groupsOf(
 ): Map<string, ParameterGroup | undefined> {
   for (const { lr, weightDecay = 0 } of groups) {
     if (typeof lr === "number") checkRate(lr);
+    else if (lr?.feedback !== undefined)
+      throw new Error("optimizer: a group's rate is told no figures; a plateau is for the optimizer's own lr");
     checkDecay(weightDecay);
   }
   const found = new Map<string, ParameterGroup | undefined>();

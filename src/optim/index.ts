@@ -2,14 +2,31 @@
 export { type AdadeltaOptions, adadelta } from "./adadelta.ts";
 export { type AdagradOptions, adagrad } from "./adagrad.ts";
 export { type AdamOptions, adam, adamax, adamw } from "./adam.ts";
+export { averaged } from "./average.ts";
 export { wrongData } from "./check.ts";
+export { type Constraint, maxNorm } from "./constraints.ts";
 export { type FirstOrderOptions, firstOrder, type Rule } from "./first-order.ts";
 export type { ParameterGroup } from "./groups.ts";
 export { type GradientSource, type Labelled, type Loss, lossOf } from "./loss.ts";
 export { type Objective, type ObjectiveOver, objective } from "./objective.ts";
 export type { Optimizer, Probe, Seen } from "./optimizer.ts";
 export { type RmspropOptions, rmsprop } from "./rmsprop.ts";
-export { constant, cosine, type Schedule, stepDecay, warmup } from "./schedule.ts";
+export {
+  constant,
+  cosine,
+  cosineRestarts,
+  exponential,
+  type Feedback,
+  inverseTime,
+  milestones,
+  oneCycle,
+  plateau,
+  polynomial,
+  risingMomentum,
+  type Schedule,
+  stepDecay,
+  warmup,
+} from "./schedule.ts";
 export { type SgdOptions, sgd } from "./sgd.ts";
 export {
   accumulate,

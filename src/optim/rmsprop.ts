@@ -9,7 +9,7 @@ export interface RmspropOptions extends Partial<FirstOrderOptions> {
   rho?: number;
   eps?: number;
   momentum?: number;
-  /** Divide by the deviation of the gradients, √(E − ḡ²), instead (Graves, 2013). */
+  /** Divide by the deviation of the gradients, √(E − ḡ² + ε), where ḡ ← ρḡ + (1 − ρ)g, instead (Graves, 2013). */
   centered?: boolean;
 }
 
@@ -30,14 +30,20 @@ export function rmsprop<B = Labelled>(
     slots: { square: 0, ...(centered && { mean: 0 }), ...(momentum > 0 && { momentum: 0 }) },
     scalars: { lr: (_, lr) => lr },
     update: (p, g, slots, { lr }) => {
-      const square = slots.square.mul(rho).add(g.square().mul(1 - rho));
-      const next: Record<string, typeof p> = { square };
-      let spread = square;
+      const next: Record<string, typeof p> = {};
       if (centered) {
+        // E − ḡ² without its cancellation: it is ρ times what it was plus ρ(1 − ρ)(g − ḡ)², with ḡ from before
+        next.square = slots.square
+          .add(
+            g
+              .sub(slots.mean)
+              .square()
+              .mul(1 - rho),
+          )
+          .mul(rho);
         next.mean = slots.mean.mul(rho).add(g.mul(1 - rho));
-        spread = square.sub(next.mean.square()).maximum(0); // rounding may take it below 0
-      }
-      const d = over(g, spread.add(eps).sqrt(), 0);
+      } else next.square = slots.square.mul(rho).add(g.square().mul(1 - rho));
+      const d = over(g, next.square.add(eps).sqrt(), 0);
       if (momentum > 0) next.momentum = slots.momentum.mul(momentum).add(d);
       return { p: p.sub((next.momentum ?? d).mul(lr)), slots: next };
     },

@@ -2,9 +2,11 @@
 import { type FirstOrderOptions, firstOrder, type Rule } from "./first-order.ts";
 import type { GradientSource, Labelled, Loss } from "./loss.ts";
 import type { Optimizer } from "./optimizer.ts";
+import type { Schedule } from "./schedule.ts";
 
 export interface SgdOptions extends Partial<FirstOrderOptions> {
-  momentum?: number;
+  /** A number, or a schedule of it over the moves, such as `risingMomentum()`. */
+  momentum?: number | Schedule;
   /** Take the gradient's step from where momentum will carry the parameters (Nesterov, 1983, as in Sutskever et al., 2013). */
   nesterov?: boolean;
 }
@@ -19,7 +21,7 @@ export function sgd<B = Labelled>(
   loss: Loss<B> | GradientSource<B>,
   { lr = 0.01, momentum = 0, nesterov = false, ...options }: SgdOptions = {},
 ): Optimizer<B> {
-  if (!(momentum >= 0 && momentum < 1)) throw new RangeError(`sgd: momentum must lie in [0, 1), got ${momentum}`);
+  if (typeof momentum === "number") checkMomentum(momentum);
   if (nesterov && momentum === 0) throw new RangeError("sgd: nesterov needs a momentum > 0");
   return firstOrder(model, loss, momentum === 0 ? plain : withMomentum(momentum, nesterov), { lr, ...options });
 }
@@ -32,12 +34,17 @@ const plain: Rule<never, "lr"> = {
   update: (p, g, slots, { lr }) => ({ p: p.sub(g.mul(lr)), slots }),
 };
 
-const withMomentum = (momentum: number, nesterov: boolean): Rule<"momentum", "lr"> => ({
+const withMomentum = (momentum: number | Schedule, nesterov: boolean): Rule<"momentum", "lr" | "mu"> => ({
   slots: { momentum: 0 },
-  scalars,
-  update: (p, g, slots, { lr }) => {
-    const b = slots.momentum.mul(momentum).add(g);
-    const d = nesterov ? g.add(b.mul(momentum)) : b;
+  scalars: { ...scalars, mu: (t) => (typeof momentum === "number" ? momentum : checkMomentum(momentum(t - 1))) },
+  update: (p, g, slots, { lr, mu }) => {
+    const b = slots.momentum.mul(mu).add(g);
+    const d = nesterov ? g.add(b.mul(mu)) : b;
     return { p: p.sub(d.mul(lr)), slots: { momentum: b } };
   },
 });
+
+function checkMomentum(momentum: number): number {
+  if (!(momentum >= 0 && momentum < 1)) throw new RangeError(`sgd: momentum must lie in [0, 1), got ${momentum}`);
+  return momentum;
+}

@@ -3,7 +3,7 @@ import { type RandomState, randomState, restoreRandom } from "../graph/index.ts"
 import { inNode } from "../io/source.ts";
 import { WriteError } from "../io/write-error.ts";
 import { stateDict } from "../nn/index.ts";
-import { wrongData } from "../optim/index.ts";
+import { type Feedback, type Schedule, wrongData } from "../optim/index.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type BatchSource, breather, type Evaluation } from "./evaluate.ts";
 import type { MetricsEvent } from "./log.ts";
@@ -45,10 +45,14 @@ interface SavedStanding extends Omit<Standing, "sums" | "figures"> {
   figures: Record<string, string>;
   random: RandomState;
   optimizerSteps: number;
+  /** Of a schedule that answers to the loss. */
+  feedback?: Readonly<Record<string, number>>;
 }
 
 const mapValues = <A, B>(record: Readonly<Record<string, A>>, fn: (value: A) => B): Record<string, B> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, fn(value)]));
+
+const feedbackOf = (lr: number | Schedule): Feedback | undefined => (typeof lr === "number" ? undefined : lr.feedback);
 
 const silent: Reporter = { update() {}, epoch() {}, print() {}, stop() {} };
 
@@ -122,9 +126,11 @@ export class Fit<B, O, R extends object> {
 
   async #restore(checkpoint: Checkpoint): Promise<void> {
     const { model, optimizer } = this.#trainer;
-    const { random, optimizerSteps, sums, figures, ...place } = checkpoint.state as unknown as SavedStanding;
+    const { random, optimizerSteps, sums, figures, feedback, ...place } = checkpoint.state as unknown as SavedStanding;
     await restore(checkpoint, { model, slots: optimizer.state });
     optimizer.steps = optimizerSteps;
+    const listening = feedbackOf(optimizer.lr);
+    if (listening !== undefined && feedback !== undefined) listening.state = feedback;
     restoreRandom(random);
     this.#at = { ...place, sums: mapValues(sums, Number), figures: mapValues(figures, Number) };
     this.#savedAt = this.#moment();
@@ -238,6 +244,7 @@ export class Fit<B, O, R extends object> {
     this.#reporter.epoch(this.#progress({ ...training, ...prefixed(validation) }));
     at.epoch++;
     if (best) at.best = { epoch: at.epoch, loss };
+    feedbackOf(this.#trainer.optimizer.lr)?.report(loss);
     at.stale = best ? 0 : at.stale + 1;
     await this.#emit(
       { kind: "epoch", step: at.step, epoch: at.epoch, samples: at.samples, ...training, validation },
@@ -285,6 +292,7 @@ export class Fit<B, O, R extends object> {
       figures: mapValues(figures, String),
       random: randomState(),
       optimizerSteps: optimizer.steps,
+      feedback: feedbackOf(optimizer.lr)?.state,
     };
     const path = await this.#folder.save(
       { step, model: parameters, optimizer: await stateDict(optimizer.state), state: { ...state } },

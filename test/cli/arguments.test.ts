@@ -25,16 +25,25 @@ test.each<[string, string]>([
   ["trian lenet5", 'there is no command "trian"; did you mean train? (there are train, eval, predict, info, devices)'],
   ["train", "train needs a model, e.g. hebb train lenet5"],
   ["train lenet5 mlp", "train takes one model, got lenet5 mlp"],
-  ["train lenet", 'there is no model "lenet"; did you mean lenet5? (there are lenet5, lenet5-1998, mlp)'],
-  ["info lenet-5", 'there is no model "lenet-5"; did you mean lenet5? (there are lenet5, lenet5-1998, mlp)'],
-  ["info constructor", 'there is no model "constructor"; there are lenet5, lenet5-1998, mlp'],
+  ["train lenet", 'there is no model "lenet"; did you mean lenet5? (there are lenet5, lenet5-1998, mlp, textcnn)'],
+  ["info lenet-5", 'there is no model "lenet-5"; did you mean lenet5? (there are lenet5, lenet5-1998, mlp, textcnn)'],
+  ["info constructor", 'there is no model "constructor"; there are lenet5, lenet5-1998, mlp, textcnn'],
   [
     "train mlp --data mnits",
-    'there is no data set "mnits"; did you mean mnist? (there are mnist, fashion-mnist, cifar10, glyphs)',
+    'there is no data set "mnits"; did you mean mnist? (there are mnist, fashion-mnist, cifar10, mr, trec, glyphs)',
   ],
   [
+    "train lenet5 --data trec",
+    "lenet5 does not fit trec, whose samples are [40] (it takes pixels, not text); models that fit: textcnn",
+  ],
+  [
+    "train textcnn --data glyphs",
+    "textcnn does not fit glyphs, whose samples are [1, 28, 28] (it takes text, not pixels); models that fit: lenet5, lenet5-1998, mlp",
+  ],
+  ["train textcnn --data trec --shift 1", "--shift moves images; trec has none, so leave it at 0"],
+  [
     "train mlp --data glyphs --optimizer adma",
-    'there is no optimizer "adma"; did you mean adam? (there are sgd, adam, adamw)',
+    'there is no optimizer "adma"; did you mean adam? (there are sgd, adam, adamw, adamax, adagrad, adadelta, rmsprop)',
   ],
   ["train mlp --data glyphs --device cuda", 'there is no device "cuda"; there are auto, native, wasm, js'],
   ["train mlp --epocs 3", `there is no flag "--epocs"; did you mean --epochs? (there are ${trainFlags})`],
@@ -195,8 +204,8 @@ test("help and version", async () => {
   ])
     expect(stdout).toContain(`--${flag} `);
   for (const words of [
-    "data set: mnist, fashion-mnist, cifar10, glyphs (default: mnist where it is found, else glyphs)",
-    "optimizer: sgd, adam, adamw (default: the model's, below)",
+    "data set: mnist, fashion-mnist, cifar10, mr, trec, glyphs (default: mnist where it is found, else glyphs)",
+    "optimizer: sgd, adam, adamw, adamax, adagrad, adadelta, rmsprop (default: the model's, below)",
     "where to compute: auto, native, wasm, js (default: HEBB_DEVICE, else auto)",
     "  lenet5       --epochs 10 --batch 64 --optimizer adam --lr 0.003 --decay 0.7 --shift 1\n",
   ])

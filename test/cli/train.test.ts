@@ -321,6 +321,15 @@ test("a loss that is not finite fails the run, with the step, and keeps the chec
   expect(existsSync(join(wild, "result.json"))).toBe(false);
 });
 
+test.each(["adamax", "adagrad", "adadelta", "rmsprop"])("%s trains with its own learning rate", async (optimizer) => {
+  const out = join(folder, optimizer);
+  const args = ["--data", "glyphs", "--samples", "32", "--epochs", "1", "--optimizer", optimizer, "--out", out];
+  const { status } = await hebb(["train", "mlp", ...args]);
+  expect(status).toBe(0);
+  const { lr } = JSON.parse(readFileSync(join(out, "config.json"), "utf8"));
+  expect(lr).toBe({ adamax: 0.002, adagrad: 0.01, adadelta: 1, rmsprop: 0.001 }[optimizer]);
+});
+
 test("a run made in code is told from one of the command line", async () => {
   const made = join(folder, "made");
   mkdirSync(made);

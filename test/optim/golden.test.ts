@@ -1,9 +1,9 @@
-// Optimizers against PyTorch: losses of 20 steps, parameters after 3 and 20, in f64 and f32 (test/fixtures/torch/make.py).
+// Optimizers against PyTorch: losses of 20 steps, parameters after 3 and 20, in f64 and f32 (test/fixtures/torch/make.py, adaptive.py).
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type DType, device, param, type Tensor, tensor } from "../../src/index.ts";
 import { mse } from "../../src/nn/index.ts";
-import { adam, adamw, sgd } from "../../src/optim/index.ts";
+import { adadelta, adagrad, adam, adamax, adamw, rmsprop, sgd } from "../../src/optim/index.ts";
 import { testDevices } from "../devices.ts";
 import { isSampled, nativeDevice } from "../native-device.ts";
 
@@ -13,7 +13,7 @@ interface Host {
 }
 
 interface Case {
-  optimizer: "sgd" | "adam" | "adamw";
+  optimizer: keyof typeof optimizers;
   options: object;
   lr: number | null;
   x: Host;
@@ -23,8 +23,10 @@ interface Case {
   after: Record<"3" | "20", Record<"w" | "b" | "u", Host>>;
 }
 
-const cases: Case[] = JSON.parse(readFileSync(new URL("../fixtures/torch/optimizers.json", import.meta.url), "utf8"));
-const optimizers = { sgd, adam, adamw };
+const optimizers = { sgd, adam, adamw, adagrad, rmsprop, adadelta, adamax };
+const cases = ["optimizers", "adaptive"].flatMap((file): Case[] =>
+  JSON.parse(readFileSync(new URL(`../fixtures/torch/${file}.json`, import.meta.url), "utf8")),
+);
 const given = ({ data, shape }: Host, dtype: DType): Tensor => tensor(data, shape, { dtype });
 
 const native = nativeDevice();

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Batch, Dataset, type Position } from "../../src/data/index.ts";
 import { device, param, seed, type Tensor, tensor, within } from "../../src/index.ts";
 import { crossEntropy, Dropout, type Layer, Linear, Sequential, stateDict, tanh } from "../../src/nn/index.ts";
-import { adam, type Loss, type Optimizer, sgd, stepDecay } from "../../src/optim/index.ts";
+import { adam, type Loss, type Optimizer, plateau, sgd, stepDecay } from "../../src/optim/index.ts";
 import {
   accuracy,
   accuracyOf,
@@ -42,6 +42,8 @@ function blobs(count = 22, noise = 1): Dataset {
 
 type Make = (model: object, loss: (batch: Batch) => Tensor) => Optimizer<Batch>;
 const withAdam: Make = (model, loss) => adam(model, loss, { lr: stepDecay(0.02, { every: 3, factor: 0.9 }) });
+const withPlateau: Make = (model, loss) =>
+  sgd(model, loss, { lr: plateau(0.05, { factor: 0.5, patience: 0, threshold: 0.9 }), average: 0.9 });
 const withSgd: Make = (model, loss) => sgd(model, loss, { lr: 0.05, momentum: 0.9 });
 
 type Classifier = Trainer<Batch, Tensor, { confusion: number[][] }>;
@@ -166,6 +168,7 @@ function abortingAfter(data: Dataset, batches: number, controller: AbortControll
 test.each([
   ["adam", withAdam],
   ["sgd", withSgd],
+  ["a plateau", withPlateau],
 ] as const)("%s: interrupted anywhere and resumed equals never interrupted", async (_, make) => {
   const options: FitOptions = { ...quiet, epochs: 3, patience: 5, checkpointEvery: 2 };
   const whole = freshRun();
@@ -234,6 +237,21 @@ test("patience ends a training that no longer gets better", async () => {
   expect(result.reason).toBe("patience");
   expect(result.epochs).toBe(result.best!.epoch + 3);
   expect(readFileSync(join(result.run!, "best"), "utf8")).toContain("step-");
+});
+
+test("the Trainer tells a plateau the validation loss at each epoch's end", async () => {
+  const rates: number[] = [];
+  const onEvent = (event: { kind: string; lr?: number }): void => {
+    if (event.kind === "step") rates.push(event.lr!);
+  };
+  const lr = plateau(1e-9, { factor: 0.5, patience: 1 });
+  await trainerOf((model, loss) => sgd(model, loss, { lr })).fit(blobs(), {
+    ...quiet,
+    epochs: 6,
+    validation: blobs(9),
+    onEvent,
+  });
+  expect(rates.filter((_, i) => i % 3 === 0)).toEqual([1e-9, 1e-9, 1e-9, 0.5e-9, 0.5e-9, 0.25e-9]);
 });
 
 /** Divides by a value that training drives to zero at the given step. */

@@ -14,8 +14,11 @@ const sizes = (model: object): Record<string, number> =>
 const count = (model: object): number => parameters(model).reduce((sum, p) => sum + p.size, 0);
 
 test("every entry builds a model for its own input that gives one logit a class", () => {
-  for (const { name, input, classes, build } of zoo) {
-    const x = tensor(new Float32Array(2 * input.reduce((n, d) => n * d, 1)), [2, ...input]);
+  for (const { name, input, tokens, classes, build } of zoo) {
+    const x = tensor(new (tokens === undefined ? Float32Array : Int32Array)(2 * input.reduce((n, d) => n * d, 1)), [
+      2,
+      ...input,
+    ]);
     expect(build().forward(x).shape, name).toEqual([2, classes]);
   }
 });

@@ -1,0 +1,168 @@
+// Sentences and their classes: MR's film reviews and TREC's questions.
+import { FormatError } from "../graph/format-error.ts";
+import type { DataFile, DataOptions } from "./data-file.ts";
+import { Dataset } from "./dataset.ts";
+import type { Split } from "./mnist.ts";
+import { openDataFile } from "./open-data.ts";
+import { pad, tokenize, Vocabulary } from "./text.ts";
+
+export interface SentenceOptions extends DataOptions {
+  /** Tokens of a sentence: longer ones are cut, shorter ones filled up with 0. */
+  length?: number;
+  /** Size of the vocabulary, padding and unknown included: numbers are below it. It is that of the training sentences. */
+  tokens?: number;
+}
+
+interface Labelled {
+  readonly words: readonly string[];
+  readonly label: number;
+}
+
+const largestFile = 64 * 2 ** 20;
+
+/**
+ * Film reviews' sentences, negative or positive (Pang & Lee, 2005): x i32 [B, 60], y i32 [B]. 5,331 of each; there is no
+ * published split, results are of ten-fold cross-validation: the test sentences of `fold` 0 … 9 are those whose place in their file,
+ * counted from 0, is `fold` modulo 10 (1,068 or 1,066 of them), the training sentences the others. Throws as openDataFile does, and
+ * FormatError where the file is no text.
+ */
+export function mr(split: Split, { fold = 0, ...options }: SentenceOptions & { fold?: number } = {}): Dataset {
+  if (!(Number.isInteger(fold) && fold >= 0 && fold <= 9))
+    throw new RangeError(`mr: fold is a whole number from 0 to 9, got ${fold}`);
+  const tests = 2 * Math.ceil((5331 - fold) / 10);
+  const read = async (): Promise<Record<Split, Labelled[]>> => {
+    const parts: Record<Split, Labelled[]> = { train: [], test: [] };
+    const files = await Promise.all(mrFiles.map((file) => linesOf(file, ["mr", ""], options)));
+    for (const [label, { lines }] of files.entries())
+      for (const [i, line] of lines.entries())
+        parts[i % 10 === fold ? "test" : "train"].push({ words: tokenize(line), label });
+    return parts;
+  };
+  const info = { name: "mr", classes: ["negative", "positive"], lengths: { train: 10_662 - tests, test: tests } };
+  return sentences(split, read, info, { length: 60, tokens: 20_000, ...options });
+}
+
+/**
+ * Questions by what they ask for (Li & Roth, 2002): x i32 [B, 40], y i32 [B]; 5,452 training and 500 test questions in 6 coarse
+ * classes or 50 fine ones. Throws as openDataFile does, and FormatError for a line without a class.
+ */
+export function trec(
+  split: Split,
+  { classes = "coarse", ...options }: SentenceOptions & { classes?: "coarse" | "fine" } = {},
+): Dataset {
+  if (classes !== "coarse" && classes !== "fine")
+    throw new RangeError(`trec: classes are "coarse" or "fine", not ${JSON.stringify(classes)}`);
+  const names = classes === "coarse" ? Object.keys(questionClasses) : fineClasses;
+  const labelled = async (file: DataFile): Promise<Labelled[]> => {
+    const { lines, path } = await linesOf(file, ["trec", ""], options);
+    return lines.map((line, i) => {
+      const space = line.indexOf(" ");
+      const fine = line.slice(0, space);
+      const label = names.indexOf(classes === "coarse" ? fine.split(":")[0] : fine);
+      if (label < 0)
+        throw new FormatError(
+          `expected a line that begins with one of ${names.length} classes, such as ${names[0]}, found ${JSON.stringify(line.slice(0, 20))} in line ${i + 1}; download the file again`,
+          { file: path },
+        );
+      return { words: tokenize(line.slice(space + 1)), label };
+    });
+  };
+  const read = async (): Promise<Record<Split, Labelled[]>> => ({
+    train: await labelled(trecFiles.train),
+    test: split === "test" ? await labelled(trecFiles.test) : [],
+  });
+  const info = { name: "trec", classes: names, lengths: { train: 5452, test: 500 } };
+  return sentences(split, read, info, { length: 40, tokens: 10_000, ...options });
+}
+
+function sentences(
+  split: Split,
+  read: () => Promise<Record<Split, Labelled[]>>,
+  { name, classes, lengths }: { name: string; classes: readonly string[]; lengths: Record<Split, number> },
+  { length, tokens, verify = true }: { length: number; tokens: number; verify?: boolean },
+): Dataset {
+  if (!(split in lengths))
+    throw new RangeError(`${name}: split must be "train" or "test", not ${JSON.stringify(split)}`);
+  for (const [option, value, least] of [["length", length, 1], ["tokens", tokens, 2]] as const) // biome-ignore format: pairs
+    if (!(Number.isSafeInteger(value) && value >= least))
+      throw new RangeError(`${name}: ${option} is a whole number of at least ${least}, got ${value}`);
+  const load = async (): Promise<{ x: Int32Array; y: Int32Array }> => {
+    const parts = await read();
+    const vocabulary = Vocabulary.of(
+      parts.train.map(({ words }) => words),
+      { size: tokens },
+    );
+    const chosen = parts[split];
+    const x = pad(
+      chosen.map(({ words }) => vocabulary.encode(words)),
+      { length },
+    ).data;
+    return { x, y: Int32Array.from(chosen, ({ label }) => label) };
+  };
+  return new Dataset(load, { name, shape: [length], tokens, classes, ...(verify && { length: lengths[split] }) });
+}
+
+/** A file's lines, each byte a character. Throws a FormatError where it is too large or no text. */
+async function linesOf(
+  file: DataFile,
+  folders: readonly string[],
+  options: DataOptions,
+): Promise<{ lines: string[]; path: string }> {
+  const { bytes, path } = await openDataFile(file, folders, options);
+  if (bytes.length > largestFile)
+    throw new FormatError(`expected at most ${largestFile} bytes of text, found ${bytes.length}`, { file: path });
+  const zero = bytes.indexOf(0);
+  if (zero >= 0)
+    throw new FormatError("expected text, found a zero byte; download the file again", { file: path, offset: zero });
+  const lines = new TextDecoder("latin1").decode(bytes).split("\n");
+  if (lines[lines.length - 1] === "") lines.pop();
+  if (lines.length === 0) throw new FormatError("expected lines of text, found none", { file: path });
+  return { lines, path };
+}
+
+const reviews = "https://raw.githubusercontent.com/yoonkim/CNN_sentence/master/";
+const questions = "https://cogcomp.seas.upenn.edu/Data/QA/QC/";
+
+/** By label. */
+const mrFiles: readonly DataFile[] = [
+  {
+    name: "rt-polarity.neg",
+    bytes: 612_256,
+    sha256: "4ace77d558c3714723843f1d65b60c01e3417b208180f0728808d76ad0eeeaca",
+    urls: [`${reviews}rt-polarity.neg`],
+  },
+  {
+    name: "rt-polarity.pos",
+    bytes: 626_139,
+    sha256: "2da124ec187a9d5a29c9f04e91c540e02baed5af8868f550a26bd6fd4dbf8bf0",
+    urls: [`${reviews}rt-polarity.pos`],
+  },
+];
+
+const trecFiles: Readonly<Record<Split, DataFile>> = {
+  train: {
+    name: "train_5500.label",
+    bytes: 335_858,
+    sha256: "9e4c8bdcaffb96ed61041bd64b564183d52793a8e91d84fc3a8646885f466ec3",
+    urls: [`${questions}train_5500.label`],
+  },
+  test: {
+    name: "TREC_10.label",
+    bytes: 23_354,
+    sha256: "033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e",
+    urls: [`${questions}TREC_10.label`],
+  },
+};
+
+const questionClasses: Readonly<Record<string, string>> = {
+  ABBR: "abb exp",
+  DESC: "def desc manner reason",
+  ENTY: "animal body color cremat currency dismed event food instru lang letter other plant product religion sport substance symbol techmeth termeq veh word",
+  HUM: "desc gr ind title",
+  LOC: "city country mount other state",
+  NUM: "code count date dist money ord other perc period speed temp volsize weight",
+};
+
+const fineClasses: readonly string[] = Object.entries(questionClasses).flatMap(([coarse, fine]) =>
+  fine.split(" ").map((each) => `${coarse}:${each}`),
+);
