@@ -211,7 +211,7 @@ test("help and version", async () => {
   expect((await hebb(["eval", "--help"])).stdout).toContain("samples in a batch (default: 250)");
   expect(stdout).toContain("not kept, so say it again with --resume");
   const info = (await hebb(["info", "--help"])).stdout;
-  expect(info).toContain("\n  mlp          Rumelhart, ");
+  expect(info).toMatch(/\n {2}mlp +Rumelhart, /);
   expect(info).not.toContain("--epochs");
   expect((await hebb(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
