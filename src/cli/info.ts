@@ -1,5 +1,5 @@
 // hebb info: the layers of a model, with their outputs, parameters and multiply-adds.
-import { evaluating, moduleLabel, type Shape, Tensor, tensor } from "../graph/index.ts";
+import { evaluating, moduleLabel, type Shape, shapesOnly, Tensor, tensor } from "../graph/index.ts";
 import { captureStep, sizeOf, topological } from "../graph/internal.ts";
 import { type Layer, nameModules, parameters } from "../nn/index.ts";
 import { walk } from "../nn/module.ts";
@@ -24,7 +24,7 @@ export const info: Command = {
     if (positionals.length !== 1)
       throw new UsageError(`info needs one model, e.g. ${commandLine(io, "info", "lenet5")}`);
     const { name, paper, input, tokens, build } = findModel(positionals[0]);
-    const model = build();
+    const model = shapesOnly(() => build());
     const layers = layersOf(model, input, tokens);
     const total = {
       parameters: count(model),

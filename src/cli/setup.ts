@@ -2,7 +2,7 @@
 import { join, resolve } from "node:path";
 import { dataFolder, describeFolder, findFile } from "../data/data-folder.ts";
 import type { Dataset } from "../data/index.ts";
-import { evaluating, ShapeError, seed, zeros } from "../graph/index.ts";
+import { evaluating, ShapeError, seed, shapesOnly, zeros } from "../graph/index.ts";
 import { isFolder } from "../io/folder.ts";
 import { crossEntropy, type Layer, nameModules } from "../nn/index.ts";
 import { type DeviceName, device, deviceNames } from "../run/index.ts";
@@ -86,7 +86,9 @@ export function buildModel(entry: ZooEntry, data: Dataset, seedOf: number): Laye
   seed(seedOf);
   const model = fitted(entry, data);
   if (!(model instanceof Error)) return model;
-  const others = zoo.filter((other) => !(fitted(other, data) instanceof Error)).map((other) => other.name);
+  const others = shapesOnly(() =>
+    zoo.filter((other) => other.recipe !== undefined && !(fitted(other, data) instanceof Error)),
+  ).map((other) => other.name);
   throw new UsageError(
     `${entry.name} does not fit ${name}, whose samples are [${shape.join(", ")}] (${model.message}); ${others.length > 0 ? `models that fit: ${others.join(", ")}` : "no model does"}`,
   );

@@ -53,6 +53,7 @@ export {
   moduleLabel,
   nameModule,
   type Step,
+  shapesOnly,
   training,
   within,
 } from "./scope.ts";

@@ -2,6 +2,7 @@
 import { allocate, copyOf, type Data, type DType, dtypeOf } from "./dtype.ts";
 import { kindOf } from "./operands.ts";
 import type { Args, Leaf } from "./primitives.ts";
+import { isShapesOnly } from "./scope.ts";
 import { checkShape, fail, type Shape, show, sizeOf } from "./shape.ts";
 import { Storage } from "./storage.ts";
 import { type Nested, Tensor } from "./tensor.ts";
@@ -15,8 +16,19 @@ export function tensor(data: Data | Nested, shape?: Shape, { dtype }: { dtype?: 
   return leafOf("data", data, shape, dtype);
 }
 
-/** A trainable leaf with a copy of the value's elements, in the given shape or its own. */
-export const param = (value: Tensor | Data | Nested, shape?: Shape): Tensor => moduleLeaf("param", value, shape);
+/**
+ * A trainable leaf with a copy of the value's elements, in the given shape or its own. A function of the shape is called for
+ * the elements, but not within `shapesOnly`, where the leaf has none.
+ */
+export function param(value: (shape: Shape) => Data, shape: Shape): Tensor;
+export function param(value: Tensor | Data | Nested, shape?: Shape): Tensor;
+export function param(value: Tensor | Data | Nested | ((shape: Shape) => Data), shape?: Shape): Tensor {
+  if (typeof value !== "function") return moduleLeaf("param", value, shape);
+  const sizes = shape ?? fail("param", "a function needs the shape that it is to fill");
+  if (!isShapesOnly()) return moduleLeaf("param", value(sizes), sizes);
+  checkShape("param", sizes);
+  return new Tensor("buffer", [], { role: "param", storage: new Storage("f32", sizeOf(sizes)) }, [...sizes], "f32");
+}
 
 /** A leaf that steps may update but training does not (running statistics, counters), with a copy of the value's elements. */
 export const state = (value: Tensor | Data | Nested, shape?: Shape): Tensor => moduleLeaf("state", value, shape);

@@ -2,6 +2,7 @@
 import type { Tensor } from "./tensor.ts";
 
 let train = false;
+let hollow = false;
 const modules: string[] = [];
 const names = new WeakMap<object, string>();
 
@@ -13,6 +14,23 @@ export const training = <T>(fn: () => T, ..._refused: Plain<T>): T => withMode("
 
 /** Runs fn with layers in evaluation mode (the mode outside any scope). Throws where fn is async. */
 export const evaluating = <T>(fn: () => T, ..._refused: Plain<T>): T => withMode("evaluating", fn);
+
+/** Whether leaves are made without values, see `shapesOnly`. */
+export const isShapesOnly = (): boolean => hollow;
+
+/**
+ * Runs fn, in which layers make parameters that have shapes but no values: nothing is drawn and nothing takes memory, so
+ * that a model of any size can be counted, shown, and given values by `load`. Reading or running one that has none throws.
+ */
+export function shapesOnly<T>(fn: () => T, ..._refused: Plain<T>): T {
+  const before = hollow;
+  hollow = true;
+  try {
+    return refuseAsync("shapesOnly", fn());
+  } finally {
+    hollow = before;
+  }
+}
 
 /** What follows a function in a call: nothing, or for an async one a type that no call fulfils. */
 export type Plain<T> =

@@ -57,7 +57,7 @@ export abstract class ConvNd {
     this.dilation = sizesOf(layer, "dilation", dilation, rank);
     this.groups = groups;
     const shape = [outputs, inputs / groups, ...sizesOf(layer, "kernel", kernel, rank)];
-    this.weight = param(init(shape), shape);
+    this.weight = param(init, shape);
     const bound = 1 / Math.sqrt(fanIn(shape));
     this.bias = bias ? param(uniform([outputs], -bound, bound)) : undefined;
   }

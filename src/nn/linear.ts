@@ -17,7 +17,7 @@ export class Linear {
     { bias = true, init = fanInUniform }: { bias?: boolean; init?: Init } = {},
   ) {
     checkSizes("Linear", { inputs, outputs });
-    this.weight = param(init([outputs, inputs]), [outputs, inputs]);
+    this.weight = param(init, [outputs, inputs]);
     const bound = 1 / Math.sqrt(inputs);
     this.bias = bias ? param(uniform([outputs], -bound, bound)) : undefined;
   }

@@ -106,7 +106,9 @@ function evict(storage: Storage): void {
 export function hostData(storage: Storage): Data | Promise<Data> {
   if (storage.resident === undefined) {
     if (storage.host === undefined)
-      throw new Error("tensor: it has no value (disposed of, or a step's input outside its step)");
+      throw new Error(
+        "tensor: it has no value (disposed of, made within shapesOnly and not loaded, or a step's input outside its step)",
+      );
     return storage.host;
   }
   return (storage.resident.device as Backend).read(storage.resident.address, storage.dtype, storage.size);

@@ -33,7 +33,8 @@ export interface ZooEntry {
   readonly classes: number;
   /** Whether it wants pixels as (x − mean) / deviation; otherwise they lie in [0, 1]. */
   readonly normalize: boolean;
-  readonly recipe: Recipe;
+  /** None where no data set of hebb is like what it was made for. */
+  readonly recipe?: Recipe;
   /** What holds of its parameters after each move. */
   readonly constraints?: readonly Constraint[];
   /** A new model with parameters from the seeded stream. It gives logits [B, classes] for crossEntropy. */

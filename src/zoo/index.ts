@@ -1,15 +1,50 @@
-// hebb/zoo: models of the literature, each with its paper and the recipe that trains it.
+// hebb/zoo: models of the literature, each with its paper and, where a data set of hebb is what it was made for, the recipe that trains it.
+import { alexnet2012Entry, alexnetEntry } from "./alexnet.ts";
 import type { ZooEntry } from "./entry.ts";
+import { googlenetEntry, googlenetOf2015Entry } from "./googlenet.ts";
+import { lenet1Entry } from "./lenet1.ts";
+import { lenet4Entry } from "./lenet4.ts";
 import { lenet5Entry, lenet5Of1998Entry } from "./lenet5.ts";
 import { mlpEntry } from "./mlp.ts";
+import { ninEntry, ninImageNetEntry } from "./nin.ts";
+import { resnetEntries } from "./resnet.ts";
 import { textCnnEntry } from "./text-cnn.ts";
+import { vggEntries } from "./vgg.ts";
 
+export { type AlexNet2012Options, type AlexNetOptions, alexnet, alexnet2012 } from "./alexnet.ts";
 export { type CharCnnOptions, charCnn } from "./char-cnn.ts";
 export type { Fitting, Recipe, ZooEntry } from "./entry.ts";
 export { type GatedConvOptions, gatedConv } from "./gated-conv.ts";
+export {
+  type GoogLeNetOptions,
+  type GoogLeNetOutput,
+  googlenet,
+  googlenetLoss,
+  googlenetWithAuxiliary,
+} from "./googlenet.ts";
+export { lenet1 } from "./lenet1.ts";
+export { lenet4 } from "./lenet4.ts";
 export { type LeNet5Options, lenet5 } from "./lenet5.ts";
 export { type MlpOptions, mlp } from "./mlp.ts";
+export { type NinOptions, nin } from "./nin.ts";
+export { type ImageNetResNetOptions, type ResNetOptions, resnet, resnetCifar, type Shortcut } from "./resnet.ts";
 export { type TextCnnOptions, textCnn } from "./text-cnn.ts";
+export { type VggConfiguration, type VggOptions, vgg } from "./vgg.ts";
 
 /** Every model that can be called by name. */
-export const zoo: readonly ZooEntry[] = [lenet5Entry, lenet5Of1998Entry, mlpEntry, textCnnEntry];
+export const zoo: readonly ZooEntry[] = [
+  lenet1Entry,
+  lenet4Entry,
+  lenet5Entry,
+  lenet5Of1998Entry,
+  mlpEntry,
+  alexnet2012Entry,
+  alexnetEntry,
+  ninEntry,
+  ninImageNetEntry,
+  ...vggEntries,
+  googlenetOf2015Entry,
+  googlenetEntry,
+  ...resnetEntries,
+  textCnnEntry,
+];

@@ -36,14 +36,15 @@ const modern = (classes: number): Layer =>
   );
 
 /** The paper's squashing function, φ(a) = 1.7159·tanh(⅔a). */
-const squash = (a: Tensor): Tensor =>
+export const squash = (a: Tensor): Tensor =>
   a
     .mul(2 / 3)
     .tanh()
     .mul(1.7159);
 
 /** The paper's starting weights, U(±2.4 / fan in). */
-const narrow = (shape: Shape): Float32Array => init.uniform(shape, -2.4 / init.fanIn(shape), 2.4 / init.fanIn(shape));
+export const narrow = (shape: Shape): Float32Array =>
+  init.uniform(shape, -2.4 / init.fanIn(shape), 2.4 / init.fanIn(shape));
 
 /**
  * The network of the paper, for pixels in [0, 1] with strokes bright. It gives the log-likelihoods of its RBF units, which
@@ -80,7 +81,7 @@ class LeNet5Of1998 {
 }
 
 /** A convolution in which each output map sees the input maps of its row of `links` only; other kernels do not exist. */
-class LinkedConv {
+export class LinkedConv {
   weight: Tensor; // [links, kernel, kernel]
   bias: Tensor; // [outputs, 1, 1]
   /** For each (output, input) the number of its kernel, or one past the last where there is none. */
