@@ -82,9 +82,12 @@ async function newConfig(model: string | undefined, options: Options, io: Io): P
 }
 
 /** Throws a UsageError where images would be moved so far that little of them is left. */
-function checkShift({ data, shift }: TrainConfig): void {
+function checkShift({ model, data, shift }: TrainConfig): void {
   const { shape } = findData(data, "train").info;
-  if (shift > 0 && shape.length !== 3) throw new UsageError(`--shift moves images; ${data} has none, so leave it at 0`);
+  if (shape.length !== 3) {
+    if (shift === 0 || findModel(model).tokens === undefined) return; // a model that does not fit is told of later
+    throw new UsageError(`--shift moves images; ${data} has none, so leave it at 0`);
+  }
   const most = largestShift(shape);
   if (shift > most)
     throw new UsageError(
