@@ -16,7 +16,7 @@ import {
 } from "../train/index.ts";
 import { checkRunFolder } from "../train/run-folder.ts";
 import { type Command, type Io, report, UsageError } from "./command.ts";
-import { describeRecipes, findData, findModel, findOptimizer, usualRate } from "./names.ts";
+import { describeRecipes, findData, findModel, findOptimizer, findTrainable, usualRate } from "./names.ts";
 import { type Flag, flagName, type Options } from "./options.ts";
 import { commandLine } from "./program.ts";
 import {
@@ -70,7 +70,7 @@ export const train: Command = {
 /** Everything settled: the user's flags, then the model's recipe. */
 async function newConfig(model: string | undefined, options: Options, io: Io): Promise<TrainConfig> {
   if (model === undefined) throw new UsageError(`train needs a model, e.g. ${commandLine(io, "train", "lenet5")}`);
-  const entry = findModel(model);
+  const entry = findTrainable(model);
   const { name, recipe } = entry;
   const { optimizer = recipe.optimizer } = options;
   const lr = usualRate(entry, optimizer);
@@ -82,9 +82,12 @@ async function newConfig(model: string | undefined, options: Options, io: Io): P
 }
 
 /** Throws a UsageError where images would be moved so far that little of them is left. */
-function checkShift({ data, shift }: TrainConfig): void {
+function checkShift({ model, data, shift }: TrainConfig): void {
   const { shape } = findData(data, "train").info;
-  if (shift > 0 && shape.length !== 3) throw new UsageError(`--shift moves images; ${data} has none, so leave it at 0`);
+  if (shape.length !== 3) {
+    if (shift === 0 || findModel(model).tokens === undefined) return; // a model that does not fit is told of later
+    throw new UsageError(`--shift moves images; ${data} has none, so leave it at 0`);
+  }
   const most = largestShift(shape);
   if (shift > most)
     throw new UsageError(

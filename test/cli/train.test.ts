@@ -321,6 +321,30 @@ test("a loss that is not finite fails the run, with the step, and keeps the chec
   expect(existsSync(join(wild, "result.json"))).toBe(false);
 });
 
+test.skipIf(!hasData("trec/TREC_10.label"))("the text CNN trains, is measured, and reads no images", async () => {
+  const out = join(folder, "questions");
+  const place = ["--data-dir", realData, "--samples", "20"];
+  const trained = await hebb([
+    "train",
+    "textcnn",
+    "--data",
+    "trec",
+    "--epochs",
+    "1",
+    "--batch",
+    "10",
+    "--out",
+    out,
+    ...place,
+  ]);
+  expect(trained.status, trained.stderr).toBe(0);
+  const measured = await hebb(["eval", out, "--json"]);
+  expect(lastJson(measured)).toMatchObject({ model: "textcnn", data: "trec", samples: 20 });
+  const { status, stderr } = await hebb(["predict", out, "seven.png"]);
+  expect(status).toBe(2);
+  expect(stderr).toContain(`predict reads images, and ${out} is a run on trec, which is text`);
+});
+
 test.each(["adamax", "adagrad", "adadelta", "rmsprop"])("%s trains with its own learning rate", async (optimizer) => {
   const out = join(folder, optimizer);
   const args = ["--data", "glyphs", "--samples", "32", "--epochs", "1", "--optimizer", optimizer, "--out", out];

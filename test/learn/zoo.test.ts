@@ -64,3 +64,11 @@ test.skipIf(!has("fashion-mnist"))(
     expect(await learn("mlp --data fashion-mnist --epochs 1")).toBeGreaterThan(84);
   },
 );
+
+test.skipIf(!has("trec"))(
+  "the text CNN tells 87 % of TREC's questions after four epochs",
+  { timeout: 10 * minutes },
+  async () => {
+    expect(await learn("textcnn --data trec --epochs 4")).toBeGreaterThan(87);
+  },
+);
