@@ -22,7 +22,7 @@ export const devices: Command = {
     }));
     const lines = list.map(
       ({ name, threads, chosen, description }) =>
-        `${chosen ? "*" : " "} ${name.padEnd(6)} ${`${threads}`.padStart(3)} threads  ${description}`,
+        `${chosen ? "*" : " "} ${name.padEnd(6)} ${`${threads}`.padStart(3)} thread${threads === 1 ? " " : "s"}  ${description}`,
     );
     const note = problem ?? "* is used unless --device or HEBB_DEVICE says otherwise";
     report(io, options, `${lines.join("\n")}\n${note}`, { command: "devices", devices: list, problem });

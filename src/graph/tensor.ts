@@ -516,16 +516,16 @@ export class Tensor {
   take(indices: Tensor, axis = 0): Tensor {
     return indexing.take(this, indices, axis);
   }
-  /** y[i, j, …] = x[indices[i, j, …], j, …] for axis 0, and so on: indices i32 of this rank; other axes broadcast. Indices as in `gather`. */
-  takeAlong(indices: Tensor, axis = 0): Tensor {
+  /** y[…, j] = x[…, indices[…, j]] along the last axis, where `argsort` and `topk` look, or another: indices i32 of this rank; other axes broadcast. Indices as in `gather`. */
+  takeAlong(indices: Tensor, axis = -1): Tensor {
     return indexing.takeAlong(this, indices, axis);
   }
-  /** This tensor with values (of the indices' shape) in place of x[indices[i, j, …], j, …]; the last where several go to one place. */
-  scatter(indices: Tensor, values: Operand, axis = 0): Tensor {
+  /** This tensor with values (of the indices' shape) in place of x[…, indices[…, j]], the last axis or another; the last where several go to one place. */
+  scatter(indices: Tensor, values: Operand, axis = -1): Tensor {
     return indexing.scatter(this, indices, values, axis);
   }
-  /** This tensor with values (of the indices' shape) added to x[indices[i, j, …], j, …]; those of an index outside the axis are dropped. */
-  scatterAdd(indices: Tensor, values: Operand, axis = 0): Tensor {
+  /** This tensor with values (of the indices' shape) added to x[…, indices[…, j]], the last axis or another; those of an index outside the axis are dropped. */
+  scatterAdd(indices: Tensor, values: Operand, axis = -1): Tensor {
     return indexing.scatterAdd(this, indices, values, axis);
   }
   /** This tensor with values [..., k, ...] added along an axis at the indices i32 [k]; those of an index outside the axis are dropped. */

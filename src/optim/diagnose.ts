@@ -6,14 +6,12 @@ import {
   type RandomState,
   randomState,
   restoreRandom,
-  Tensor,
+  type Tensor,
   training,
 } from "../graph/index.ts";
-import { isFloat } from "../graph/internal.ts";
-import { walk } from "../nn/module.ts";
 import { compile } from "../run/index.ts";
 import { read } from "../run/realize.ts";
-import { wrongData } from "./check.ts";
+import { floatsIn, partOf, wrongData } from "./check.ts";
 import { type GradientSource, type Loss, resultOf } from "./loss.ts";
 
 /** How many elements of a float tensor are infinite or NaN. */
@@ -85,9 +83,7 @@ function suspectsOf<B>(
       ),
     );
   return [
-    ...[...floatsIn(batch)].map(
-      ([path, t]) => [path === "" ? "the batch" : `"${path}" of the batch`, t] as [string, Tensor],
-    ),
+    ...[...floatsIn(batch)].map(([path, t]) => [partOf(path), t] as [string, Tensor]),
     ...[...moving, ...frozen].map(([name, p]) => [`parameter "${name}"`, p] as [string, Tensor]),
     ...[...outputs].map(([t, label]) => [label, t] as [string, Tensor]),
     ["the loss", loss],
@@ -97,10 +93,3 @@ function suspectsOf<B>(
 
 const zip = (labelled: readonly (readonly [string, Tensor])[], gradients: readonly Tensor[]): [Tensor, Tensor][] =>
   labelled.map(([, t], i) => [t, gradients[i]]);
-
-/** The float tensors of a tree, by their paths. */
-function floatsIn(tree: unknown): Map<string, Tensor> {
-  if (typeof tree !== "object" || tree === null) return new Map();
-  const tensors = [...walk(tree)].filter((entry): entry is [string, Tensor] => entry[1] instanceof Tensor);
-  return new Map(tensors.filter(([, t]) => isFloat(t.dtype)));
-}

@@ -110,6 +110,8 @@ for (const chosen of [...testDevices, ...(native === undefined ? [] : [native])]
       ]);
       expect(await list(x.scatter(rows, values))).toEqual([10, 3, 30]);
       expect(await list(x.indexAdd(rows, values))).toEqual([10, 23, 30]);
+      const rowsOfThree = tensor([[3, 1, 2], [9, 7, 8]]); // biome-ignore format: a table
+      expect(await rowsOfThree.takeAlong(rowsOfThree.argsort()).array()).toEqual([[1, 2, 3], [7, 8, 9]]); // biome-ignore format: a table
       // an index along one axis never reads a neighbouring row
       const square = tensor([
         [1, 2],

@@ -413,7 +413,9 @@ test("a validation loss that is not finite stops the run, and its epoch has no c
     new Dataset({ x: Float32Array.of(1), y: new Float32Array(3) }, { shape: [1], targetShape: [3] }),
     { ...quiet, validation: new Dataset({ x: Float32Array.of(1), y }, { shape: [1], targetShape: [3] }) },
   );
-  await expect(wild).rejects.toThrow("the validation loss became NaN after step 1; start again with a lower");
+  await expect(wild).rejects.toThrow(
+    'the validation loss became NaN after step 1: "y" of the batch has 1 of 3 elements that are NaN; mend the data and start again',
+  );
 });
 
 test("Ctrl-C while a run of so many steps is validated leaves it interrupted", async () => {
@@ -540,6 +542,14 @@ test("batches of pairs of sequences: means over tokens, ignored labels, outputs 
     ),
   ).rejects.toThrow(
     "the loss became NaN at step 1: label 3 is none of the classes 0 … 2, in crossEntropy; mend the data",
+  );
+});
+
+test("data with a NaN is to be mended, not learnt from more slowly", async () => {
+  const x = Float32Array.of(1, Number.NaN, 1, 2);
+  const fit = trainerOf().fit(new Dataset({ x, y: Uint8Array.of(0) }, { shape: [4] }), quiet);
+  await expect(fit).rejects.toThrow(
+    'the loss became NaN at step 1: "x" of the batch has 1 of 4 elements that are NaN; mend the data and start again',
   );
 });
 
