@@ -16,7 +16,7 @@ const current: RandomState = { seed: 0, counter: 0 };
 
 /** Starts the random stream anew from a whole number. */
 export function seed(value: number): void {
-  if (!Number.isSafeInteger(value)) throw new RangeError(`seed: needs a whole number below 2⁵³, got ${value}`);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`seed: needs a whole number within ±2⁵³, got ${value}`);
   restoreRandom({ seed: value, counter: 0 });
 }
 

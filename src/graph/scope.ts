@@ -62,7 +62,7 @@ export function within<T>(module: object, ...given: [() => T] | [Tensor, () => T
   modules.push(moduleLabel(module));
   try {
     if (given.length === 2) checkInput(module, given[0]);
-    const output = given[given.length - 1]();
+    const output = (given.length === 2 ? given[1] : given[0])();
     capturing()?.outputs.push({ module, output });
     return output;
   } finally {

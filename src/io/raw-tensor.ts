@@ -107,8 +107,8 @@ export function tensorOf(dtype: RawDType, shape: readonly number[], bytes: Uint8
 export function checkRaw(name: string, value: unknown): void {
   const { dtype, shape, data } = (value ?? {}) as Partial<Record<keyof RawTensor, unknown>>;
   if (typeof dtype === "string" && Array.isArray(shape) && ArrayBuffer.isView(data)) return;
-  const advice = typeof data === "function" ? "take await stateDict(model), or its await data()" : "of a typed array";
-  throw new TypeError(`tensor "${name}": takes { dtype, shape, data }, got ${kindOf(value)} (${advice})`);
+  const advice = typeof data === "function" ? " (take await stateDict(model))" : "";
+  throw new TypeError(`tensor "${name}": takes { dtype, shape, data }, got ${kindOf(value)}${advice}`);
 }
 
 /** The bytes of a tensor about to be written, as a view. Throws, naming it, where dtype, shape and data disagree. */

@@ -113,8 +113,8 @@ function pairs<T>(what: string, named: ReadonlyMap<string, T> | Readonly<Record<
   const prototype = typeof named === "object" && named !== null ? Object.getPrototypeOf(named) : undefined;
   if (prototype === null || (prototype !== undefined && Object.getPrototypeOf(prototype) === null))
     return Object.entries(named);
-  const advice = named instanceof Promise ? "await it" : "a model's are await stateDict(model)";
-  throw new TypeError(`safetensors: ${what} are a Map or a plain object, got ${kindOf(named)} (${advice})`);
+  const advice = named instanceof Promise ? " (await it)" : what === "tensors" ? " (take await stateDict(model))" : "";
+  throw new TypeError(`safetensors: ${what} must be a Map or a plain object, got ${kindOf(named)}${advice}`);
 }
 
 function checkText(text: unknown): void {

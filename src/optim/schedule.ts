@@ -165,8 +165,7 @@ export function risingMomentum({ every = 250, most = 0.99 }: { every?: number; m
 
 /** The rate, refused in one line where it is none. */
 export function checkRate(lr: number): number {
-  if (typeof lr !== "number")
-    throw new TypeError(`optimizer: lr must be a number or a schedule's number, got ${kindOf(lr)}`);
+  if (typeof lr !== "number") throw new TypeError(`optimizer: lr must be a number or a schedule, got ${kindOf(lr)}`);
   if (!(lr >= 0 && lr < Number.POSITIVE_INFINITY))
     throw new RangeError(`optimizer: lr must be a finite number ≥ 0, got ${lr}`);
   return lr;

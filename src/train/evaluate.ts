@@ -91,7 +91,7 @@ export function evaluator<B = Labelled, O = Tensor, R extends object = object>({
     }),
   );
   return async (data, { signal, name = "data set" } = {}) => {
-    checkSource("evaluate", data);
+    checkSource("evaluate:", data);
     const totals: Record<string, number> = {};
     const rows: Record<string, HostTensor>[][] = collectors.map(() => []);
     let samples = 0;
@@ -122,8 +122,8 @@ export function evaluator<B = Labelled, O = Tensor, R extends object = object>({
 /** Refuses what batches cannot be taken from. */
 export function checkSource(op: string, data: unknown): void {
   if (typeof (data as BatchSource | undefined)?.iterate === "function") return;
-  const advice = "one epoch's batches, e.g. { async *iterate() { yield* batches } }";
-  throw new TypeError(`${op}: takes a Dataset, or what can iterate() over ${advice}, got ${kindOf(data)}`);
+  const other = "{ async *iterate() { yield* batches } }";
+  throw new TypeError(`${op} takes a Dataset, or e.g. ${other}, got ${kindOf(data)}`);
 }
 
 async function onHost(tensors: Readonly<Record<string, Tensor>>): Promise<Record<string, HostTensor>> {

@@ -129,15 +129,13 @@ const isNumber = (x: Tensor): Tensor => x.ge(0).or(x.lt(0));
 export function checkMeasured(metrics: object, collect: object): void {
   for (const [name, metric] of Object.entries(metrics)) {
     if (typeof metric === "function" || typeof metric?.sums === "function") continue;
-    const advice = typeof metric?.collect === "function" ? "a collector; it goes into collect" : kindOf(metric);
-    throw new TypeError(
-      `metrics: "${name}" is to be a function of (batch, outputs) or { sums, figure }, got ${advice}`,
-    );
+    const advice = typeof metric?.collect === "function" ? "a collector (it goes into collect)" : kindOf(metric);
+    throw new TypeError(`metrics: "${name}" takes a function of (batch, outputs) or { sums, figure }, got ${advice}`);
   }
   for (const [name, collector] of Object.entries(collect)) {
     if (typeof collector?.collect === "function" && typeof collector.finish === "function") continue;
     const advice = typeof collector === "function" ? " (call it, e.g. confusion(10); a metric goes into metrics)" : "";
-    throw new TypeError(`collect: "${name}" is to be { collect, finish }, got ${kindOf(collector)}${advice}`);
+    throw new TypeError(`collect: "${name}" takes { collect, finish }, got ${kindOf(collector)}${advice}`);
   }
 }
 
@@ -154,8 +152,8 @@ function checkSums(name: string, metric: unknown, found: unknown): void {
         : Object.values(sums);
   if (values.length > 0 && values.every((value) => typeof value === "number" || value instanceof Tensor)) return;
   const form = typeof metric === "function" ? "{ sum, count }" : "named sums";
-  const advice = found instanceof Promise ? "leave out async" : "tensors or numbers, e.g. by meanOf(values)";
-  throw new TypeError(`metrics: "${name}" must give ${form}, got ${kindOf(found)} (${advice})`);
+  const advice = found instanceof Promise ? "leave out async" : "e.g. by meanOf(values)";
+  throw new TypeError(`metrics: "${name}" must give ${form}, tensors or numbers, got ${kindOf(found)} (${advice})`);
 }
 
 /** The sums of all metrics over a batch, by "metric.sum". Throws where a sum has a dot in its name. */

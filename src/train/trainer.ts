@@ -151,7 +151,7 @@ export class Trainer<B = Labelled, O = Tensor, R extends object = object> {
    * the file that cannot be written, and one line for options that do not fit, a run folder that exists, a checkpoint of another model.
    */
   async fit(data: BatchSource<B>, options: FitOptions<B> = {}): Promise<FitResult<R>> {
-    checkSource("fit", data);
+    checkSource("fit:", data);
     if (options.validation !== undefined) checkSource("fit: validation", options.validation);
     for (const name of ["epochs", "maxSteps", "patience", "checkpointEvery", "logEvery"] as const) {
       const value = options[name];
