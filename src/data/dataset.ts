@@ -121,6 +121,8 @@ export class Dataset implements AsyncIterable<Batch> {
 
   /** From samples, or from a function that loads them at the first use. */
   constructor(samples: Samples | (() => Samples | Promise<Samples>), info: SampleInfo) {
+    if (info === undefined)
+      throw new TypeError("Dataset: takes (samples, info), e.g. info = { shape: [28, 28] }, got no info");
     this.info = info;
     this.#source = new Source(typeof samples === "function" ? samples : () => samples, info);
     if (typeof samples !== "function") this.#source.keep(samples);

@@ -1,17 +1,20 @@
 // Tensors from numbers and shapes, and from other tensors side by side.
-import { type DType, promote, represent } from "./dtype.ts";
+import { checkDType, type DType, promote, represent } from "./dtype.ts";
 import { as, checkTensors, lift, make, spread } from "./operands.ts";
 import { checkCount } from "./pieces.ts";
 import { axisOf, broadcastShapes, checkShape, fail, type Shape, sameShape, show } from "./shape.ts";
 import { type Operand, Tensor } from "./tensor.ts";
 
 /** A constant: every element is the value. */
-export function full(shape: Shape, value: number, dtype: DType = "f32"): Tensor {
-  checkShape("full", shape);
-  return new Tensor("const", [], { value: represent("full", value, dtype) }, shape, dtype);
+export const full = (shape: Shape, value: number, dtype: DType = "f32"): Tensor => filled("full", shape, value, dtype);
+export const zeros = (shape: Shape, dtype: DType = "f32"): Tensor => filled("zeros", shape, 0, dtype);
+export const ones = (shape: Shape, dtype: DType = "f32"): Tensor => filled("ones", shape, 1, dtype);
+
+function filled(op: string, shape: Shape, value: number, dtype: DType): Tensor {
+  checkShape(op, shape);
+  checkDType(op, dtype);
+  return new Tensor("const", [], { value: represent(op, value, dtype) }, shape, dtype);
 }
-export const zeros = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 0, dtype);
-export const ones = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 1, dtype);
 
 /** i32 of a shape whose elements are their position along one axis. */
 export function iota(shape: Shape, axis: number): Tensor {

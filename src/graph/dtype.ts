@@ -1,5 +1,7 @@
 // Element types: their sizes, the typed arrays that hold them on the host, which numbers they have, and which one two of them combine into.
+import { kindOf } from "./kind.ts";
 import { currentModule } from "./scope.ts";
+import { failKind } from "./shape.ts";
 
 export type DType = "f32" | "f64" | "i32" | "bool";
 
@@ -10,6 +12,13 @@ export type Data = Float32Array | Float64Array | Int32Array | Uint8Array;
 export const bytesOf: Record<DType, number> = { f32: 4, f64: 8, i32: 4, bool: 4 };
 
 const order: Record<DType, number> = { bool: 0, i32: 1, f32: 2, f64: 3 };
+
+/** The dtype, if there is such a one. Throws a TypeError that names the operation for what callers without types may pass. */
+export function checkDType(op: string, dtype: DType): DType {
+  if (Object.hasOwn(order, dtype)) return dtype;
+  const got = typeof dtype === "string" ? `"${dtype}"` : `that is ${kindOf(dtype)}`;
+  return failKind(op, `there is no dtype ${got}; there are f32, f64, i32 and bool`);
+}
 
 /** The dtype that both operands of an arithmetic operation are cast to: bool < i32 < f32 < f64. */
 export const promote = (a: DType, b: DType): DType => (order[a] >= order[b] ? a : b);

@@ -1,6 +1,7 @@
 // Einstein summation: operands contracted pair by pair, as matrix products.
 import { isFloat } from "./dtype.ts";
-import { checkTensors, kindOf } from "./operands.ts";
+import { kindOf } from "./kind.ts";
+import { checkTensors } from "./operands.ts";
 import { fail, failKind, show } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 

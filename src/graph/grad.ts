@@ -3,7 +3,7 @@
 import { concat, full, iota, where } from "./creators.ts";
 import { isFloat } from "./dtype.ts";
 import { isDetached } from "./fold.ts";
-import { make } from "./operands.ts";
+import { checkTensors, make } from "./operands.ts";
 import type { Args, ConvArgs, Op } from "./primitives.ts";
 import { fail, sameShape, show } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
@@ -315,6 +315,7 @@ export function grad(loss: Tensor, xs: readonly Tensor[]): Tensor[];
 export function grad(loss: Tensor, xs: Tensor | readonly Tensor[]): Tensor | Tensor[] {
   const one = !Array.isArray(xs);
   const list = one ? [xs as Tensor] : (xs as readonly Tensor[]);
+  checkTensors("grad", [loss, ...list]);
   if (loss.size !== 1 || !isFloat(loss.dtype))
     fail("grad", `needs a float loss of one element, got ${loss.dtype} ${show(loss.shape)}`);
   for (const x of list)

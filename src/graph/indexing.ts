@@ -70,7 +70,10 @@ function scattered(op: string, x: Tensor, indices: Tensor, values: Operand, axis
     if (i !== a && d > x.shape[i])
       fail(op, `indices ${show(indices.shape)} do not fit beside ${show(x.shape)}, axis ${i} is longer`);
   });
-  const list = spread(fitting(op, x, values), indices.shape);
+  const given = fitting(op, x, values);
+  if (!sameShape(broadcastShapes(op, given.shape, indices.shape), indices.shape))
+    fail(op, `values ${show(given.shape)} do not fit the indices ${show(indices.shape)}`);
+  const list = spread(given, indices.shape);
   return [list.reshape(-1), flatPositions(indices, a, x.shape).reshape(-1)];
 }
 

@@ -1,6 +1,6 @@
 // Making leaves: tensors whose values come from the host.
-import { allocate, copyOf, type Data, type DType, dtypeOf } from "./dtype.ts";
-import { kindOf } from "./operands.ts";
+import { allocate, checkDType, copyOf, type Data, type DType, dtypeOf } from "./dtype.ts";
+import { kindOf } from "./kind.ts";
 import type { Args, Leaf } from "./primitives.ts";
 import { isShapesOnly } from "./scope.ts";
 import { checkShape, fail, type Shape, show, sizeOf } from "./shape.ts";
@@ -45,6 +45,7 @@ function moduleLeaf(role: "param" | "state", value: Tensor | Data | Nested, shap
 /** A leaf whose values the host supplies anew for each run, as many as the shape takes: learning rates, step numbers, random keys. */
 export function live(read: () => number | readonly number[], shape: Shape = [], dtype: DType = "f32"): Tensor {
   checkShape("live", shape);
+  checkDType("live", dtype);
   return new Tensor(
     "buffer",
     [],
@@ -59,6 +60,7 @@ function leafOf(role: Leaf["role"], data: Data | Nested, shape: Shape | undefine
   const given = typed ? { flat: data, shape: [data.length] } : unnest(data);
   const sizes = shape ?? given.shape;
   checkShape("tensor", sizes);
+  if (dtype !== undefined) checkDType("tensor", dtype);
   if (data instanceof Uint8Array && dtype === undefined && data.some((v) => v > 1)) {
     fail("tensor", 'a Uint8Array stands for bool, 0 or 1; for numbers say which, e.g. { dtype: "f32" }');
   }

@@ -1,6 +1,7 @@
 // From what users write to nodes: operands lifted, cast and broadcast, checked by the primitive's rule.
 import { full } from "./creators.ts";
 import { type DType, isFloat, promote, represent } from "./dtype.ts";
+import { kindOf } from "./kind.ts";
 import { type Args, type Computed, type Meta, rules } from "./primitives.ts";
 import { axesOf, broadcastShapes, failKind, type Shape, sameShape } from "./shape.ts";
 import { type Axes, type Operand, Tensor } from "./tensor.ts";
@@ -20,19 +21,12 @@ export const spread = (x: Tensor, shape: Shape): Tensor => (sameShape(x.shape, s
 
 /** Checks what callers without types may pass. */
 export function checkTensors(op: string, values: readonly unknown[]): void {
+  if (!Array.isArray(values)) failKind(op, `takes a list of tensors, e.g. ${op}([a, b]), got ${kindOf(values)}`);
   for (const value of values) if (!(value instanceof Tensor)) failKind(op, `takes tensors, got ${kindOf(value)}`);
 }
 
 export function checkNumber(op: string, argument: string, value: unknown): void {
   if (typeof value !== "number") failKind(op, `${argument} must be a number, got ${kindOf(value)}`);
-}
-
-/** What a value is, for errors: "null", "an array", "a Map", "a string". */
-export function kindOf(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (typeof value !== "object") return `a ${typeof value}`;
-  const name = value.constructor?.name ?? "Object";
-  return `${/^[AEIO]/.test(name) ? "an" : "a"} ${Array.isArray(value) ? "array" : name}`;
 }
 
 /** An operand as a tensor: a number takes the other's dtype, or one that has it. */

@@ -1,5 +1,5 @@
 // The primitive table: what each operation takes besides its inputs, and the shape and dtype that come out. Everything else is composed.
-import { type DType, isFloat } from "./dtype.ts";
+import { checkDType, type DType, isFloat } from "./dtype.ts";
 import { type Elementary, elementary, forElementary } from "./elementary.ts";
 import { checkShape, fail, type Shape, sameShape, show, sizeOf } from "./shape.ts";
 import type { Storage } from "./storage.ts";
@@ -171,7 +171,7 @@ export const rules: { readonly [O in Computed]: ShapeRule<O> } = {
   neg: arithmeticUnary,
   sqrt: float,
   floor: float,
-  cast: ([x], { dtype }) => ({ shape: x.shape, dtype }),
+  cast: ([x], { dtype }) => ({ shape: x.shape, dtype: checkDType("cast", dtype) }),
   add: arithmetic,
   mul: arithmetic,
   div: (inputs, args, op) => float([binary(inputs, args, op)], args, op),

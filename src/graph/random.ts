@@ -16,6 +16,7 @@ const current: RandomState = { seed: 0, counter: 0 };
 
 /** Starts the random stream anew from a whole number. */
 export function seed(value: number): void {
+  if (!Number.isSafeInteger(value)) throw new RangeError(`seed: needs a whole number within ±2⁵³, got ${value}`);
   restoreRandom({ seed: value, counter: 0 });
 }
 
@@ -74,6 +75,8 @@ function before(value: number): number {
 
 /** Normal with the given mean and standard deviation (Box & Muller, 1958). */
 export function normal(shape: Shape, mean = 0, deviation = 1): Tensor {
+  if (!Number.isFinite(mean) || !(deviation >= 0 && deviation < Number.POSITIVE_INFINITY))
+    throw new RangeError(`normal: needs a finite mean and a finite deviation ≥ 0, got ${mean} and ${deviation}`);
   const radius = uniform(shape).neg().add(1).log().mul(-2).sqrt(); // 1 − u lies in (0, 1]
   const unit = radius.mul(
     uniform(shape)
@@ -84,7 +87,10 @@ export function normal(shape: Shape, mean = 0, deviation = 1): Tensor {
 }
 
 /** 1 with probability p, else 0, as f32. */
-export const bernoulli = (shape: Shape, p = 0.5): Tensor => uniform(shape).lt(p).cast("f32");
+export function bernoulli(shape: Shape, p = 0.5): Tensor {
+  if (!(p >= 0 && p <= 1)) throw new RangeError(`bernoulli: p must lie in [0, 1], got ${p}`);
+  return uniform(shape).lt(p).cast("f32");
+}
 
 /** A random order of 0 … n − 1 on the host (Fisher & Yates), from the same stream. */
 export function permutation(n: number): Int32Array {

@@ -53,7 +53,7 @@ function weights(
  */
 export function interpolate(
   x: Tensor,
-  { size, scale, mode = "nearest", alignCorners = false }: InterpolateOptions,
+  { size, scale, mode = "nearest", alignCorners = false }: InterpolateOptions = {},
 ): Tensor {
   if ((size === undefined) === (scale === undefined))
     throw new TypeError(`interpolate: takes either size or scale, got ${size === undefined ? "neither" : "both"}`);

@@ -1,4 +1,5 @@
 // Ambient scopes while a graph is traced: train mode, the module being built, pending updates. Tracing is synchronous, so they nest.
+import { kindOf } from "./kind.ts";
 import type { Tensor } from "./tensor.ts";
 
 let train = false;
@@ -69,16 +70,28 @@ export function moduleLabel(module: object): string {
   return name === undefined ? module.constructor.name : `${module.constructor.name} "${name}"`;
 }
 
-/** Runs a module's forward pass: tensors and errors made inside carry its label, and a captured step keeps its output. */
-export function within<T>(module: object, forward: () => T): T {
+/**
+ * Runs a module's forward pass: tensors and errors made inside carry its label, and a captured step keeps its output. With
+ * its input x, throws a TypeError where that is no tensor.
+ */
+export function within<T>(module: object, forward: () => T): T;
+export function within<T>(module: object, x: Tensor, forward: () => T): T;
+export function within<T>(module: object, ...given: [() => T] | [Tensor, () => T]): T {
   modules.push(moduleLabel(module));
   try {
-    const output = forward();
+    if (given.length === 2) checkInput(module, given[0]);
+    const output = (given.length === 2 ? given[1] : given[0])();
     capturing()?.outputs.push({ module, output });
     return output;
   } finally {
     modules.pop();
   }
+}
+
+/** By its shape, since Tensor is below this file. */
+function checkInput(module: object, x: Tensor): void {
+  if (Array.isArray(x?.inputs)) return;
+  throw new TypeError(`${moduleLabel(module)}: takes a tensor, got ${kindOf(x)} (make it one by tensor(…))`);
 }
 
 /** The innermost module being built, e.g. `Linear "net.2"`, or "". */

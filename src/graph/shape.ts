@@ -1,4 +1,5 @@
 // Shapes, axes and broadcasting, and the wording of every error about them.
+import { kindOf } from "./kind.ts";
 import { currentModule } from "./scope.ts";
 
 export type Shape = readonly number[];
@@ -39,8 +40,13 @@ export function stridesOf(shape: Shape): number[] {
   return strides;
 }
 
+/** What is said of an object of options where an earlier argument belongs. */
+const misplaced = (value: unknown): string => (kindOf(value) === "an Object" ? " (options come after it)" : "");
+
 /** Checks that every size is a whole number ≥ 0 and that the element count is addressable. */
 export function checkShape(op: string, shape: Shape): void {
+  if (typeof shape?.reduce !== "function")
+    failKind(op, `a shape is a list of sizes, such as [3], got ${kindOf(shape)}${misplaced(shape)}`);
   for (const d of shape) {
     if (!Number.isInteger(d) || d < 0) fail(op, `sizes must be whole numbers ≥ 0, got ${show(shape)}`);
   }
@@ -51,6 +57,7 @@ export function checkShape(op: string, shape: Shape): void {
 export function axisOf(op: string, axis: number, rank: number): number {
   const a = axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(a) || a < 0 || a >= rank) {
+    if (typeof axis !== "number") failKind(op, `an axis is a whole number, got ${kindOf(axis)}${misplaced(axis)}`);
     fail(op, `axis ${axis} does not exist, the tensor has ${rank} ${rank === 1 ? "axis" : "axes"}`);
   }
   return a;
@@ -59,6 +66,8 @@ export function axisOf(op: string, axis: number, rank: number): number {
 /** Sorted, distinct axes counted from the front; undefined means all. */
 export function axesOf(op: string, axes: number | readonly number[] | undefined, rank: number): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, i) => i);
+  if (typeof axes !== "number" && !Array.isArray(axes))
+    failKind(op, `axes are a whole number or a list of them, got ${kindOf(axes)}${misplaced(axes)}`);
   const list = (typeof axes === "number" ? [axes] : axes).map((a) => axisOf(op, a, rank)).sort((a, b) => a - b);
   list.forEach((a, i) => {
     if (i > 0 && list[i - 1] === a) fail(op, `axis ${a} is named twice`);

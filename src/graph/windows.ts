@@ -1,5 +1,6 @@
 // Windows over images: how kernels of convolutions and pooled regions are padded, and convolutions.
-import { checkTensors, kindOf, make } from "./operands.ts";
+import { kindOf } from "./kind.ts";
+import { checkTensors, make } from "./operands.ts";
 import { fail, show } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 

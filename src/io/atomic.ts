@@ -76,6 +76,8 @@ export async function syncFolder(path: string): Promise<void> {
 /** One line for a write that failed: that nothing is lost, and what to do before the next try. */
 export function writeFailure(path: string, cause: unknown): WriteError {
   const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === "ENOENT")
+    return new WriteError(`cannot write ${path}: there is no folder ${dirname(path)}; make it first`, { cause });
   const what =
     code === "ENOSPC" || code === "EDQUOT"
       ? [`disk is full while writing ${path}`, "free some space"]

@@ -1,5 +1,7 @@
 // A tensor as files hold it: dtype, shape and the typed array of its elements. What every reader returns and every writer takes.
 
+import { kindOf } from "../graph/kind.ts";
+
 export type TypedArray =
   | Uint8Array
   | Int8Array
@@ -101,8 +103,18 @@ export function tensorOf(dtype: RawDType, shape: readonly number[], bytes: Uint8
   return { dtype, shape, data };
 }
 
+/** Refuses what callers without types may pass, such as a Tensor, whose values are not on the host. */
+export function checkRaw(name: string, value: unknown): void {
+  const { dtype, shape, data } = (value ?? {}) as Partial<Record<keyof RawTensor, unknown>>;
+  if (typeof dtype === "string" && Array.isArray(shape) && ArrayBuffer.isView(data)) return;
+  const advice = typeof data === "function" ? " (take await stateDict(model))" : "";
+  throw new TypeError(`tensor "${name}": takes { dtype, shape, data }, got ${kindOf(value)}${advice}`);
+}
+
 /** The bytes of a tensor about to be written, as a view. Throws, naming it, where dtype, shape and data disagree. */
-export function bytesOfTensor(name: string, { dtype, shape, data }: RawTensor): Uint8Array {
+export function bytesOfTensor(name: string, tensor: RawTensor): Uint8Array {
+  checkRaw(name, tensor);
+  const { dtype, shape, data } = tensor;
   if (!Object.hasOwn(rawDTypes, dtype)) throw new TypeError(`tensor "${name}": there is no dtype "${dtype}"`);
   const expected = rawDTypes[dtype].array;
   const found = data.constructor.name;

@@ -1,5 +1,6 @@
 // Safetensors files: named tensors and nothing that runs. u64 header length, JSON header, the tensors' bytes; as the reference writes them.
-import { bytesOfTensor, copyOf, type RawDType, type RawTensor, rawDTypes, tensorOf } from "./raw-tensor.ts";
+import { kindOf } from "../graph/kind.ts";
+import { bytesOfTensor, checkRaw, copyOf, type RawDType, type RawTensor, rawDTypes, tensorOf } from "./raw-tensor.ts";
 import { headerLength, parseHeader } from "./safetensors-header.ts";
 import { type FileSource, openSource, writePath } from "./source.ts";
 
@@ -52,12 +53,12 @@ export async function readSafetensors(source: FileSource): Promise<Safetensors> 
  * alignment and then by name. Equal tensors give equal bytes. Throws a TypeError where dtype, shape and data disagree.
  */
 export function safetensorsChunks(tensors: NamedTensors, { metadata = {} }: SafetensorsOptions = {}): Uint8Array[] {
+  const named = pairs("tensors", tensors);
+  for (const [name, tensor] of named) checkRaw(name, tensor);
   const rank = new Map<RawDType, number>((Object.keys(rawDTypes) as RawDType[]).map((dtype, i) => [dtype, i]));
-  const sorted = pairs(tensors).sort(
-    ([a, x], [b, y]) => rank.get(y.dtype)! - rank.get(x.dtype)! || compareCodePoints(a, b),
-  );
+  const sorted = named.sort(([a, x], [b, y]) => rank.get(y.dtype)! - rank.get(x.dtype)! || compareCodePoints(a, b));
   const fields: string[] = [];
-  const notes = pairs(metadata).sort(([a], [b]) => compareCodePoints(a, b));
+  const notes = pairs("metadata", metadata).sort(([a], [b]) => compareCodePoints(a, b));
   for (const [key, value] of notes) {
     checkText(key);
     checkText(value);
@@ -106,8 +107,14 @@ export const writeSafetensors = (
   options: SafetensorsOptions = {},
 ): Promise<void> => writePath(path, "serializeSafetensors", () => safetensorsChunks(tensors, options));
 
-function pairs<T>(named: ReadonlyMap<string, T> | Readonly<Record<string, T>>): [string, T][] {
-  return named instanceof Map ? [...named] : Object.entries(named);
+/** The entries of a Map or a plain object. Throws a TypeError for all else, which might have none that are seen: a Promise, a model. */
+function pairs<T>(what: string, named: ReadonlyMap<string, T> | Readonly<Record<string, T>>): [string, T][] {
+  if (named instanceof Map) return [...named];
+  const prototype = typeof named === "object" && named !== null ? Object.getPrototypeOf(named) : undefined;
+  if (prototype === null || (prototype !== undefined && Object.getPrototypeOf(prototype) === null))
+    return Object.entries(named);
+  const advice = named instanceof Promise ? " (await it)" : what === "tensors" ? " (take await stateDict(model))" : "";
+  throw new TypeError(`safetensors: ${what} must be a Map or a plain object, got ${kindOf(named)}${advice}`);
 }
 
 function checkText(text: unknown): void {

@@ -1,5 +1,6 @@
 // What readers read from: a path in Node, an address in a browser, a Blob in both; opened in one way.
 import { FormatError } from "../graph/format-error.ts";
+import { kindOf } from "../graph/kind.ts";
 import type { FileContent } from "./atomic.ts";
 
 /** A path in Node, an address in a browser, or in both a Blob, such as a File of an `<input type="file">`. */
@@ -20,6 +21,8 @@ export const inNode: boolean = globalThis.process?.versions?.node !== undefined;
 
 /** Opens what readers are given. Throws one line for what is not there or cannot be read. */
 export async function openSource(source: FileSource): Promise<OpenFile> {
+  if (typeof source !== "string" && typeof source?.arrayBuffer !== "function")
+    throw new TypeError(`cannot read from ${kindOf(source)}; name a path or give a Blob`);
   if (typeof source !== "string") return openBlob(source, (source as File).name ?? "Blob");
   if (!inNode) return openBlob(await fetchBlob(source), source);
   const { openPath } = await import("./node-files.ts");

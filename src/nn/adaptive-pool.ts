@@ -46,7 +46,7 @@ export class AdaptiveAvgPool2d {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       checkImages("adaptivePool", x);
       const windows = tiles(x, this.size);
       if (windows !== undefined) return windowSums(x, windows).div(windows.size[0] * windows.size[1]);
@@ -64,7 +64,7 @@ export class AdaptiveMaxPool2d {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       checkImages("adaptivePool", x);
       const windows = tiles(x, this.size);
       if (windows !== undefined) return windowMaxima(x, windows);
@@ -76,7 +76,7 @@ export class AdaptiveMaxPool2d {
 /** Mean of each map, x [N, C, H, W] → [N, C] (Lin et al., Network in network, 2013). Throws for other ranks. */
 export class GlobalAvgPool2d {
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       checkImages("globalPool", x);
       return x.mean([2, 3]);
     });

@@ -41,7 +41,7 @@ class BatchNorm {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const [features] = this.running_mean.shape;
       const fits = this.#forms.some((form) => form.split(", ").length === x.rank - 1);
       if (!fits || x.shape[1] !== features) {

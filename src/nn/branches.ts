@@ -21,7 +21,7 @@ export class Residual {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const y = apply("Residual", this.body, "body", x);
       const past = this.shortcut === undefined ? x : apply("Residual", this.shortcut, "shortcut", x);
       if (!sameShape(y.shape, past.shape))
@@ -55,7 +55,7 @@ export class Parallel {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () =>
+    return within(this, x, () =>
       concat(
         Array.from({ length: this.length }, (_, i) => apply("Parallel", this[i], i, x)),
         this.axis,

@@ -58,7 +58,7 @@ export abstract class ConvTransposeNd {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const { weight, groups } = this;
       const [inputs, perGroup, ...kernel] = weight.shape;
       if (x.rank !== weight.rank || x.shape[1] !== inputs)

@@ -63,7 +63,7 @@ export abstract class ConvNd {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const y = this.#correlate(x); // [N, outputs, …]
       return this.bias === undefined ? y : y.add(this.bias.reshape(-1, ...this.stride.map(() => 1)));
     });

@@ -43,7 +43,7 @@ export class DropConnect {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const [, inputs] = this.weight.shape;
       if (x.rank < 1 || x.shape[x.rank - 1] !== inputs)
         fail("dropConnect", `needs [..., ${inputs}], got ${show(x.shape)}`);

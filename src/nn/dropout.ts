@@ -24,7 +24,7 @@ export class Dropout {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => dropped(x, this.p, x.shape));
+    return within(this, x, () => dropped(x, this.p, x.shape));
   }
 }
 
@@ -41,7 +41,7 @@ export class Dropout2d {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       if (x.rank !== 4) fail("dropout", `needs images [N, C, H, W], got ${show(x.shape)}`);
       return dropped(x, this.p, [...x.shape.slice(0, 2), 1, 1]);
     });

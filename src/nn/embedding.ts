@@ -31,7 +31,7 @@ export class Embedding {
   }
 
   forward(indices: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, indices, () => {
       const rows = this.weight.gather(indices);
       if (this.paddingIndex === undefined) return rows;
       return where(indices.eq(this.paddingIndex).unsqueeze(-1), rows.detach(), rows);

@@ -13,7 +13,7 @@ export class Flatten {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       if (x.rank <= this.start) fail("flatten", `axis ${this.start} does not exist in ${show(x.shape)}`);
       return x.reshape(x.shape.slice(0, this.start), sizeOf(x.shape.slice(this.start)));
     });

@@ -23,7 +23,7 @@ export class Linear {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const y = x.matmul(this.weight.transpose()); // [..., inputs] · [inputs, outputs]
       return this.bias === undefined ? y : y.add(this.bias);
     });

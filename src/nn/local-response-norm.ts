@@ -32,7 +32,7 @@ export class LocalResponseNorm {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       if (x.rank < 2) fail("localResponseNorm", `needs channels, [N, C, …], got ${show(x.shape)}`);
       const before = Math.floor(this.size / 2);
       const squares = x

@@ -61,7 +61,7 @@ export abstract class LocallyConnectedNd {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const { weight, image, stride } = this;
       const rank = image.length;
       const counts = weight.shape.slice(0, rank);

@@ -1,6 +1,6 @@
 // Losses of predictions and targets of one shape: term by term, then the mean, the sum, or the terms themselves.
 import { capturing, type Tensor, where } from "../graph/index.ts";
-import { fail, kindOf, sameShape, show } from "../graph/internal.ts";
+import { checkTensors, fail, kindOf, sameShape, show } from "../graph/internal.ts";
 import { logOnePlusExp } from "./functional.ts";
 
 /** What a loss gives of its terms: their mean, their sum, or themselves. */
@@ -174,6 +174,7 @@ function errorOf(loss: string, prediction: Tensor, target: Tensor): Tensor {
 }
 
 function matching(loss: string, prediction: Tensor, target: Tensor): void {
+  checkTensors(loss, [prediction, target]);
   if (sameShape(prediction.shape, target.shape)) return;
   fail(loss, `shapes differ, prediction ${show(prediction.shape)} and target ${show(target.shape)}`);
 }

@@ -26,7 +26,7 @@ export class Maxout {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const all = this.linear.forward(x); // [..., outputs · pieces]
       const split = all.reshape(...all.shape.slice(0, -1), -1, this.pieces);
       const each = Array.from({ length: this.pieces }, (_, j) => split.at(j, -1));

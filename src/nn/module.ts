@@ -6,6 +6,7 @@ import {
   type DType,
   fail,
   isFloat,
+  kindOf,
   type Leaf,
   paddingOf,
   sameShape,
@@ -114,6 +115,10 @@ export async function load(
   dict: ReadonlyMap<string, LoadableTensor>,
   { strict = true }: { strict?: boolean } = {},
 ): Promise<void> {
+  if (typeof dict?.get !== "function") {
+    const advice = dict instanceof Promise ? " (await it)" : Object(dict).tensors ? " (give its .tensors)" : "";
+    throw new TypeError(`load: takes a Map of tensors by name, got ${kindOf(dict)}${advice}`);
+  }
   const tensors = namedTensors(model);
   const named = entriesOf(model, tensors, dict);
   const problems: string[] = [];

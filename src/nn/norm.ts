@@ -31,7 +31,7 @@ export class LayerNorm {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const y = standardized(x, lastAxes("layerNorm", x, this.shape), this.eps);
       const scaled = this.weight === undefined ? y : y.mul(this.weight);
       return this.bias === undefined ? scaled : scaled.add(this.bias);
@@ -62,7 +62,7 @@ export class RMSNorm {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const axes = lastAxes("rmsNorm", x, this.shape);
       const y = x.float().div(x.float().square().mean(axes, { keepDims: true }).add(this.eps).sqrt());
       return this.weight === undefined ? y : y.mul(this.weight);
@@ -100,7 +100,7 @@ export class GroupNorm {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const { groups, channels } = this;
       if (x.rank < 2 || x.shape[1] !== channels)
         fail("groupNorm", `needs ${channels} channels, [N, ${channels}, …], got ${show(x.shape)}`);
@@ -126,7 +126,7 @@ export class InstanceNorm2d extends GroupNorm {
   }
 
   override forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       if (x.rank !== 4 || x.shape[1] !== this.channels)
         fail("instanceNorm", `needs images [N, ${this.channels}, H, W], got ${show(x.shape)}`);
       if (x.shape[2] * x.shape[3] < 2) fail("instanceNorm", `needs more than one pixel, got ${show(x.shape)}`);

@@ -133,7 +133,7 @@ export abstract class MaxPoolNd {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       return windowMaxima(bordered(x, this.geometry, Number.NEGATIVE_INFINITY), this.geometry);
     });
   }
@@ -157,7 +157,7 @@ export abstract class AvgPoolNd {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const { geometry, countIncludePad, divisorOverride } = this;
       const sums = windowSums(bordered(x, geometry, 0), geometry);
       if (divisorOverride !== undefined) return sums.div(divisorOverride);

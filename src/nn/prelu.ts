@@ -17,7 +17,7 @@ export class PRelu {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const [channels] = this.weight.shape;
       if (channels > 1 && x.shape[1] !== channels)
         fail("prelu", `needs ${channels} channels, [N, ${channels}, …], got ${show(x.shape)}`);

@@ -25,7 +25,7 @@ export class Sequential {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       let y = x;
       for (let i = 0; i < this.length; i++) y = apply("Sequential", this[i], i, y);
       return y;
@@ -35,6 +35,7 @@ export class Sequential {
 
 /** Throws where a part of a layer can not be applied. */
 export function checkPart(owner: string, part: Part, name: string | number): void {
+  if (Array.isArray(part)) fail(owner, `part ${name} is an array of layers; spread it: new ${owner}(...layers)`);
   const fits = typeof part === "function" || typeof part?.forward === "function";
   if (!fits) fail(owner, `part ${name} is neither a function nor a layer with forward(x), got ${String(part)}`);
 }

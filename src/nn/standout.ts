@@ -33,7 +33,7 @@ export class Standout {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const u = this.linear.forward(x); // [..., outputs]
       const inputs = x.sum(-1, { keepDims: true }).add(this.linear.bias === undefined ? 0 : 1);
       const kept = u.mul(this.alpha).add(inputs.mul(this.beta)).sigmoid(); // P

@@ -24,7 +24,7 @@ export class Subsample2d {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const [channels] = this.bias.shape;
       if (x.rank !== 4 || x.shape[1] !== channels || this.size.some((s, i) => x.shape[i + 2] < s))
         fail("subsample", `needs images [N, ${channels}, H, W] of at least ${show(this.size)}, got ${show(x.shape)}`);

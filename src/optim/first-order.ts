@@ -8,10 +8,10 @@ import { averageSlot, checkAverage, newShare } from "./average.ts";
 import type { Constraint } from "./constraints.ts";
 import { diagnose, notFinite } from "./diagnose.ts";
 import { groupsOf, type ParameterGroup } from "./groups.ts";
-import { differentiate, type GradientSource, type Labelled, type Loss, resultOf } from "./loss.ts";
+import { checkLoss, differentiate, type GradientSource, type Labelled, type Loss, resultOf } from "./loss.ts";
 import type { Optimizer, Probe } from "./optimizer.ts";
 import { checkRate, type Schedule } from "./schedule.ts";
-import { checkDecay, type Gradient, penalized, type Transform } from "./transforms.ts";
+import { checkDecay, checkTransforms, type Gradient, penalized, type Transform } from "./transforms.ts";
 
 /** How one parameter p with gradient g moves: a pure function, written once for all parameters. */
 export interface Rule<Slot extends string = string, Scalar extends string = string> {
@@ -115,6 +115,8 @@ class FirstOrder<B> implements Optimizer<B> {
 
   constructor(model: object, source: Loss<B> | GradientSource<B>, rule: Rule, options: FirstOrderOptions) {
     const { lr, guard = "loss", weightDecay = 0, groups = [], transforms = [], constraints = [], average } = options;
+    checkLoss("optimizer", model, source);
+    checkTransforms(transforms);
     const named = namedParameters(model);
     if (named.size === 0) throw new Error("optimizer: the model has no parameters (param(…) in its own properties)");
     nameModules(model);
@@ -151,7 +153,7 @@ class FirstOrder<B> implements Optimizer<B> {
   }
 
   set lr(lr: number | Schedule) {
-    if (typeof lr === "number") checkRate(lr);
+    if (typeof lr !== "function") checkRate(lr);
     this.#lr = lr;
   }
 

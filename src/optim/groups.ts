@@ -1,5 +1,6 @@
 // Groups of parameters: which of them have settings of their own.
 import type { Tensor } from "../graph/index.ts";
+import { kindOf } from "../graph/internal.ts";
 import { checkRate, type Schedule } from "./schedule.ts";
 import { checkDecay } from "./transforms.ts";
 
@@ -19,8 +20,10 @@ export function groupsOf(
   parameters: ReadonlyMap<string, Tensor>,
   groups: readonly ParameterGroup[],
 ): Map<string, ParameterGroup | undefined> {
-  for (const { lr, weightDecay = 0 } of groups) {
-    if (typeof lr === "number") checkRate(lr);
+  for (const { match, lr, weightDecay = 0 } of groups) {
+    if (!(match instanceof RegExp) && typeof match !== "function")
+      throw new TypeError(`optimizer: a group's match is a pattern or a test, e.g. /bias/, got ${kindOf(match)}`);
+    if (lr !== undefined && typeof lr !== "function") checkRate(lr);
     else if (lr?.feedback !== undefined)
       throw new Error("optimizer: a group's rate is told no figures; a plateau is for the optimizer's own lr");
     checkDecay(weightDecay);

@@ -1,6 +1,7 @@
 // What an optimizer follows: a loss, or gradients that come from no loss; both brought to one form.
 import { grad, Tensor, training } from "../graph/index.ts";
 import { fail, kindOf, sameShape, show } from "../graph/internal.ts";
+import { walk } from "../nn/module.ts";
 import { globalNorm } from "./transforms.ts";
 
 /** What a batch is unless a loss says otherwise: inputs and what they should give. */
@@ -26,6 +27,13 @@ export interface GradientSource<B, O = unknown> {
   };
 }
 
+/** Refuses a model and a loss that are none, or are in each other's place. */
+export function checkLoss(owner: string, model: unknown, loss: unknown): void {
+  const isLoss = typeof loss === "function" || typeof (loss as GradientSource<unknown>)?.gradients === "function";
+  if (typeof model === "object" && model !== null && isLoss) return;
+  throw new TypeError(`${owner}: takes (model, loss), got ${kindOf(model)} and ${kindOf(loss)}`);
+}
+
 /** Splits what a loss returned; the loss comes as a scalar. Throws where there is no tensor of one element. */
 export function lossOf<O>(result: ReturnType<Loss<never, O>>): { loss: Tensor; outputs: O | undefined } {
   const split = result instanceof Tensor ? { loss: result, outputs: undefined } : result;
@@ -43,7 +51,19 @@ export interface Result {
   readonly gradients?: ReadonlyMap<Tensor, Tensor>;
 }
 
+/** Refuses a batch of plain arrays alone. */
+function checkBatch(batch: unknown): void {
+  if (typeof batch !== "object" || batch === null || batch instanceof Tensor) return;
+  const tensors = [...walk(batch)].some(([, part]) => part instanceof Tensor);
+  const found = tensors ? undefined : Object.entries(batch).find(([, v]) => Array.isArray(v) || ArrayBuffer.isView(v));
+  if (found === undefined) return;
+  throw new TypeError(
+    `step: the batch holds no tensor, its ${found[0]} is ${kindOf(found[1])} (make it one by tensor(…))`,
+  );
+}
+
 export function resultOf<B>(source: Loss<B> | GradientSource<B>, batch: B): Result {
+  checkBatch(batch);
   if (typeof source === "function") return lossOf(source(batch));
   const { gradients, loss, outputs } = source.gradients(batch);
   if (gradients.size === 0) fail("gradients", "the source gives none");

@@ -4,7 +4,7 @@ import { fail, isFloat, kindOf, sameShape, show, topological } from "../graph/in
 import { namedParameters, nameModules } from "../nn/module.ts";
 import { compile } from "../run/index.ts";
 import { read } from "../run/realize.ts";
-import { type Labelled, type Loss, lossOf } from "./loss.ts";
+import { checkLoss, type Labelled, type Loss, lossOf } from "./loss.ts";
 
 /**
  * A loss L over points and directions of a type V. All is computed at the parameters' present values, with layers in training
@@ -39,6 +39,7 @@ export interface Objective<B> extends ObjectiveOver<B, ReadonlyMap<string, Tenso
 
 /** The loss as a function of a model's parameters, or of those of an array of models. Throws where there are none. */
 export function objective<B = Labelled>(model: object, loss: Loss<B>): Objective<B> {
+  checkLoss("objective", model, loss);
   const parameters = namedParameters(model);
   if (parameters.size === 0) throw new Error("objective: the model has no parameters (param(…) in its own properties)");
   nameModules(model);

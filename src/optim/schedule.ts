@@ -1,5 +1,5 @@
 // Learning-rate schedules: functions of the number of steps done, so that a resumed run continues where it stopped.
-import { hostMath } from "../graph/internal.ts";
+import { hostMath, kindOf } from "../graph/internal.ts";
 
 /** The learning rate after `step` finished steps (0 before the first); where several batches make one move, after so many moves. */
 export interface Schedule {
@@ -165,6 +165,7 @@ export function risingMomentum({ every = 250, most = 0.99 }: { every?: number; m
 
 /** The rate, refused in one line where it is none. */
 export function checkRate(lr: number): number {
+  if (typeof lr !== "number") throw new TypeError(`optimizer: lr must be a number or a schedule, got ${kindOf(lr)}`);
   if (!(lr >= 0 && lr < Number.POSITIVE_INFINITY))
     throw new RangeError(`optimizer: lr must be a finite number ≥ 0, got ${lr}`);
   return lr;

@@ -1,5 +1,6 @@
 // Transforms: what happens to the gradients on their way to an optimizer's rule, in a chain.
 import type { Tensor } from "../graph/index.ts";
+import { kindOf } from "../graph/internal.ts";
 
 /** A parameter p, its name in the model, and its gradient g on the way to the rule. */
 export interface Gradient {
@@ -25,6 +26,18 @@ export interface Transform {
     slots: readonly Slots[],
     last: boolean,
   ): { readonly gradients?: readonly Tensor[] | undefined; readonly slots?: readonly Slots[] };
+}
+
+/** Refuses what is no transform. */
+export function checkTransforms(transforms: readonly Transform[]): void {
+  if (!Array.isArray(transforms))
+    throw new TypeError(`optimizer: transforms are a list, e.g. [clipByNorm(1)], got ${kindOf(transforms)}`);
+  for (const [i, transform] of transforms.entries()) {
+    if (typeof transform?.apply === "function" && typeof transform !== "function") continue;
+    const advice =
+      typeof transform === "function" ? ` (call it, e.g. ${(transform as () => void).name || "clipByNorm"}(1))` : "";
+    throw new TypeError(`optimizer: transform ${i} must have an apply(…), got ${kindOf(transform)}${advice}`);
+  }
 }
 
 /** A transform of one gradient at a time. */

@@ -6,6 +6,7 @@ import {
   capturing,
   currentModule,
   type Data,
+  kindOf,
   type Leaf,
   type Plain,
   Storage,
@@ -35,6 +36,7 @@ export function compile<A extends readonly Tree[], R>(
   fn: (...inputs: A) => R,
   ..._refused: Plain<R>
 ): (...inputs: A) => Promise<R> {
+  if (typeof fn !== "function") throw new TypeError(`compile: takes a function of tensors, got ${kindOf(fn)}`);
   const captured = new Map<string, Capture<R>>();
   let traces = 0;
   let last: readonly string[] = [];

@@ -1,12 +1,12 @@
 // Evaluation: the loss and metrics of a model over a data set, with layers in evaluating mode and nothing updated.
 import type { Position } from "../data/dataset.ts";
 import { capturing, evaluating, Tensor } from "../graph/index.ts";
-import { show } from "../graph/internal.ts";
+import { kindOf, show } from "../graph/internal.ts";
 import type { HostTensor } from "../nn/index.ts";
 import { walk } from "../nn/module.ts";
 import { type Labelled, type Loss, lossOf } from "../optim/index.ts";
 import { compile } from "../run/index.ts";
-import { type Collector, type Collectors, figuresOf, type Metrics, sumsOf } from "./metrics.ts";
+import { type Collector, type Collectors, checkMeasured, figuresOf, type Metrics, sumsOf } from "./metrics.ts";
 
 /**
  * What batches are taken from: a Dataset, or anything that can continue an epoch where a run stopped. A batch is any tree of
@@ -76,6 +76,7 @@ export function evaluator<B = Labelled, O = Tensor, R extends object = object>({
   collect,
   size = batchSize,
 }: Evaluated<B, O, R>): Evaluate<B, R> {
+  checkMeasured(metrics, collect ?? {});
   const collectors = Object.entries<Collector<B, O>>(collect ?? {});
   const measure = compile((batch: B) =>
     evaluating(() => {
@@ -90,6 +91,7 @@ export function evaluator<B = Labelled, O = Tensor, R extends object = object>({
     }),
   );
   return async (data, { signal, name = "data set" } = {}) => {
+    checkSource("evaluate:", data);
     const totals: Record<string, number> = {};
     const rows: Record<string, HostTensor>[][] = collectors.map(() => []);
     let samples = 0;
@@ -115,6 +117,13 @@ export function evaluator<B = Labelled, O = Tensor, R extends object = object>({
     const finished = collectors.map(([key, { finish }], i) => [key, finish(rows[i])]);
     return { samples, loss: mean, metrics: figures, collected: Object.fromEntries(finished) as R };
   };
+}
+
+/** Refuses what batches cannot be taken from. */
+export function checkSource(op: string, data: unknown): void {
+  if (typeof (data as BatchSource | undefined)?.iterate === "function") return;
+  const other = "{ async *iterate() { yield* batches } }";
+  throw new TypeError(`${op} takes a Dataset, or e.g. ${other}, got ${kindOf(data)}`);
 }
 
 async function onHost(tensors: Readonly<Record<string, Tensor>>): Promise<Record<string, HostTensor>> {

@@ -1,6 +1,6 @@
 // Metrics: what a training reports besides its loss, from sums over batches, and from rows collected over an evaluation.
-import { full, type Tensor, where } from "../graph/index.ts";
-import { fail, sameShape, show } from "../graph/internal.ts";
+import { full, Tensor, where } from "../graph/index.ts";
+import { fail, kindOf, sameShape, show } from "../graph/internal.ts";
 import { ignoredLabel } from "../nn/cross-entropy.ts";
 import { crossEntropy, type HostTensor } from "../nn/index.ts";
 import type { Labelled } from "../optim/index.ts";
@@ -125,11 +125,43 @@ function answersOf(metric: string, outputs: Tensor, targets: Tensor): Answers {
 /** Where x is no NaN. */
 const isNumber = (x: Tensor): Tensor => x.ge(0).or(x.lt(0));
 
+/** Refuses metrics and collectors that are none, or are in each other's place. */
+export function checkMeasured(metrics: object, collect: object): void {
+  for (const [name, metric] of Object.entries(metrics)) {
+    if (typeof metric === "function" || typeof metric?.sums === "function") continue;
+    const advice = typeof metric?.collect === "function" ? "a collector (it goes into collect)" : kindOf(metric);
+    throw new TypeError(`metrics: "${name}" takes a function of (batch, outputs) or { sums, figure }, got ${advice}`);
+  }
+  for (const [name, collector] of Object.entries(collect)) {
+    if (typeof collector?.collect === "function" && typeof collector.finish === "function") continue;
+    const advice = typeof collector === "function" ? " (call it, e.g. confusion(10); a metric goes into metrics)" : "";
+    throw new TypeError(`collect: "${name}" takes { collect, finish }, got ${kindOf(collector)}${advice}`);
+  }
+}
+
+/** Refuses what a metric gave that is no sums. */
+function checkSums(name: string, metric: unknown, found: unknown): void {
+  const sums = (found ?? {}) as Record<string, unknown>;
+  if (typeof sums.sums === "function")
+    throw new TypeError(`metrics: "${name}" gives a metric rather than sums; call it, e.g. perplexity()`);
+  const values =
+    found instanceof Tensor || typeof found !== "object"
+      ? []
+      : typeof metric === "function"
+        ? [sums.sum, sums.count]
+        : Object.values(sums);
+  if (values.length > 0 && values.every((value) => typeof value === "number" || value instanceof Tensor)) return;
+  const form = typeof metric === "function" ? "{ sum, count }" : "named sums";
+  const advice = found instanceof Promise ? "leave out async" : "e.g. by meanOf(values)";
+  throw new TypeError(`metrics: "${name}" must give ${form}, tensors or numbers, got ${kindOf(found)} (${advice})`);
+}
+
 /** The sums of all metrics over a batch, by "metric.sum". Throws where a sum has a dot in its name. */
 export function sumsOf<B, O>(metrics: Metrics<B, O>, batch: B, outputs: O): Record<string, Tensor> {
   const sums: Record<string, Tensor> = {};
   for (const [name, metric] of Object.entries(metrics)) {
-    const found = typeof metric === "function" ? { ...metric(batch, outputs) } : metric.sums(batch, outputs);
+    const found = typeof metric === "function" ? metric(batch, outputs) : metric.sums(batch, outputs);
+    checkSums(name, metric, found);
     for (const [key, value] of Object.entries(found)) {
       if (key.includes(".")) throw new Error(`metrics: "${name}" has a sum called "${key}"; leave out the dot`);
       const sum = typeof value === "number" ? full([], value, "f64") : value;

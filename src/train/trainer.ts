@@ -1,10 +1,12 @@
 // The Trainer: epochs of optimizer steps over a data set, with validation, early stopping, checkpoints and exact resuming.
 import { randomState, type Tensor } from "../graph/index.ts";
+import { kindOf } from "../graph/internal.ts";
 import { nameModules } from "../nn/index.ts";
 import type { Labelled, Optimizer } from "../optim/index.ts";
 import {
   type BatchSource,
   batchSize,
+  checkSource,
   type Evaluate,
   type EvaluateOptions,
   type Evaluation,
@@ -122,6 +124,8 @@ export class Trainer<B = Labelled, O = Tensor, R extends object = object> {
     optimizer: Optimizer<B>,
     { metrics = {}, collect, size = batchSize }: Measured<B, O, R> = {},
   ) {
+    if (typeof optimizer?.step !== "function" || typeof optimizer.loss !== "function")
+      throw new TypeError(`Trainer: takes (model, optimizer), got ${kindOf(optimizer)} as the optimizer`);
     if ("loss" in metrics)
       throw new Error('Trainer: a metric cannot be called "loss", the loss is; give it another name');
     this.model = model;
@@ -147,6 +151,8 @@ export class Trainer<B = Labelled, O = Tensor, R extends object = object> {
    * the file that cannot be written, and one line for options that do not fit, a run folder that exists, a checkpoint of another model.
    */
   async fit(data: BatchSource<B>, options: FitOptions<B> = {}): Promise<FitResult<R>> {
+    checkSource("fit:", data);
+    if (options.validation !== undefined) checkSource("fit: validation", options.validation);
     for (const name of ["epochs", "maxSteps", "patience", "checkpointEvery", "logEvery"] as const) {
       const value = options[name];
       if (value !== undefined && !(Number.isInteger(value) && value >= 1))

@@ -55,7 +55,7 @@ class CharCnn {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const numbers = arange(1, this.characters + 1)
         .cast("i32")
         .reshape(1, -1, 1); // [1, characters, 1]

@@ -37,7 +37,7 @@ class GatedConv {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const start = this.embedding.forward(x).transpose(1, 2); // [B, features, T]
       const h = this.blocks.reduce((h, block) => h.add(glu(block.forward(this.drop.forward(h)), 1)), start);
       return this.output.forward(this.drop.forward(h.transpose(1, 2))); // [B, T, tokens]

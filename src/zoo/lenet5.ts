@@ -61,7 +61,7 @@ class LeNet5Of1998 {
   output: RadialBasis = new RadialBasis(digitBitmaps);
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const scaled = x.mul(1.275).sub(0.1); // background −0.1, foreground 1.175: mean about 0, variance about 1
       const framed = scaled.pad(
         [
@@ -104,7 +104,7 @@ export class LinkedConv {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const kernels = concat([this.weight, zeros([1, ...this.#shape.slice(2)])]); // [links + 1, kernel, kernel]
       return x.conv(kernels.gather(this.#places).reshape(this.#shape)).add(this.bias);
     });
@@ -126,7 +126,7 @@ class RadialBasis {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const distances = x.unsqueeze(1).sub(this.centres).square().sum(-1); // [B, 1, features] − [units, features] → [B, units]
       return distances.mul(-0.5 / this.variance);
     });

@@ -55,7 +55,7 @@ class TextCnn {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const sentence = this.words.forward(x).transpose(1, 2); // [B, features, T]
       const found = this.filters.map((filter) => relu(filter.forward(sentence)).max(-1)); // [B, maps] each
       return this.output.forward(this.drop.forward(concat(found, 1)));
@@ -89,7 +89,7 @@ class WordVectors {
   }
 
   forward(x: Tensor): Tensor {
-    return within(this, () => {
+    return within(this, x, () => {
       const parts = [
         ...(this.fixed === undefined ? [] : [this.fixed.gather(x)]),
         ...(this.trained === undefined ? [] : [this.trained.forward(x)]),

@@ -107,7 +107,7 @@ describe.each(testDevices)("on %s", (name) => {
       drawn.push(first);
     }
     expect(new Set(drawn).size).toBe(drawn.length);
-    expect(() => seed(0.5)).toThrow("seed: needs whole numbers");
+    expect(() => seed(0.5)).toThrow("seed: needs a whole number within ±2⁵³, got 0.5");
     expect(() => seed(2 ** 53)).toThrow(RangeError);
   });
 
