@@ -34,15 +34,17 @@ async function collect(): Promise<void> {
   fresh = 0;
   const builtin = globalThis.process?.getBuiltinModule;
   if (builtin !== undefined) {
+    const finalized = new Promise<void>((free) => forgotten.register({}, { free } as Residence)); // forgotten as of now
     const session = new (builtin("node:inspector").Session)();
     session.connect();
     await new Promise<unknown>((resolve) => session.post("HeapProfiler.collectGarbage", resolve));
     session.disconnect();
+    await Promise.race([finalized, pause(100)]); // finalizers are a task of their own, some turns later
   }
   await pause();
 }
 
-const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+const pause = (ms?: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Addresses of fresh memory for values, filled by `fill`; should anything fail, all of it is given back. */
 export async function allocateAll(
