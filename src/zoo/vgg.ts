@@ -1,5 +1,5 @@
 // VGG (Simonyan & Zisserman, Very deep convolutional networks for large-scale image recognition, 2015): configurations A to E.
-import { param, type Shape, type Tensor, within } from "../graph/index.ts";
+import { param, type Shape, type Tensor, within, zeros } from "../graph/index.ts";
 import {
   AdaptiveAvgPool2d,
   BatchNorm2d,
@@ -97,14 +97,14 @@ function convolutions(configuration: VggConfiguration, batchNorm: boolean, chann
 function convolution(inputs: number, outputs: number, kernel: number): Conv2d {
   const he = (shape: Shape): Float32Array => init.heNormal(shape, { fan: init.fanOut(shape) });
   const layer = new Conv2d(inputs, outputs, kernel, { padding: (kernel - 1) / 2, init: he });
-  layer.bias = param(init.constant([outputs], 0));
+  layer.bias = param(zeros([outputs]));
   return layer;
 }
 
 /** N(0, 0.01²) and biases of 0, as in the paper. */
 function dense(inputs: number, outputs: number): Linear {
   const layer = new Linear(inputs, outputs, { init: (shape) => init.normal(shape, 0, 0.01) });
-  layer.bias = param(init.constant([outputs], 0));
+  layer.bias = param(zeros([outputs]));
   return layer;
 }
 

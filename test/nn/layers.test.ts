@@ -19,6 +19,7 @@ import {
   softmax,
 } from "../../src/nn/index.ts";
 import { testDevices } from "../devices.ts";
+import { messagesOf } from "../messages.ts";
 
 const labels = (...values: number[]) => tensor(Int32Array.from(values));
 
@@ -140,16 +141,8 @@ const misuse: Record<string, () => unknown> = {
   "softmax of an absent axis": () => softmax(zeros([3]), 1),
 };
 
-test("misuse is refused in one line that names the place", () => {
-  const messages = Object.entries(misuse).map(([what, run]) => {
-    try {
-      run();
-      return `${what}: nothing`;
-    } catch (error) {
-      return `${what}: ${String(error)}`;
-    }
-  });
-  expect(messages.join("\n")).toMatchInlineSnapshot(`
+test("misuse is refused in one line that names the place", async () => {
+  expect(await messagesOf(misuse)).toMatchInlineSnapshot(`
     "Linear of a fraction: ShapeError: Linear: inputs must be a whole number ≥ 1, got 2.5
     Linear of nothing: ShapeError: Linear: outputs must be a whole number ≥ 1, got 0
     Linear on other features: ShapeError: matmul: inner sizes differ, [1, 4] · [3, 2] (4 ≠ 3), in Linear "0"

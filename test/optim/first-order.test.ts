@@ -26,6 +26,7 @@ import {
 } from "../../src/nn/index.ts";
 import { adam, adamw, firstOrder, type Loss, type Optimizer, sgd } from "../../src/optim/index.ts";
 import { testDevices } from "../devices.ts";
+import { messagesOf } from "../messages.ts";
 
 interface Batch {
   x: Tensor;
@@ -212,16 +213,7 @@ test("misuse is refused in one line", async () => {
     "loss of many": () => sgd(model, ({ x }: Batch) => model.forward(x)).step(batch),
     "loss of none": () => sgd(model, (() => 1) as never).step(batch),
   };
-  const messages: string[] = [];
-  for (const [what, run] of Object.entries(misuse)) {
-    try {
-      await run();
-      messages.push(`${what}: nothing`);
-    } catch (error) {
-      messages.push(`${what}: ${String(error)}`);
-    }
-  }
-  expect(messages.join("\n")).toMatchInlineSnapshot(`
+  expect(await messagesOf(misuse)).toMatchInlineSnapshot(`
     "no parameters: Error: optimizer: the model has no parameters (param(…) in its own properties)
     negative lr: RangeError: optimizer: lr must be a finite number ≥ 0, got -1
     lr set to NaN: RangeError: optimizer: lr must be a finite number ≥ 0, got NaN

@@ -4,6 +4,7 @@ import { device, param, randomState, restoreRandom, seed, state, type Tensor, te
 import { BatchNorm2d, Dropout, mse } from "../../src/nn/index.ts";
 import { objective } from "../../src/optim/index.ts";
 import { testDevices } from "../devices.ts";
+import { messagesOf } from "../messages.ts";
 
 const noise = (n: number, from: number): Float64Array =>
   Float64Array.from({ length: n }, (_, i) => Math.sin(12.9898 * (i + 1) + from));
@@ -187,16 +188,7 @@ test("misuse is refused in one line", async () => {
     "name unknown": () => of.move(new Map([["c", tensor([1, 2])]])),
     "shape differs": () => of.hessianProduct(undefined, new Map(Object.entries({ w: tensor([1]), b: tensor([1]) }))),
   };
-  const messages: string[] = [];
-  for (const [what, run] of Object.entries(misuse)) {
-    try {
-      await run();
-      messages.push(`${what}: nothing`);
-    } catch (error) {
-      messages.push(`${what}: ${String(error)}`);
-    }
-  }
-  expect(messages.join("\n")).toMatchInlineSnapshot(`
+  expect(await messagesOf(misuse)).toMatchInlineSnapshot(`
     "no parameters: Error: objective: the model has no parameters (param(…) in its own properties)
     no outputs: ShapeError: gaussNewtonProduct: it needs the model's outputs, a float tensor (let the loss return { loss, outputs })
     outputs beside the loss: ShapeError: gaussNewtonProduct: the loss is not computed from the outputs that it returned (return the very tensor)

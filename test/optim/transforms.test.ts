@@ -16,6 +16,7 @@ import {
   weightDecay,
 } from "../../src/optim/index.ts";
 import { testDevices } from "../devices.ts";
+import { messagesOf } from "../messages.ts";
 
 /** What a chain makes of given gradients: the move of parameters of these values at a rate of 1. */
 async function through(
@@ -279,16 +280,7 @@ test("misuse is refused in one line", async () => {
       ).step(undefined),
     "gathers part": () => given(new Map([[own.w, zeros([1])]]), [accumulate(2)]),
   };
-  const messages: string[] = [];
-  for (const [what, run] of Object.entries(misuse)) {
-    try {
-      await run();
-      messages.push(`${what}: nothing`);
-    } catch (error) {
-      messages.push(`${what}: ${String(error)}`);
-    }
-  }
-  expect(messages.join("\n")).toMatchInlineSnapshot(`
+  expect(await messagesOf(misuse)).toMatchInlineSnapshot(`
     "unmatched pattern: Error: optimizer: group 0 (/conv/) has no parameter that no group before it has; there are "0.weight", "0.bias", "2.weight", "2.bias", "3.weight", …
     unmatched test: Error: optimizer: group 1 (a test) has no parameter that no group before it has; there are "0.weight", "0.bias", "2.weight", "2.bias", "3.weight", …
     all frozen: Error: optimizer: the groups freeze every parameter, nothing is left to move
