@@ -1,5 +1,16 @@
 // What the command line calls by name: models, data sets, optimizers.
-import { type Batch, cifar10, type Dataset, fashionMnist, glyphs, mnist, mr, type Split, trec } from "../data/index.ts";
+import {
+  type Batch,
+  cifar10,
+  type DataOptions,
+  type Dataset,
+  fashionMnist,
+  glyphs,
+  mnist,
+  mr,
+  type Split,
+  trec,
+} from "../data/index.ts";
 import type { Tensor } from "../graph/index.ts";
 import {
   adadelta,
@@ -12,7 +23,7 @@ import {
   rmsprop,
   sgd,
 } from "../optim/index.ts";
-import { type Recipe, type ZooEntry, zoo } from "../zoo/index.ts";
+import { type ZooEntry, zoo } from "../zoo/index.ts";
 import { UsageError } from "./command.ts";
 import { noSuch } from "./suggest.ts";
 
@@ -43,9 +54,9 @@ export interface DataPlace {
 }
 
 const taken =
-  (set: typeof mnist): ((split: Split, place: DataPlace) => Dataset) =>
-  (split, { dataDir: dir, samples, download }) => {
-    const data = set(split, { dir, download });
+  <O extends DataOptions>(set: (split: Split, options?: O) => Dataset, more?: O) =>
+  (split: Split, { dataDir: dir, samples, download }: DataPlace): Dataset => {
+    const data = set(split, { ...more, dir, download } as O);
     return samples === undefined ? data : data.take(samples);
   };
 
@@ -54,7 +65,9 @@ const dataSets: Readonly<Record<string, (split: Split, place: DataPlace) => Data
   "fashion-mnist": taken(fashionMnist),
   cifar10: taken(cifar10),
   mr: taken(mr),
+  "mr-characters": taken(mr, { level: "characters" }),
   trec: taken(trec),
+  "trec-characters": taken(trec, { level: "characters" }),
   glyphs: (split, { samples }) => glyphs(split, { count: samples }),
 };
 
@@ -74,7 +87,7 @@ export const findOptimizer = (name: string): OptimizerEntry => find("optimizer",
 
 /** The learning rate where the user names none: the recipe's, or the optimizer's where that is another one. */
 export function usualRate({ recipe }: ZooEntry, optimizer: string): number {
-  return optimizer === recipe?.optimizer ? recipe.lr : findOptimizer(optimizer).lr;
+  return optimizer === recipe.optimizer ? recipe.lr : findOptimizer(optimizer).lr;
 }
 
 /** A split of a data set, normalised where the model wants it so; nothing is read yet. */
@@ -87,33 +100,8 @@ export function findData(
   return normalize ? data.normalize() : data;
 }
 
-/** The models for a command's help, a line each. */
-export const describeModels = (): string[] => lines(zoo, ({ paper }) => paper);
-
-function lines<Entry extends ZooEntry>(entries: readonly Entry[], more: (entry: Entry) => string): string[] {
-  const width = Math.max(...entries.map(({ name }) => name.length));
-  return entries.map((entry) => `  ${entry.name.padEnd(width)}  ${more(entry)}`);
-}
-
-export type TrainableEntry = ZooEntry & { readonly recipe: Recipe };
-
-const isTrainable = (entry: ZooEntry): entry is TrainableEntry => entry.recipe !== undefined;
-
-/** A model that has a recipe. Throws a UsageError for one made for other data than there is. */
-export function findTrainable(name: string): TrainableEntry {
-  const entry = findModel(name);
-  if (isTrainable(entry)) return entry;
-  const others = zoo.filter(isTrainable).map((other) => other.name);
-  throw new UsageError(
-    `${name} is made for samples of [${entry.input.join(", ")}] of ${entry.classes} classes and has no recipe for the data sets here; models that do: ${others.join(", ")}`,
-  );
-}
-
-/** The models with the flags of the recipes that train them. */
-export function describeRecipes(): string {
-  const flagsOf = ({ recipe: { epochs, batch, optimizer, lr, decay, shift } }: TrainableEntry): string => {
-    const flags = Object.entries({ epochs, batch, optimizer, lr, decay, shift });
-    return flags.map(([flag, value]) => `--${flag} ${value}`).join(" ");
-  };
-  return ["models and their defaults:", ...lines(zoo.filter(isTrainable), flagsOf)].join("\n");
+/** The models for a command's help, a line each: their papers, or whatever is asked for. */
+export function describeModels(more: (entry: ZooEntry) => string = ({ paper }) => paper): string[] {
+  const width = Math.max(...zoo.map(({ name }) => name.length));
+  return zoo.map((entry) => `  ${entry.name.padEnd(width)}  ${more(entry)}`);
 }

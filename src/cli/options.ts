@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { deviceNames, mostThreads } from "../run/index.ts";
 import { type Command, UsageError } from "./command.ts";
 import { dataNames, optimizerNames } from "./names.ts";
+import { scheduleNames } from "./rates.ts";
 import { noSuch } from "./suggest.ts";
 
 /** Values of flags; undefined where a flag was not given. */
@@ -17,7 +18,14 @@ export interface Options {
   optimizer?: string;
   lr?: number;
   decay?: number;
+  schedule?: string;
+  weightDecay?: number;
   shift?: number;
+  crop?: number;
+  flip?: number;
+  init?: string;
+  freeze?: string;
+  lrScale?: string;
   seed?: number;
   device?: string;
   threads?: number;
@@ -48,6 +56,12 @@ const text = (value: string, help: string, initially?: string): Kind => ({
   help,
   initially,
   read: (given) => (typeof given === "string" && given !== "" ? { value: given } : `a ${value.toLowerCase()}`),
+});
+
+const oneOf = (value: string, names: readonly string[], help: string): Kind => ({
+  value,
+  help,
+  read: (given) => (names.includes(given as string) ? { value: given as string } : `one of ${names.join(", ")}`),
 });
 
 const number =
@@ -85,7 +99,22 @@ const kinds: Readonly<Record<Flag, Kind>> = {
   optimizer: text("NAME", `optimizer: ${optimizerNames.join(", ")}`),
   lr: rate("learning rate of the first epoch"),
   decay: factor("factor on the learning rate after each epoch"),
-  shift: whole(0, 1024)("move training images at random by up to so many pixels"),
+  schedule: oneOf(
+    "NAME",
+    scheduleNames,
+    "how the rate goes: decay a factor an epoch; steps a tenth from the half on and again from three quarters; cosine to 0; onecycle; plateau a tenth where the test loss stays",
+  ),
+  weightDecay: number(
+    "RATE",
+    "a number from 0 on",
+    (n) => n >= 0 && n < Number.POSITIVE_INFINITY,
+  )("factor of the weights that is added to their gradients"),
+  shift: whole(0, 1024)("move training images at random by up to so many pixels, repeating the edge"),
+  crop: whole(0, 1024)("move them so over a border of so many zeros"),
+  flip: number("SHARE", "a number from 0 to 1", (n) => n >= 0 && n <= 1)("mirror this share of the training images"),
+  init: text("FILE", "begin with the weights that fit in a safetensors file, or in another run"),
+  freeze: text("PATTERN", "leave parameters with such names as they are, e.g. '^(?!fc)'"),
+  lrScale: text("PATTERN=FACTOR", "rates of their own for parameters with such names, with commas between several"),
   seed: whole(0, 2 ** 31 - 1)("seed of weights, data order and dropout", "1"),
   device: text("NAME", `where to compute: ${deviceNames.join(", ")}`, "HEBB_DEVICE, else auto"),
   threads: whole(1, mostThreads)("threads to compute with", `one a core, here ${availableParallelism()}`),

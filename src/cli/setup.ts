@@ -11,7 +11,7 @@ import { restore } from "../train/restore.ts";
 import { NoRunError, readConfig } from "../train/run-folder.ts";
 import { type ZooEntry, zoo } from "../zoo/index.ts";
 import { type Io, UsageError } from "./command.ts";
-import { findData, findModel, type Loss, usualRate } from "./names.ts";
+import { dataNames, findData, findModel, type Loss, usualRate } from "./names.ts";
 import { type Options, readKey } from "./options.ts";
 import { commandLine } from "./program.ts";
 import { noSuch } from "./suggest.ts";
@@ -27,7 +27,14 @@ export interface TrainConfig {
   readonly optimizer: string;
   readonly lr: number;
   readonly decay: number;
+  readonly schedule?: string;
+  readonly weightDecay?: number;
   readonly shift: number;
+  readonly crop?: number;
+  readonly flip?: number;
+  readonly init?: string;
+  readonly freeze?: string;
+  readonly lrScale?: string;
   readonly seed: number;
   readonly device: string;
   readonly threads?: number;
@@ -36,7 +43,10 @@ export interface TrainConfig {
 }
 
 const needed = ["model", "data", "epochs", "batch", "optimizer", "lr", "decay", "shift", "seed"] as const;
-const optional = ["samples", "maxSteps", "device", "threads", "dataDir"] as const;
+const optional = [
+  ...["samples", "maxSteps", "device", "threads", "dataDir"],
+  ...["schedule", "weightDecay", "crop", "flip", "init", "freeze", "lrScale"],
+] as const;
 
 /**
  * The data folder that a run is to remember, whether a flag or HEBB_DATA names it; none where the cache serves, or for
@@ -50,8 +60,23 @@ export async function folderToKeep({
   return from === "cache" || data === "glyphs" ? undefined : resolve(path);
 }
 
+/**
+ * The data set of a model's recipe; in the place of mnist, where it is not found, glyphs, with the reason. Throws a UsageError for a
+ * model that has none, as it is made for images of the user's.
+ */
+export async function usualData(
+  { name, input, classes, recipe: { data } }: ZooEntry,
+  options: Options,
+): Promise<{ data: string; why?: string }> {
+  if (data === undefined)
+    throw new UsageError(
+      `${name} is made for [${input.join(", ")}] and ${classes} classes; name a data set by --data (${dataNames.join(", ")})`,
+    );
+  return data === "mnist" ? mnistOrGlyphs(options) : { data };
+}
+
 /** mnist where all its files lie in the data folder or may be fetched, else glyphs, which need none; with the reason. */
-export async function defaultData({ dataDir, download }: Options): Promise<{ data: string; why: string }> {
+async function mnistOrGlyphs({ dataDir, download }: Options): Promise<{ data: string; why: string }> {
   const folder = await dataFolder(dataDir);
   if (download) return { data: "mnist", why: "fetched where it is missing" };
   const names = ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"].map(
@@ -86,12 +111,20 @@ export function buildModel(entry: ZooEntry, data: Dataset, seedOf: number): Laye
   seed(seedOf);
   const model = fitted(entry, data);
   if (!(model instanceof Error)) return model;
-  const others = shapesOnly(() =>
-    zoo.filter((other) => other.recipe !== undefined && !(fitted(other, data) instanceof Error)),
-  ).map((other) => other.name);
+  const others = shapesOnly(() => fittingModels(data, 9));
   throw new UsageError(
-    `${entry.name} does not fit ${name}, whose samples are [${shape.join(", ")}] (${model.message}); ${others.length > 0 ? `models that fit: ${others.join(", ")}` : "no model does"}`,
+    `${entry.name} does not fit ${name}, whose samples are [${shape.join(", ")}] (${model.message}); ${others.length > 0 ? `models that fit: ${others.slice(0, 8).join(", ")}${others.length > 8 ? " and more" : ""}` : "no model does"}`,
   );
+}
+
+/** The names of the first `most` models that fit the data. */
+function fittingModels(data: Dataset, most: number): string[] {
+  const found: string[] = [];
+  for (const other of zoo) {
+    if (found.length === most) break;
+    if (!(fitted(other, data) instanceof Error)) found.push(other.name);
+  }
+  return found;
 }
 
 /** A model made for the data, or why there is none. */

@@ -4,7 +4,6 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Dataset } from "../data/index.ts";
 import { largestShift, randomShift } from "../data/random-shift.ts";
-import { stepDecay } from "../optim/index.ts";
 import {
   accuracy,
   confusion,
@@ -15,22 +14,25 @@ import {
   TrainingError,
 } from "../train/index.ts";
 import { checkRunFolder } from "../train/run-folder.ts";
+import type { ZooEntry } from "../zoo/index.ts";
 import { type Command, type Io, report, UsageError } from "./command.ts";
-import { describeRecipes, findData, findModel, findOptimizer, findTrainable, usualRate } from "./names.ts";
+import { describeModels, findData, findModel, findOptimizer, usualRate } from "./names.ts";
 import { type Flag, flagName, type Options } from "./options.ts";
 import { commandLine } from "./program.ts";
+import { rateOf } from "./rates.ts";
 import {
   buildModel,
   chooseDevice,
   classLoss,
-  defaultData,
   folderToKeep,
   newestSound,
   readRun,
   startAgain,
   startLower,
   type TrainConfig,
+  usualData,
 } from "./setup.ts";
+import { initialize, transferGroups } from "./transfer.ts";
 
 /** What a run is made of; changing one of the first makes another run, the last may change when it is resumed. */
 const fixed = [
@@ -40,12 +42,22 @@ const fixed = [
   "optimizer",
   "lr",
   "decay",
+  "schedule",
+  "weightDecay",
   "shift",
+  "crop",
+  "flip",
+  "init",
+  "freeze",
+  "lrScale",
   "seed",
 ] as const satisfies readonly Flag[];
 /** Whose defaults are those of the model's recipe. */
 const ofModel = Object.fromEntries(
-  ["epochs", "batch", "optimizer", "lr", "decay", "shift"].map((flag) => [flag, "the model's, below"]),
+  ["epochs", "batch", "optimizer", "lr", "decay", "schedule", "weightDecay", "shift", "crop", "flip"].map((flag) => [
+    flag,
+    "the model's, below",
+  ]),
 );
 const changeable = ["epochs", "maxSteps", "device", "threads", "dataDir"] as const satisfies readonly Flag[];
 
@@ -53,8 +65,8 @@ export const train: Command = {
   summary: "trains a model and saves the run",
   positionals: "MODEL",
   flags: [...fixed, ...changeable, "download", "out", "resume", "config", "json"],
-  defaults: { data: "mnist where it is found, else glyphs", ...ofModel },
-  notes: describeRecipes,
+  defaults: { data: "the model's, below; glyphs where mnist is not found", ...ofModel },
+  notes: () => ["models and their defaults:", ...describeModels(flagsOf)].join("\n"),
   run: async (positionals, options, io) => {
     if (positionals.length > 1) throw new UsageError(`train takes one model, got ${positionals.join(" ")}`);
     const [model] = positionals;
@@ -67,15 +79,25 @@ export const train: Command = {
   },
 };
 
+/** The flags of a model's recipe, those without effect left out. */
+const flagsOf = ({ recipe }: ZooEntry): string =>
+  Object.entries(recipe)
+    .filter(([flag, value]) => value !== 0 && !(flag === "decay" && value === 1))
+    .map(
+      ([flag, value]) =>
+        `${flagName(flag as Flag)} ${typeof value === "number" ? Number(value.toPrecision(4)) : value}`,
+    )
+    .join(" ");
+
 /** Everything settled: the user's flags, then the model's recipe. */
 async function newConfig(model: string | undefined, options: Options, io: Io): Promise<TrainConfig> {
   if (model === undefined) throw new UsageError(`train needs a model, e.g. ${commandLine(io, "train", "lenet5")}`);
-  const entry = findTrainable(model);
+  const entry = findModel(model);
   const { name, recipe } = entry;
   const { optimizer = recipe.optimizer } = options;
   const lr = usualRate(entry, optimizer);
   const device = chooseDevice(options);
-  const { data, why } = options.data === undefined ? await defaultData(options) : { data: options.data };
+  const { data, why } = options.data === undefined ? await usualData(entry, options) : { data: options.data };
   if (why !== undefined) io.stderr.write(`data: ${data} (${why})\n`);
   const settled = { ...recipe, lr, seed: 1, ...options, data, optimizer, device };
   return { model: name, ...given(settled, [...fixed, ...changeable]) } as TrainConfig;
@@ -138,10 +160,14 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
   const signal = io.interruption();
   await training.load();
   await test.load();
-  const { batches } = training;
-  const lr = config.decay === 1 ? config.lr : stepDecay(config.lr, { every: batches, factor: config.decay });
-  const { constraints } = entry;
-  const optimizer = findOptimizer(config.optimizer).make(model, classLoss(model), { lr, constraints });
+  const lr = rateOf(config.schedule ?? "decay", { ...config, batches: training.batches });
+  if (config.init !== undefined && resume === undefined) await initialize(model, config.init, io);
+  const optimizer = findOptimizer(config.optimizer).make(model, classLoss(model), {
+    lr,
+    weightDecay: config.weightDecay,
+    constraints: entry.constraints,
+    groups: transferGroups(config, lr),
+  });
   const trainer = new Trainer(model, optimizer, {
     metrics: { accuracy },
     collect: { confusion: confusion(test.info.classes!.length) },

@@ -4,17 +4,19 @@ import type { DataFile, DataOptions } from "./data-file.ts";
 import { Dataset } from "./dataset.ts";
 import type { Split } from "./mnist.ts";
 import { openDataFile } from "./open-data.ts";
-import { pad, tokenize, Vocabulary } from "./text.ts";
+import { encodeCharacters, pad, tokenize, Vocabulary } from "./text.ts";
 
 export interface SentenceOptions extends DataOptions {
-  /** Tokens of a sentence: longer ones are cut, shorter ones filled up with 0. */
+  /** What a sentence is a sequence of: words as `tokenize` takes them, the default, or characters as `encodeCharacters` numbers them. */
+  level?: "words" | "characters";
+  /** Tokens of a sentence: longer ones are cut, shorter ones filled up with 0. Of characters 280. */
   length?: number;
-  /** Size of the vocabulary, padding and unknown included: numbers are below it. It is that of the training sentences. */
+  /** Size of the vocabulary, padding and unknown included: numbers are below it. It is that of the training sentences; of characters 71. */
   tokens?: number;
 }
 
 interface Labelled {
-  readonly words: readonly string[];
+  readonly text: string;
   readonly label: number;
 }
 
@@ -34,12 +36,11 @@ export function mr(split: Split, { fold = 0, ...options }: SentenceOptions & { f
     const parts: Record<Split, Labelled[]> = { train: [], test: [] };
     const files = await Promise.all(mrFiles.map((file) => linesOf(file, ["mr", ""], options)));
     for (const [label, { lines }] of files.entries())
-      for (const [i, line] of lines.entries())
-        parts[i % 10 === fold ? "test" : "train"].push({ words: tokenize(line), label });
+      for (const [i, line] of lines.entries()) parts[i % 10 === fold ? "test" : "train"].push({ text: line, label });
     return parts;
   };
   const info = { name: "mr", classes: ["negative", "positive"], lengths: { train: 10_662 - tests, test: tests } };
-  return sentences(split, read, info, { length: 60, tokens: 20_000, ...options });
+  return sentences(split, read, info, { ...options, words: { length: 60, tokens: 20_000 } });
 }
 
 /**
@@ -64,7 +65,7 @@ export function trec(
           `expected a line that begins with one of ${names.length} classes, such as ${names[0]}, found ${JSON.stringify(line.slice(0, 20))} in line ${i + 1}; download the file again`,
           { file: path },
         );
-      return { words: tokenize(line.slice(space + 1)), label };
+      return { text: line.slice(space + 1), label };
     });
   };
   const read = async (): Promise<Record<Split, Labelled[]>> => ({
@@ -72,15 +73,25 @@ export function trec(
     test: split === "test" ? await labelled(trecFiles.test) : [],
   });
   const info = { name: "trec", classes: names, lengths: { train: 5452, test: 500 } };
-  return sentences(split, read, info, { length: 40, tokens: 10_000, ...options });
+  return sentences(split, read, info, { ...options, words: { length: 40, tokens: 10_000 } });
 }
 
 function sentences(
   split: Split,
   read: () => Promise<Record<Split, Labelled[]>>,
   { name, classes, lengths }: { name: string; classes: readonly string[]; lengths: Record<Split, number> },
-  { length, tokens, verify = true }: { length: number; tokens: number; verify?: boolean },
+  {
+    level = "words",
+    verify = true,
+    words,
+    ...options
+  }: SentenceOptions & { words: { length: number; tokens: number } },
 ): Dataset {
+  if (level !== "words" && level !== "characters")
+    throw new RangeError(`${name}: level is "words" or "characters", not ${JSON.stringify(level)}`);
+  const { length, tokens } = { ...(level === "words" ? words : { length: 280, tokens: 71 }), ...options };
+  if (level === "characters" && tokens !== 71)
+    throw new RangeError(`${name}: characters are of 71 kinds, so leave tokens out, got ${tokens}`);
   if (!(split in lengths))
     throw new RangeError(`${name}: split must be "train" or "test", not ${JSON.stringify(split)}`);
   for (const [option, value, least] of [["length", length, 1], ["tokens", tokens, 2]] as const) // biome-ignore format: pairs
@@ -88,18 +99,25 @@ function sentences(
       throw new RangeError(`${name}: ${option} is a whole number of at least ${least}, got ${value}`);
   const load = async (): Promise<{ x: Int32Array; y: Int32Array }> => {
     const parts = await read();
-    const vocabulary = Vocabulary.of(
-      parts.train.map(({ words }) => words),
-      { size: tokens },
-    );
+    const encode =
+      level === "words" ? wordEncoder(parts.train, tokens) : (text: string) => encodeCharacters(text, { length });
     const chosen = parts[split];
     const x = pad(
-      chosen.map(({ words }) => vocabulary.encode(words)),
+      chosen.map(({ text }) => encode(text)),
       { length },
     ).data;
     return { x, y: Int32Array.from(chosen, ({ label }) => label) };
   };
   return new Dataset(load, { name, shape: [length], tokens, classes, ...(verify && { length: lengths[split] }) });
+}
+
+/** A sentence's words by their numbers in the vocabulary of the training sentences. */
+function wordEncoder(training: readonly Labelled[], size: number): (text: string) => Int32Array {
+  const vocabulary = Vocabulary.of(
+    training.map(({ text }) => tokenize(text)),
+    { size },
+  );
+  return (text) => vocabulary.encode(tokenize(text));
 }
 
 /** A file's lines, each byte a character. Throws a FormatError where it is too large or no text. */

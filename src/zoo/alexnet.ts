@@ -12,7 +12,7 @@ import {
   relu,
   Sequential,
 } from "../nn/index.ts";
-import type { ZooEntry } from "./entry.ts";
+import { imageNetRecipe, type ZooEntry } from "./entry.ts";
 
 export interface AlexNetOptions {
   classes?: number;
@@ -138,6 +138,7 @@ export const alexnetEntry: ZooEntry = {
   input: [3, 224, 224],
   classes: 1000,
   normalize: true,
+  recipe: imageNetRecipe({ epochs: 90, batch: 128, lr: 0.01, weightDecay: 5e-4, schedule: "plateau" }),
   build: ({ input = [3, 224, 224], classes } = {}) => alexnet({ classes, channels: input[0] }),
 };
 

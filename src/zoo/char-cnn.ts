@@ -1,6 +1,7 @@
 // The network of characters (Zhang, Zhao & LeCun, Character-level Convolutional Networks for Text Classification, 2015).
 import { arange, type Tensor, within } from "../graph/index.ts";
 import { Conv1d, Dropout, Flatten, init, type Layer, Linear, MaxPool1d, relu, Sequential } from "../nn/index.ts";
+import type { ZooEntry } from "./entry.ts";
 
 export interface CharCnnOptions {
   classes: number;
@@ -63,3 +64,17 @@ class CharCnn {
     });
   }
 }
+
+export const charCnnEntry: ZooEntry = {
+  name: "charcnn",
+  paper: "Zhang, Zhao & LeCun, Character-level Convolutional Networks for Text Classification, 2015",
+  input: [1014],
+  tokens: 71,
+  classes: 4,
+  normalize: false,
+  recipe: { data: "trec-characters", epochs: 10, batch: 128, optimizer: "adam", lr: 1e-3, decay: 0.9, shift: 0 },
+  build: ({ input = [1014], tokens = 71, classes = 4 } = {}) => {
+    if (input.length !== 1) throw new RangeError(`charcnn: takes texts [T], got [${input.join(", ")}]`);
+    return charCnn({ length: input[0], characters: tokens - 1, classes });
+  },
+};

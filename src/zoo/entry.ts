@@ -5,15 +5,41 @@ import type { Constraint } from "../optim/index.ts";
 
 /** How a model is trained unless its user says otherwise. */
 export interface Recipe {
+  /** The data set that it is trained on; none where it wants a folder of images of the user's. */
+  readonly data?: string;
   readonly epochs: number;
   readonly batch: number;
   readonly optimizer: "sgd" | "adam" | "adamw" | "adadelta";
   readonly lr: number;
   /** The learning rate is multiplied by this after each epoch. */
   readonly decay: number;
+  /** How the learning rate goes over all epochs, instead of `decay`. */
+  readonly schedule?: "steps" | "cosine" | "onecycle" | "plateau";
+  readonly weightDecay?: number;
   /** Training images are moved at random by up to so many pixels. */
   readonly shift: number;
+  /** Training images get a border of so many zeros (of the mean, where pixels are normalized), and a random part of their size is taken. */
+  readonly crop?: number;
+  /** The share of training images that are mirrored. */
+  readonly flip?: number;
 }
+
+/**
+ * How networks for ImageNet are trained: moved by up to 16 pixels, as crops of 224 from 256 are, and mirrored. The papers' batches of
+ * 128 or 256 are 32 here, which fits into memory, and their rates lower in proportion (Goyal et al., 2017).
+ */
+export const imageNetRecipe = (
+  paper: Pick<Recipe, "epochs" | "batch" | "lr" | "weightDecay"> & Partial<Pick<Recipe, "decay" | "schedule">>,
+): Recipe => ({
+  optimizer: "sgd",
+  decay: 1,
+  shift: 0,
+  crop: 16,
+  flip: 0.5,
+  ...paper,
+  batch: 32,
+  lr: (paper.lr * 32) / paper.batch,
+});
 
 /** What a model is built for: the shape of one sample and the number of classes. */
 export interface Fitting {
@@ -33,8 +59,7 @@ export interface ZooEntry {
   readonly classes: number;
   /** Whether it wants pixels as (x − mean) / deviation; otherwise they lie in [0, 1]. */
   readonly normalize: boolean;
-  /** None where no data set of hebb is like what it was made for. */
-  readonly recipe?: Recipe;
+  readonly recipe: Recipe;
   /** What holds of its parameters after each move. */
   readonly constraints?: readonly Constraint[];
   /** A new model with parameters from the seeded stream. It gives logits [B, classes] for crossEntropy. */

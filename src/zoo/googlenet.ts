@@ -15,7 +15,7 @@ import {
   relu,
   Sequential,
 } from "../nn/index.ts"; // prettier-ignore
-import type { ZooEntry } from "./entry.ts";
+import { imageNetRecipe, type ZooEntry } from "./entry.ts";
 
 export interface GoogLeNetOptions {
   /**
@@ -221,6 +221,7 @@ export const googlenetEntry: ZooEntry = {
   input: [3, 224, 224],
   classes: 1000,
   normalize: true,
+  recipe: imageNetRecipe({ epochs: 250, batch: 256, lr: 0.01, weightDecay: 2e-4, decay: 0.995 }), // 4 % every 8 epochs
   build: ({ input = [3, 224, 224], classes } = {}) => googlenet({ classes, channels: input[0] }),
 };
 

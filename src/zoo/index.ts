@@ -1,11 +1,13 @@
 // hebb/zoo: models of the literature, each with its paper and, where a data set of hebb is what it was made for, the recipe that trains it.
 import { alexnet2012Entry, alexnetEntry } from "./alexnet.ts";
+import { charCnnEntry } from "./char-cnn.ts";
+import { convNetEntry } from "./convnet.ts";
 import type { ZooEntry } from "./entry.ts";
 import { googlenetEntry, googlenetOf2015Entry } from "./googlenet.ts";
 import { lenet1Entry } from "./lenet1.ts";
 import { lenet4Entry } from "./lenet4.ts";
 import { lenet5Entry, lenet5Of1998Entry } from "./lenet5.ts";
-import { mlpEntry } from "./mlp.ts";
+import { mlpDropoutEntry, mlpEntry, mlpWideEntry } from "./mlp.ts";
 import { ninEntry, ninImageNetEntry } from "./nin.ts";
 import { resnetEntries } from "./resnet.ts";
 import { textCnnEntry } from "./text-cnn.ts";
@@ -13,6 +15,7 @@ import { vggEntries } from "./vgg.ts";
 
 export { type AlexNet2012Options, type AlexNetOptions, alexnet, alexnet2012 } from "./alexnet.ts";
 export { type CharCnnOptions, charCnn } from "./char-cnn.ts";
+export { type ConvNetOptions, convNet } from "./convnet.ts";
 export type { Fitting, Recipe, ZooEntry } from "./entry.ts";
 export { type GatedConvOptions, gatedConv } from "./gated-conv.ts";
 export {
@@ -38,6 +41,9 @@ export const zoo: readonly ZooEntry[] = [
   lenet5Entry,
   lenet5Of1998Entry,
   mlpEntry,
+  mlpWideEntry,
+  mlpDropoutEntry,
+  convNetEntry,
   alexnet2012Entry,
   alexnetEntry,
   ninEntry,
@@ -47,4 +53,5 @@ export const zoo: readonly ZooEntry[] = [
   googlenetEntry,
   ...resnetEntries,
   textCnnEntry,
+  charCnnEntry,
 ];

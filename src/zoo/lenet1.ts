@@ -43,6 +43,6 @@ export const lenet1Entry: ZooEntry = {
   input: [1, 28, 28],
   classes: 10,
   normalize: false,
-  recipe: { epochs: 10, batch: 64, optimizer: "adam", lr: 5e-3, decay: 0.8, shift: 0 },
+  recipe: { data: "mnist", epochs: 10, batch: 64, optimizer: "adam", lr: 5e-3, decay: 0.8, shift: 0 },
   build: ({ classes } = {}) => lenet1({ classes }),
 };

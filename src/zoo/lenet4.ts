@@ -47,6 +47,6 @@ export const lenet4Entry: ZooEntry = {
   input: [1, 28, 28],
   classes: 10,
   normalize: false,
-  recipe: { epochs: 10, batch: 64, optimizer: "adam", lr: 2e-3, decay: 0.8, shift: 1 },
+  recipe: { data: "mnist", epochs: 10, batch: 64, optimizer: "adam", lr: 2e-3, decay: 0.8, shift: 1 },
   build: ({ classes } = {}) => lenet4({ classes }),
 };

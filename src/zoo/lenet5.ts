@@ -149,7 +149,7 @@ export const lenet5Entry: ZooEntry = {
   input: [1, 28, 28],
   classes: 10,
   normalize: true,
-  recipe: { epochs: 10, batch: 64, optimizer: "adam", lr: 3e-3, decay: 0.7, shift: 1 },
+  recipe: { data: "mnist", epochs: 10, batch: 64, optimizer: "adam", lr: 3e-3, decay: 0.7, shift: 1 },
   build: ({ classes } = {}) => lenet5({ classes }),
 };
 
@@ -157,6 +157,6 @@ export const lenet5Of1998Entry: ZooEntry = {
   ...lenet5Entry,
   name: "lenet5-1998",
   normalize: false,
-  recipe: { epochs: 10, batch: 64, optimizer: "adam", lr: 2e-3, decay: 0.8, shift: 1 },
+  recipe: { data: "mnist", epochs: 10, batch: 64, optimizer: "adam", lr: 2e-3, decay: 0.8, shift: 1 },
   build: ({ classes } = {}) => lenet5({ form: "1998", classes }),
 };

@@ -1,7 +1,7 @@
 // Network in Network (Lin, Chen & Yan, 2014): convolutions followed by 1×1 convolutions, and averages of maps as logits.
 import { type Shape, type Tensor, within } from "../graph/index.ts";
 import { AvgPool2d, Conv2d, Dropout, init, type Layer, MaxPool2d, relu, Sequential } from "../nn/index.ts";
-import type { ZooEntry } from "./entry.ts";
+import { imageNetRecipe, type ZooEntry } from "./entry.ts";
 
 export interface NinOptions {
   /** "cifar" (966 986 parameters with 10 classes) for images of 32×32, "imagenet" (7 595 176 with 1000) for 224×224. */
@@ -82,6 +82,19 @@ export const ninEntry: ZooEntry = {
   input: [3, 32, 32],
   classes: 10,
   normalize: true,
+  recipe: {
+    data: "cifar10",
+    epochs: 200,
+    batch: 128,
+    optimizer: "sgd",
+    lr: 0.1,
+    decay: 1,
+    schedule: "plateau",
+    weightDecay: 1e-4,
+    shift: 0,
+    crop: 4,
+    flip: 0.5,
+  },
   build: ({ input = [3, 32, 32], classes } = {}) => nin({ classes, channels: input[0] }),
 };
 
@@ -91,5 +104,6 @@ export const ninImageNetEntry: ZooEntry = {
   input: [3, 224, 224],
   classes: 1000,
   normalize: true,
+  recipe: imageNetRecipe({ epochs: 90, batch: 128, lr: 0.01, weightDecay: 5e-4, schedule: "plateau" }),
   build: ({ input = [3, 224, 224], classes } = {}) => nin({ form: "imagenet", classes, channels: input[0] }),
 };

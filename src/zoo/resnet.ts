@@ -1,7 +1,7 @@
 // ResNet (He, Zhang, Ren & Sun, Deep residual learning for image recognition, 2016): the networks for ImageNet and CIFAR-10, and their plain twins.
 import { type Shape, type Tensor, within } from "../graph/index.ts";
 import { BatchNorm2d, Conv2d, init, type Layer, Linear, MaxPool2d, type Part, relu, Sequential } from "../nn/index.ts";
-import type { ZooEntry } from "./entry.ts";
+import { imageNetRecipe, type Recipe, type ZooEntry } from "./entry.ts";
 
 /**
  * What a block adds to its output: its input (A: zeros in new channels; B: a projection where the shape changes; C: a
@@ -255,8 +255,24 @@ const imageNetEntry = (name: string, depth: number, shortcut: Shortcut): ZooEntr
   input: [3, 224, 224],
   classes: 1000,
   normalize: true,
+  recipe: imageNetRecipe({ epochs: 90, batch: 256, lr: 0.1, weightDecay: 1e-4, schedule: "steps" }),
   build: ({ input = [3, 224, 224], classes } = {}) => resnet(depth, { shortcut, classes, channels: input[0] }),
 });
+
+/** The paper's: 64,000 steps are 164 epochs of CIFAR-10; a tenth of the rate from the half on, a hundredth from three quarters on. */
+const cifarRecipe: Recipe = {
+  data: "cifar10",
+  epochs: 164,
+  batch: 128,
+  optimizer: "sgd",
+  lr: 0.1,
+  decay: 1,
+  schedule: "steps",
+  weightDecay: 1e-4,
+  shift: 0,
+  crop: 4,
+  flip: 0.5,
+};
 
 const cifarEntry = (name: string, depth: number, shortcut: Shortcut): ZooEntry => ({
   name,
@@ -264,6 +280,7 @@ const cifarEntry = (name: string, depth: number, shortcut: Shortcut): ZooEntry =
   input: [3, 32, 32],
   classes: 10,
   normalize: true,
+  recipe: cifarRecipe,
   build: ({ input = [3, 32, 32], classes } = {}) => resnetCifar(depth, { shortcut, classes, channels: input[0] }),
 });
 

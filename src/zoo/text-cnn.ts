@@ -106,7 +106,7 @@ export const textCnnEntry: ZooEntry = {
   tokens: 10_000,
   classes: 6,
   normalize: false,
-  recipe: { epochs: 8, batch: 50, optimizer: "adam", lr: 1e-3, decay: 0.9, shift: 0 },
+  recipe: { data: "trec", epochs: 8, batch: 50, optimizer: "adam", lr: 1e-3, decay: 0.9, shift: 0 },
   constraints: [maxNorm(3, { mask: (name) => name === "output.weight" })],
   build: ({ input = [40], tokens = 10_000, classes = 6 } = {}) => {
     if (input.length !== 1) throw new RangeError(`textcnn: takes sentences [T], got [${input.join(", ")}]`);

@@ -14,7 +14,7 @@ import {
   relu,
   Sequential,
 } from "../nn/index.ts"; // prettier-ignore
-import type { ZooEntry } from "./entry.ts";
+import { imageNetRecipe, type ZooEntry } from "./entry.ts";
 
 /** The columns of the paper's Table 1. */
 export type VggConfiguration = "A" | "A-LRN" | "B" | "C" | "D" | "E";
@@ -114,6 +114,7 @@ const entry = (name: string, configuration: VggConfiguration, batchNorm = false)
   input: [3, 224, 224],
   classes: 1000,
   normalize: true,
+  recipe: imageNetRecipe({ epochs: 74, batch: 256, lr: 0.01, weightDecay: 5e-4, schedule: "plateau" }),
   build: ({ input = [3, 224, 224], classes } = {}) => vgg(configuration, { batchNorm, classes, channels: input[0] }),
 });
 

@@ -21,7 +21,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const trainFlags =
-  "--data, --samples, --batch, --optimizer, --lr, --decay, --shift, --seed, --epochs, --max-steps, --device, --threads, --data-dir, --download, --out, --resume, --config, --json, --help";
+  "--data, --samples, --batch, --optimizer, --lr, --decay, --schedule, --weight-decay, --shift, --crop, --flip, --init, --freeze, --lr-scale, --seed, --epochs, --max-steps, --device, --threads, --data-dir, --download, --out, --resume, --config, --json, --help";
 
 test.each<[string, string]>([
   ["", "a command is missing; one of train, eval, predict, info, devices (hebb --help tells more)"],
@@ -32,12 +32,12 @@ test.each<[string, string]>([
   ["info lenet-5", `there is no model "lenet-5"; did you mean lenet5? (there are ${modelNames})`],
   [
     "train resnet50",
-    "resnet50 is made for samples of [3, 224, 224] of 1000 classes and has no recipe for the data sets here; models that do: lenet1, lenet4, lenet5, lenet5-1998, mlp, textcnn",
+    "resnet50 is made for [3, 224, 224] and 1000 classes; name a data set by --data (mnist, fashion-mnist, cifar10, mr, mr-characters, trec, trec-characters, glyphs)",
   ],
   ["info constructor", `there is no model "constructor"; there are ${modelNames}`],
   [
     "train mlp --data mnits",
-    'there is no data set "mnits"; did you mean mnist? (there are mnist, fashion-mnist, cifar10, mr, trec, glyphs)',
+    'there is no data set "mnits"; did you mean mnist? (there are mnist, fashion-mnist, cifar10, mr, mr-characters, trec, trec-characters, glyphs)',
   ],
   [
     "train lenet5 --data trec",
@@ -45,7 +45,7 @@ test.each<[string, string]>([
   ],
   [
     "train textcnn --data glyphs",
-    "textcnn does not fit glyphs, whose samples are [1, 28, 28] (it takes text, not pixels); models that fit: lenet1, lenet4, lenet5, lenet5-1998, mlp",
+    "textcnn does not fit glyphs, whose samples are [1, 28, 28] (it takes text, not pixels); models that fit: lenet1, lenet4, lenet5, lenet5-1998, mlp, mlp-wide, mlp-dropout, convnet and more",
   ],
   ["train textcnn --data trec --shift 1", "--shift moves images; trec has none, so leave it at 0"],
   [
@@ -70,12 +70,12 @@ test.each<[string, string]>([
   ["train mlp --out a --resume b", "--out makes a new run and --resume continues one; give one of them"],
   [
     "train lenet5 --data cifar10 --out FOLDER/unfit",
-    'lenet5 does not fit cifar10, whose samples are [3, 32, 32] (conv: channels differ, input [1, 3, 32, 32] has 3, weights [6, 1, 5, 5] in 1 group(s) take 1, in Conv2d "0"); models that fit: mlp',
+    'lenet5 does not fit cifar10, whose samples are [3, 32, 32] (conv: channels differ, input [1, 3, 32, 32] has 3, weights [6, 1, 5, 5] in 1 group(s) take 1, in Conv2d "0"); models that fit: mlp, mlp-wide, mlp-dropout, convnet, nin, vgg11, vgg11-lrn, vgg13 and more',
   ],
   ["train --config FOLDER/list.json", '--config FOLDER/list.json holds no JSON object; write { "epochs": 5, … }'],
   [
     "train --config FOLDER/typo.json",
-    '--config FOLDER/typo.json: there is no flag "epoch"; did you mean epochs? (there are model, data, samples, batch, optimizer, lr, decay, shift, seed, epochs, maxSteps, device, threads, dataDir, download, out, resume, config, json)',
+    '--config FOLDER/typo.json: there is no flag "epoch"; did you mean epochs? (there are model, data, samples, batch, optimizer, lr, decay, schedule, weightDecay, shift, crop, flip, init, freeze, lrScale, seed, epochs, maxSteps, device, threads, dataDir, download, out, resume, config, json)',
   ],
   [
     "train --config FOLDER/text.json",
@@ -211,10 +211,10 @@ test("help and version", async () => {
   ])
     expect(stdout).toContain(`--${flag} `);
   for (const words of [
-    "data set: mnist, fashion-mnist, cifar10, mr, trec, glyphs (default: mnist where it is found, else glyphs)",
+    "data set: mnist, fashion-mnist, cifar10, mr, mr-characters, trec, trec-characters, glyphs (default: the model's, below; glyphs where mnist is not found)",
     "optimizer: sgd, adam, adamw, adamax, adagrad, adadelta, rmsprop (default: the model's, below)",
     "where to compute: auto, native, wasm, js (default: HEBB_DEVICE, else auto)",
-    "  lenet5       --epochs 10 --batch 64 --optimizer adam --lr 0.003 --decay 0.7 --shift 1\n",
+    "  lenet5          --data mnist --epochs 10 --batch 64 --optimizer adam --lr 0.003 --decay 0.7 --shift 1\n",
   ])
     expect(stdout).toContain(words);
   expect((await hebb(["eval", "--help"])).stdout).toContain("samples in a batch (default: 250)");
