@@ -1,10 +1,11 @@
 // hebb eval: the loss, accuracy and confusion of a run's model over a test set.
 import type { Dataset } from "../data/index.ts";
-import { accuracy, confusion, evaluator, renderConfusion } from "../train/index.ts";
+import { evaluator } from "../train/index.ts";
 import { type Command, report, UsageError } from "./command.ts";
 import { findData, findModel } from "./names.ts";
 import { commandLine } from "./program.ts";
-import { chooseDevice, classLoss, openRun, readRun, startLower } from "./setup.ts";
+import { chooseDevice, openRun, readRun, startLower } from "./setup.ts";
+import { taskOf } from "./tasks.ts";
 
 const usualBatch = 250;
 
@@ -28,19 +29,19 @@ export const evaluate: Command = {
     const settled = { ...(await readRun(run)), batch: usualBatch, ...options };
     const { normalize } = findModel(settled.model);
     const test = findData(settled.data, "test", { ...settled, normalize }).batch(settled.batch);
-    const { config, model, checkpoint } = await openRun(run, options, io);
+    const { config, entry, model, checkpoint } = await openRun(run, options, io);
     const { data } = settled;
     checkFit(run, findData(config.data, "test"), test);
-    const names = test.info.classes!;
-    const collect = { confusion: confusion(names.length) };
-    const measured = await evaluator({ model, loss: classLoss(model), metrics: { accuracy }, collect })(test);
-    const { samples, loss, metrics, collected } = measured!;
+    const task = taskOf(entry);
+    const measured = await evaluator({ model, loss: task.loss(model), ...task.measured(test.info) })(test);
+    const { samples, loss } = measured!;
     if (!Number.isFinite(loss))
       throw new Error(
         `the loss of ${run} over ${samples} test samples of ${data} is ${loss}, so its checkpoint of step ${checkpoint.step} is of no use; start again with: ${startLower(io, run, config)}`,
       );
-    const summary = `accuracy ${(100 * metrics.accuracy).toFixed(2)} %, loss ${loss.toFixed(4)} over ${samples} test samples of ${data}, step ${checkpoint.step}`;
-    report(io, options, `${renderConfusion(collected!.confusion, names)}\n\n${summary}`, {
+    const { figures, words, table } = task.tell(measured!, test.info);
+    const summary = `${words.join(", ")} over ${samples} test samples of ${data}, step ${checkpoint.step}`;
+    report(io, options, `${table === undefined ? "" : `${table}\n\n`}${summary}`, {
       command: "eval",
       run,
       model: config.model,
@@ -49,8 +50,7 @@ export const evaluate: Command = {
       step: checkpoint.step,
       samples,
       loss,
-      accuracy: metrics.accuracy,
-      confusion: collected!.confusion,
+      ...figures,
     });
     return 0;
   },
@@ -58,8 +58,8 @@ export const evaluate: Command = {
 
 /** Throws a UsageError where a run's model takes other samples, or tells other classes apart, than a data set has. */
 function checkFit(run: string, trained: Dataset, asked: Dataset): void {
-  const describe = ({ info }: Dataset): string =>
-    `samples [${info.shape.join(", ")}] in ${info.classes!.length} classes`;
+  const describe = ({ info: { shape, tokens, classes } }: Dataset): string =>
+    `samples [${shape.join(", ")}] ${classes === undefined ? `of ${tokens} tokens` : `in ${classes.length} classes`}`;
   if (describe(trained) !== describe(asked))
     throw new UsageError(
       `${run} does not fit ${asked.info.name}: its model takes ${describe(trained)}, ${asked.info.name} has ${describe(asked)}`,

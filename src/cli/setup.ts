@@ -4,17 +4,18 @@ import { dataFolder, describeFolder, findFile } from "../data/data-folder.ts";
 import type { Dataset } from "../data/index.ts";
 import { evaluating, ShapeError, seed, shapesOnly, zeros } from "../graph/index.ts";
 import { isFolder } from "../io/folder.ts";
-import { crossEntropy, type Layer, nameModules } from "../nn/index.ts";
+import { type Layer, nameModules } from "../nn/index.ts";
 import { type DeviceName, device, deviceNames } from "../run/index.ts";
 import { type Checkpoint, loadCheckpoint, newestValid, pointedCheckpoint, type Skipped } from "../train/checkpoint.ts";
 import { restore } from "../train/restore.ts";
 import { NoRunError, readConfig } from "../train/run-folder.ts";
 import { type ZooEntry, zoo } from "../zoo/index.ts";
 import { type Io, UsageError } from "./command.ts";
-import { dataNames, findData, findModel, type Loss, usualRate } from "./names.ts";
+import { dataNames, findData, findModel, usualRate } from "./names.ts";
 import { type Options, readKey } from "./options.ts";
 import { commandLine } from "./program.ts";
 import { noSuch } from "./suggest.ts";
+import { taskOf } from "./tasks.ts";
 
 /** All that a training depends on, as config.json keeps it. */
 export interface TrainConfig {
@@ -97,11 +98,6 @@ export function chooseDevice({ device: flag, threads }: { device?: string; threa
   return device(name as DeviceName | "auto", { threads });
 }
 
-export const classLoss =
-  (model: Layer): Loss =>
-  ({ x, y }) =>
-    crossEntropy(model.forward(x), y);
-
 /**
  * The model, with parameters drawn from the seed, made to fit the data. Throws a UsageError with the models that do where
  * they do not go together.
@@ -128,15 +124,17 @@ function fittingModels(data: Dataset, most: number): string[] {
 }
 
 /** A model made for the data, or why there is none. */
-function fitted(entry: ZooEntry, { info: { shape, tokens, classes = [] } }: Dataset): Layer | Error {
+function fitted(entry: ZooEntry, { info }: Dataset): Layer | Error {
+  const { shape, tokens, classes } = info;
   if ((tokens === undefined) !== (entry.tokens === undefined))
     return new ShapeError(`it takes ${entry.tokens === undefined ? "pixels, not text" : "text, not pixels"}`);
   try {
-    const model = entry.build({ input: shape, tokens, classes: classes.length });
+    const model = entry.build({ input: shape, tokens, classes: classes?.length });
     nameModules(model);
     const logits = evaluating(() => model.forward(zeros([1, ...shape], tokens === undefined ? "f32" : "i32")));
-    if (`${logits.shape}` === `1,${classes.length}`) return model;
-    return new ShapeError(`it gives [${logits.shape}], ${classes.length} classes take [1, ${classes.length}]`);
+    const wanted = [1, ...taskOf(entry).outputs(info)];
+    if (`${logits.shape}` === `${wanted}`) return model;
+    return new ShapeError(`it gives [${logits.shape}], ${classes?.length ?? tokens} classes take [${wanted}]`);
   } catch (error) {
     if (error instanceof ShapeError || error instanceof RangeError) return error;
     throw error;

@@ -4,15 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Dataset } from "../data/index.ts";
 import { largestShift, randomShift } from "../data/random-shift.ts";
-import {
-  accuracy,
-  confusion,
-  type FitResult,
-  Progress,
-  renderConfusion,
-  Trainer,
-  TrainingError,
-} from "../train/index.ts";
+import { type FitResult, Progress, Trainer, TrainingError } from "../train/index.ts";
 import { checkRunFolder } from "../train/run-folder.ts";
 import type { ZooEntry } from "../zoo/index.ts";
 import { type Command, type Io, report, UsageError } from "./command.ts";
@@ -23,7 +15,6 @@ import { rateOf } from "./rates.ts";
 import {
   buildModel,
   chooseDevice,
-  classLoss,
   folderToKeep,
   newestSound,
   readRun,
@@ -32,6 +23,7 @@ import {
   type TrainConfig,
   usualData,
 } from "./setup.ts";
+import { type Task, taskOf } from "./tasks.ts";
 import { initialize, transferGroups } from "./transfer.ts";
 
 /** What a run is made of; changing one of the first makes another run, the last may change when it is resumed. */
@@ -153,6 +145,7 @@ async function resumedConfig(run: string, model: string | undefined, options: Op
 
 async function trainRun(config: TrainConfig, { resume, out, json, download }: Options, io: Io): Promise<number> {
   const entry = findModel(config.model);
+  const task = taskOf(entry);
   const { normalize } = entry;
   const training = trainingSet(config, download);
   const test = findData(config.data, "test", { ...config, download, normalize }).batch(testBatch);
@@ -162,16 +155,13 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
   await test.load();
   const lr = rateOf(config.schedule ?? "decay", { ...config, batches: training.batches });
   if (config.init !== undefined && resume === undefined) await initialize(model, config.init, io);
-  const optimizer = findOptimizer(config.optimizer).make(model, classLoss(model), {
+  const optimizer = findOptimizer(config.optimizer).make(model, task.loss(model), {
     lr,
     weightDecay: config.weightDecay,
     constraints: entry.constraints,
     groups: transferGroups(config, lr),
   });
-  const trainer = new Trainer(model, optimizer, {
-    metrics: { accuracy },
-    collect: { confusion: confusion(test.info.classes!.length) },
-  });
+  const trainer = new Trainer(model, optimizer, task.measured(test.info));
   const kept = { ...config, dataDir: await folderToKeep(config) };
   io.stderr.write(
     `${config.model} on ${config.data}: ${training.length} training and ${test.length} test samples, device ${config.device}\n`,
@@ -193,7 +183,8 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
   const result = await fitted.catch((error) => {
     throw withCommand(error, config, io);
   });
-  return conclude(kept, result, { json }, io);
+  const told = result.validation && task.tell(result.validation, test.info);
+  return conclude(kept, { result, told }, { json }, io);
 }
 
 /** The error of a run that cannot go on, with the command to type once its advice is followed. */
@@ -214,13 +205,15 @@ function trainingSet(config: TrainConfig, download: boolean | undefined): Datase
   return shift === 0 ? set : set.map(randomShift(shift), { seed });
 }
 
-type TableResult = FitResult<{ confusion: number[][] }>;
+interface Outcome {
+  readonly result: FitResult;
+  readonly told: ReturnType<Task["tell"]> | undefined;
+}
 
-function conclude(config: TrainConfig, result: TableResult, options: Options, io: Io): number {
+function conclude(config: TrainConfig, { result, told }: Outcome, options: Options, io: Io): number {
   const { reason, epochs, steps, samples, training, validation, seconds, samplesPerSecond, run, resumedAt } = result;
   const { model, data, device } = config;
   const test = validation && { samples: validation.samples, loss: validation.loss, ...validation.metrics };
-  const { accuracy: right } = validation?.metrics ?? {};
   const pace = { epochs, steps, resumedAt, samples, seconds, samplesPerSecond };
   const figures = {
     command: "train",
@@ -229,30 +222,28 @@ function conclude(config: TrainConfig, result: TableResult, options: Options, io
     device,
     reason,
     run,
-    accuracy: right,
+    ...validation?.metrics,
     ...pace,
     training: { loss: training.loss, ...training.metrics },
     test,
     config,
   };
-  if (reason === "interrupted") {
+  if (reason === "interrupted" || told === undefined) {
     const limit = config.maxSteps === undefined ? [] : ["--max-steps", `${config.maxSteps}`];
     const command = commandLine(io, "train", "--resume", run!, ...limit);
     io.stderr.write(`stopped after step ${steps}, all saved; continue with: ${command}\n`);
     report(io, options, "", figures);
     return 130;
   }
-  const names = findData(config.data, "test").info.classes!;
-  const table = names.length <= 20 ? `\n${renderConfusion(validation!.collected!.confusion, names)}\n` : "";
-  const percent = (100 * validation!.metrics.accuracy).toFixed(2);
-  const summary = `test accuracy ${percent} %, test loss ${validation!.loss.toFixed(4)} after ${steps} steps`;
+  const table = told.table === undefined ? "" : `\n${told.table}\n`;
+  const summary = `${told.words.map((word) => `test ${word}`).join(", ")} after ${steps} steps`;
   const end = resumedAt === steps ? furtherThan(config, result, io) : `run saved in ${run}`;
   report(io, options, `${table}\n${summary}\n${end}`, figures);
   return 0;
 }
 
 /** What to say of a run that was finished when it was resumed. */
-function furtherThan(config: TrainConfig, { epochs, steps, run }: TableResult, io: Io): string {
+function furtherThan(config: TrainConfig, { epochs, steps, run }: FitResult, io: Io): string {
   const flags = epochs < config.epochs ? [] : ["--epochs", `${2 * epochs}`];
   const command = commandLine(io, "train", "--resume", run!, ...flags);
   return `${run} was finished before, after ${epochs} epochs and ${steps} steps; to go further: ${command}`;

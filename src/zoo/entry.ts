@@ -57,6 +57,8 @@ export interface ZooEntry {
   /** Size of the vocabulary of a model of text, whose samples are i32. */
   readonly tokens?: number;
   readonly classes: number;
+  /** What it learns: the class of a sample, unless said otherwise; or the token that follows each place of a sequence. */
+  readonly task?: "classify" | "language";
   /** Whether it wants pixels as (x − mean) / deviation; otherwise they lie in [0, 1]. */
   readonly normalize: boolean;
   readonly recipe: Recipe;

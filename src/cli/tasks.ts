@@ -1,0 +1,62 @@
+// The kinds of things that models learn: for each its loss, what is measured of it, and how the outcome is told.
+import type { Batch, SampleInfo } from "../data/index.ts";
+import type { Shape, Tensor } from "../graph/index.ts";
+import { crossEntropy, type Layer } from "../nn/index.ts";
+import { accuracy, confusion, type Evaluation, type Measured, perplexity, renderConfusion } from "../train/index.ts";
+import type { ZooEntry } from "../zoo/index.ts";
+import type { Loss } from "./names.ts";
+
+export interface Task {
+  /** The shape of a model's outputs for one sample. */
+  outputs(info: SampleInfo): Shape;
+  loss(model: Layer): Loss;
+  measured(info: SampleInfo): Measured<Batch, Tensor>;
+  tell(evaluation: Evaluation, info: SampleInfo): Told;
+}
+
+/** The outcome of an evaluation. */
+interface Told {
+  /** For JSON, besides the loss. */
+  readonly figures: object;
+  /** For people, a figure each. */
+  readonly words: readonly string[];
+  /** Lines above them, or none. */
+  readonly table?: string;
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
+
+const labelled =
+  (model: Layer): Loss =>
+  ({ x, y }) =>
+    crossEntropy(model.forward(x), y);
+
+/** Which of some classes a sample is of. */
+const classify: Task = {
+  outputs: ({ classes = [] }) => [classes.length],
+  loss: labelled,
+  measured: ({ classes = [] }) => ({ metrics: { accuracy }, collect: { confusion: confusion(classes.length) } }),
+  tell: ({ loss, metrics, collected }, { classes = [] }) => {
+    const table = (collected as { confusion: number[][] } | undefined)?.confusion;
+    return {
+      figures: { accuracy: metrics.accuracy, confusion: table },
+      words: [`accuracy ${percent(metrics.accuracy)}`, `loss ${loss.toFixed(4)}`],
+      ...(table !== undefined && classes.length <= 20 && { table: renderConfusion(table, classes) }),
+    };
+  },
+};
+
+/** The token that follows each place of a sequence. */
+const language: Task = {
+  outputs: ({ shape, tokens = 0 }) => [...shape, tokens],
+  loss: labelled,
+  measured: () => ({ metrics: { perplexity: perplexity() } }),
+  tell: ({ loss, metrics }) => ({
+    figures: { perplexity: metrics.perplexity },
+    words: [`perplexity ${metrics.perplexity.toFixed(2)}`, `loss ${loss.toFixed(4)} nats a token`],
+  }),
+};
+
+const tasks: Readonly<Record<NonNullable<ZooEntry["task"]>, Task>> = { classify, language };
+
+export const taskOf = ({ task = "classify" }: ZooEntry): Task => tasks[task];
