@@ -4,6 +4,7 @@ import type { DataFile, DataOptions } from "./data-file.ts";
 import { Dataset } from "./dataset.ts";
 import type { Split } from "./mnist.ts";
 import { openDataFile } from "./open-data.ts";
+import type { Samples } from "./samples.ts";
 import { pad, tokenize, Vocabulary } from "./text.ts";
 
 export interface SentenceOptions extends DataOptions {
@@ -86,7 +87,7 @@ function sentences(
   for (const [option, value, least] of [["length", length, 1], ["tokens", tokens, 2]] as const) // biome-ignore format: pairs
     if (!(Number.isSafeInteger(value) && value >= least))
       throw new RangeError(`${name}: ${option} is a whole number of at least ${least}, got ${value}`);
-  const load = async (): Promise<{ x: Int32Array; y: Int32Array }> => {
+  const load = async (): Promise<Samples> => {
     const parts = await read();
     const vocabulary = Vocabulary.of(
       parts.train.map(({ words }) => words),
@@ -97,7 +98,7 @@ function sentences(
       chosen.map(({ words }) => vocabulary.encode(words)),
       { length },
     ).data;
-    return { x, y: Int32Array.from(chosen, ({ label }) => label) };
+    return { x, y: Int32Array.from(chosen, ({ label }) => label), words: vocabulary.words };
   };
   return new Dataset(load, { name, shape: [length], tokens, classes, ...(verify && { length: lengths[split] }) });
 }
