@@ -15,6 +15,7 @@ export interface Filters {
 }
 
 const mostFilters = 64;
+const mostStrips = 32;
 /** Rows and columns of a grid of kernels. */
 const mostInGrid = 16;
 /** Layers shown: a deep network's first ones. */
@@ -32,17 +33,25 @@ export async function filtersOf(model: Layer, input: readonly number[]): Promise
     if (![3, 4].includes(shape.length) && !(first && isPicture && seesInput)) continue;
     if (found.length === mostLayers) break;
     const values = Float32Array.from(await parameter.data(), Number);
-    const whole =
-      shape.length === 2 ? [shape[0], ...input] : shape.length === 3 ? [shape[0], 1, ...shape.slice(1)] : shape;
-    const [outputs, inputs] = whole;
-    const asPictures = inputs === 1 || (first && inputs === 3);
-    const picture = asPictures ? bank(values, whole) : grid(values, whole);
-    const caption = asPictures
-      ? `${shown(outputs, mostFilters)} filters`
-      : `a row an output (${shown(outputs, mostInGrid)}), a column an input (${shown(inputs, mostInGrid)})`;
+    const { picture, caption } = drawn(values, shape.length === 2 ? [shape[0], ...input] : shape, first);
     found.push({ name, shape, caption, picture: address(picture), width: picture.width, height: picture.height });
   }
   return found;
+}
+
+/** Weights [outputs, inputs, …kernel], or [kernels, height, width] of a layer that shares none, as a picture. */
+function drawn(values: Float32Array, shape: readonly number[], first: boolean): { picture: Picture; caption: string } {
+  const [outputs, inputs, width] = shape;
+  if (shape.length === 3 && inputs > 2 * width)
+    return {
+      picture: strips(values, shape),
+      caption: `a strip a filter (${shown(outputs, mostStrips)}), inputs across`,
+    };
+  const whole = shape.length === 3 ? [outputs, 1, inputs, width] : shape;
+  if (whole[1] === 1 || (first && inputs === 3))
+    return { picture: bank(values, whole), caption: `${shown(outputs, mostFilters)} filters` };
+  const caption = `a row an output (${shown(outputs, mostInGrid)}), a column an input (${shown(inputs, mostInGrid)})`;
+  return { picture: grid(values, whole), caption };
 }
 
 const shown = (count: number, most: number): string => (count > most ? `${most} of ${count}` : `${count}`);
@@ -58,6 +67,18 @@ function bank(values: Float32Array, [outputs, inputs, ...size]: readonly number[
     return inputs === 3 ? coloured(filter, size, -most, most) : signed(filter, size, most);
   });
   return sheet(pictures, mostInGrid);
+}
+
+/** Filters [inputs, width] of sequences, each turned on its side, one below the other. */
+function strips(values: Float32Array, [outputs, inputs, width]: readonly number[]): Picture {
+  const length = inputs * width;
+  const most = largest(values);
+  const pictures = Array.from({ length: Math.min(outputs, mostStrips) }, (_, i) => {
+    const filter = values.subarray(i * length, (i + 1) * length);
+    const turned = filter.map((_, place) => filter[(place % inputs) * width + Math.floor(place / inputs)]);
+    return signed(turned, [width, inputs], most);
+  });
+  return sheet(pictures, 1);
 }
 
 /** Kernels [outputs, inputs, height, width], those of an output in a row. */

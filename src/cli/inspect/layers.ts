@@ -11,7 +11,7 @@ export interface Spread {
   readonly deviation: number;
   /** Share of exact zeros. */
   readonly zeros: number;
-  /** Counts of up to `mostSampled` evenly spaced elements, in bins of equal width from `low` to `high`. */
+  /** Counts of up to `mostSampled` evenly spaced elements, in bins of equal width from `low` to `high`, see histogramOf. */
   readonly histogram: { readonly low: number; readonly high: number; readonly counts: readonly number[] };
 }
 
@@ -171,17 +171,18 @@ async function readSpread({ mean, deviation, zeros, sampled }: Measures["activat
   };
 }
 
-/** Counts of the finite values; the bins lie evenly about 0 where values have both signs. */
+/**
+ * Counts of the finite values. The bins reach as far as all but a hundredth of them, the outermost hold those beyond; they lie
+ * evenly about 0 where values have both signs.
+ */
 export function histogramOf(values: ArrayLike<number>): Spread["histogram"] {
-  const finite = Array.from(values).filter(Number.isFinite);
-  let [least, most] = [0, 0];
-  for (const value of finite) {
-    least = Math.min(least, value);
-    most = Math.max(most, value);
-  }
-  const [low, high] = least < 0 && most > 0 ? [-Math.max(-least, most), Math.max(-least, most)] : [least, most];
+  const sorted = Float64Array.from(values).filter(Number.isFinite).sort();
+  const at = (share: number): number => sorted[Math.round(share * (sorted.length - 1))] ?? 0;
+  const [least, most] = [Math.min(0, at(0.005)), Math.max(0, at(0.995))];
+  const reach = Math.max(-least, most);
+  const [low, high] = least < 0 && most > 0 ? [-reach, reach] : [least, most];
   const counts = new Array<number>(bins).fill(0);
-  for (const value of finite)
-    counts[high > low ? Math.min(bins - 1, Math.floor(((value - low) / (high - low)) * bins)) : 0]++;
+  const binOf = (value: number): number => (high > low ? Math.floor(((value - low) / (high - low)) * bins) : 0);
+  for (const value of sorted) counts[Math.max(0, Math.min(bins - 1, binOf(value)))]++;
   return { low, high, counts };
 }

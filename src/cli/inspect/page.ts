@@ -25,7 +25,7 @@ export async function pageOf({ title, about, sections, figures }: Page): Promise
   const [chartScript, chartStyle] = [await library("uPlot.iife.min.js"), await library("uPlot.min.css")];
   const rows = Object.entries(about).map(([name, text]) => `<dt>${escaped(name)}</dt><dd>${escaped(text)}</dd>`);
   const links = sections.map((html) =>
-    html.replace(/^<section id="([^"]+)"><h2>(.*?)<\/h2>[^]*$/, '<a href="#$1">$2</a>'),
+    html.replace(/^<section id="([^"]+)"><h2>(.*?)<\/h2>.*$/s, '<a href="#$1">$2</a>'),
   );
   return `${pageStart}<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escaped(title)}</title><style>${chartStyle}${style}</style></head><body>

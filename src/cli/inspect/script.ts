@@ -19,7 +19,7 @@ function draw(place, { steps, curves }, logarithmic) {
   return new uPlot({
     width: place.clientWidth, height: 240,
     scales: { x: { time: false }, y: logarithmic ? { distr: 3 } : {} },
-    axes: [axis(), { ...axis(), size: 58, values }],
+    axes: [{ ...axis(), size: 30 }, { ...axis(), size: 58, values }],
     series: [{ label: "step" }, ...series],
   }, [steps, ...curves.map(({ values }) => values)], place);
 }

@@ -67,6 +67,7 @@ export function mapsSection(layers: readonly LayerState[], show: (sample: number
 
 function mapsOf({ name, maps, output }: LayerState): string {
   const { shape, data } = maps!;
+  const isSequence = shape.length === 3;
   const values = Float32Array.from(data, Number);
   const [low, high] = values.reduce(
     ([l, h], v) => [Math.min(l, v), Math.max(h, v)],
@@ -77,10 +78,10 @@ function mapsOf({ name, maps, output }: LayerState): string {
   const pictures = Array.from({ length: values.length / length }, (_, i) =>
     grey(values.subarray(i * length, (i + 1) * length), size, low, high),
   );
-  const { width, height, rgba } = sheet(pictures, shape.length === 3 ? 1 : shape[1]);
+  const { width, height, rgba } = sheet(pictures, isSequence ? (size[0] > size[1] ? shape[0] : 1) : shape[1]);
   const scale = Math.max(1, Math.min(6, Math.floor(480 / width), Math.floor(40 / size[0])));
   const label = `<h3>${escaped(name)} <span class="caption">[${output.join(", ")}]</span></h3>`;
-  return `<figure>${label}${image(address({ width, height, rgba }), scale * width + 14, scale * height + 14, `feature maps of ${name}`)}</figure>`;
+  return `<figure>${label}${image(address({ width, height, rgba }), scale * width + 14, scale * height + 14, `feature maps of ${name}`)}${isSequence ? '<p class="caption">a sample a picture</p>' : ""}</figure>`;
 }
 
 const spreadCells = ({ mean, deviation, zeros, histogram: { counts, low, high } }: Spread): string[] => [

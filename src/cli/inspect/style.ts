@@ -41,7 +41,7 @@ figure { margin: 0; min-width: 0; max-width: 100%; }
 .strip { display: flex; flex-direction: column; gap: 4px; }
 .strip img { height: auto; }
 .worst { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: 1rem; }
-.worst.text { grid-template-columns: 1fr; gap: .6rem; }
+.worst.text { grid-template-columns: repeat(auto-fill, minmax(24rem, 1fr)); gap: .8rem 2rem; }
 .worst img { width: 84px; border-radius: 4px; }
 .worst b { font-weight: 600; }
 .confusion td, .confusion th { padding: .25rem .5rem; text-align: center; min-width: 2.6rem; border: 1px solid var(--page); }
