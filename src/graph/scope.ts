@@ -86,7 +86,7 @@ export function watch<T>(fn: () => T): { result: T; outputs: readonly Output[] }
   const before = watched;
   const outputs: Output[] = (watched = []);
   try {
-    return { result: refuseAsync("watch", fn()), outputs };
+    return { result: refuseAsync("probe", fn()), outputs };
   } finally {
     watched = before;
     before?.push(...outputs);

@@ -54,5 +54,5 @@ test("nothing is kept once it is done, nor where it fails; async functions are r
   const seen = probe(() => 1);
   model.forward(x);
   expect(seen.layers).toEqual([]);
-  expect(() => probe((async () => 1) as never)).toThrow(/^watch: the function is async/);
+  expect(() => probe((async () => 1) as never)).toThrow(/^probe: the function is async/);
 });
