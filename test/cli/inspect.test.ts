@@ -51,7 +51,10 @@ const probabilities = (logits: readonly number[]): number[] => {
   return powers.map((p) => p / powers.reduce((sum, each) => sum + each));
 };
 const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
-const deviation = (values: readonly number[]): number => Math.sqrt(mean(values.map((v) => (v - mean(values)) ** 2)));
+const deviation = (values: readonly number[]): number => {
+  const centre = mean(values);
+  return Math.sqrt(mean(values.map((v) => (v - centre) ** 2)));
+};
 const normOf = (values: readonly number[]): number => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0));
 
 test("the page's figures are those computed apart from it", async () => {
