@@ -4,12 +4,13 @@ import { type Command, type Io, UsageError } from "./command.ts";
 import { devices } from "./devices.ts";
 import { evaluate } from "./eval.ts";
 import { info } from "./info.ts";
+import { inspect } from "./inspect.ts";
 import { describeFlags, parseOptions, withConfigFile } from "./options.ts";
 import { predict } from "./predict.ts";
 import { noSuch } from "./suggest.ts";
 import { train } from "./train.ts";
 
-const commands: Readonly<Record<string, Command>> = { train, eval: evaluate, predict, info, devices };
+const commands: Readonly<Record<string, Command>> = { train, eval: evaluate, predict, inspect, info, devices };
 
 /**
  * Runs `hebb …args` and gives its exit status: 0 done, 1 the run failed, 2 unusable arguments, 130 stopped by Ctrl-C. With
@@ -67,7 +68,7 @@ function overview(io: Io): string {
 }
 
 function helpOf(io: Io, name: string, command: Command): string {
-  const flags = describeFlags([...command.flags, "help"], command.defaults);
+  const flags = describeFlags([...command.flags, "help"], command);
   const notes = command.notes === undefined ? [] : ["", command.notes()];
   return [`${usage(io, name, command)} [flags]`, command.summary, "", flags, ...notes].join("\n");
 }

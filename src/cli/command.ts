@@ -24,6 +24,8 @@ export interface Command {
   readonly flags: readonly Flag[];
   /** What holds where a flag is not given, for the help, as far as it is not the same for all commands. */
   readonly defaults?: Partial<Readonly<Record<Flag, string>>>;
+  /** What a flag means here, where that is not what it means to other commands. */
+  readonly helps?: Partial<Readonly<Record<Flag, string>>>;
   /** More for the help, below the flags. */
   readonly notes?: () => string;
   /** Gives the exit status. */

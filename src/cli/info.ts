@@ -1,13 +1,12 @@
 // hebb info: the layers of a model, with their outputs, parameters and multiply-adds.
-import { evaluating, moduleLabel, type Shape, shapesOnly, Tensor, tensor } from "../graph/index.ts";
-import { captureStep, sizeOf, topological } from "../graph/internal.ts";
-import { type Layer, nameModules, parameters } from "../nn/index.ts";
-import { walk } from "../nn/module.ts";
+import { evaluating, type Shape, shapesOnly, type Tensor, tensor } from "../graph/index.ts";
+import { sizeOf, topological } from "../graph/internal.ts";
+import { type Layer, nameModules, parameters, probe } from "../nn/index.ts";
 import { type Command, report, UsageError } from "./command.ts";
 import { describeModels, findModel } from "./names.ts";
 import { commandLine } from "./program.ts";
 
-interface LayerInfo {
+export interface LayerInfo {
   readonly name: string;
   /** For one sample. */
   readonly output: readonly number[];
@@ -42,18 +41,14 @@ const count = (model: object): number => parameters(model).reduce((sum, p) => su
 export function layersOf(model: Layer, input: Shape, tokens?: number): LayerInfo[] {
   nameModules(model);
   const sample = tensor(new (tokens === undefined ? Float32Array : Int32Array)(sizeOf(input)), [1, ...input]);
-  const { result, step } = captureStep(() => evaluating(() => model.forward(sample)));
+  const { result, layers } = probe(() => evaluating(() => model.forward(sample)));
   const work = multiplyAdds(result);
-  const shapes = new Map<object, Shape>();
-  for (const { module, output } of step.outputs) if (output instanceof Tensor) shapes.set(module, output.shape);
-  const isLeaf = (module: object): boolean =>
-    ![...walk(module)].some(([, inner]) => inner !== module && shapes.has(inner));
-  return [...shapes]
-    .filter(([module]) => isLeaf(module))
-    .map(([module, shape]) => {
-      const name = moduleLabel(module);
-      return { name, output: shape.slice(1), parameters: count(module), multiplyAdds: work.get(name) ?? 0 };
-    });
+  return layers.map(({ module, name, output }) => ({
+    name,
+    output: output.shape.slice(1),
+    parameters: count(module),
+    multiplyAdds: work.get(name) ?? 0,
+  }));
 }
 
 /** Multiply-adds of the matrix products and convolutions below a tensor, by the module that made them. */

@@ -118,7 +118,7 @@ const kinds: Readonly<Record<Flag, Kind>> = {
   seed: whole(0, 2 ** 31 - 1)("seed of weights, data order and dropout", "1"),
   device: text("NAME", `where to compute: ${deviceNames.join(", ")}`, "HEBB_DEVICE, else auto"),
   threads: whole(1, mostThreads)("threads to compute with", `one a core, here ${availableParallelism()}`),
-  out: text("FOLDER", "run folder to make", "runs/MODEL-DATA-TIME"),
+  out: text("PATH", "run folder to make", "runs/MODEL-DATA-TIME"),
   resume: text("RUN", "continue this run from its newest checkpoint"),
   dataDir: text("FOLDER", "where the data sets lie", "HEBB_DATA, else hebb in the user's cache folder"),
   download: toggle(
@@ -213,13 +213,16 @@ function read(place: string, kind: Kind, given: unknown, fits = true): string | 
 }
 
 /** The lines of a command's help about its flags, with what holds where one is not given. */
-export function describeFlags(flags: readonly Flag[], defaults: Command["defaults"] = {}): string {
+export function describeFlags(
+  flags: readonly Flag[],
+  { defaults = {}, helps = {} }: Pick<Command, "defaults" | "helps"> = {},
+): string {
   const heads = flags.map((flag) => `  --${kebab(flag)}${kinds[flag].value ? ` ${kinds[flag].value}` : ""}`);
   const width = Math.max(...heads.map((head) => head.length));
   return flags
     .map((flag, i) => {
       const { help, initially = "" } = { ...kinds[flag], ...(flag in defaults && { initially: defaults[flag] }) };
-      return `${heads[i].padEnd(width)}  ${help}${initially && ` (default: ${initially})`}`;
+      return `${heads[i].padEnd(width)}  ${helps[flag] ?? help}${initially && ` (default: ${initially})`}`;
     })
     .join("\n");
 }

@@ -8,6 +8,8 @@ import { randomStream, uniform } from "./random.ts";
 export interface Samples {
   x: Uint8Array | Float32Array | Int32Array;
   y: Uint8Array | Float32Array | Int32Array;
+  /** The words of x's numbers, where they are those of a vocabulary. */
+  words?: readonly string[];
 }
 
 /** What is known of a set before it is loaded. Shapes are of one sample, mean and std of each channel of x in [0, 1]. */

@@ -4,7 +4,8 @@ import type { DataFile, DataOptions } from "./data-file.ts";
 import { Dataset } from "./dataset.ts";
 import type { Split } from "./mnist.ts";
 import { openDataFile } from "./open-data.ts";
-import { encodeCharacters, pad, tokenize, Vocabulary } from "./text.ts";
+import type { Samples } from "./samples.ts";
+import { characters, encodeCharacters, pad, tokenize, Vocabulary } from "./text.ts";
 
 export interface SentenceOptions extends DataOptions {
   /** What a sentence is a sequence of: words as `tokenize` takes them, the default, or characters as `encodeCharacters` numbers them. */
@@ -83,13 +84,13 @@ function sentences(
   {
     level = "words",
     verify = true,
-    words,
+    words: usual,
     ...options
   }: SentenceOptions & { words: { length: number; tokens: number } },
 ): Dataset {
   if (level !== "words" && level !== "characters")
     throw new RangeError(`${name}: level is "words" or "characters", not ${JSON.stringify(level)}`);
-  const { length, tokens } = { ...(level === "words" ? words : { length: 280, tokens: 71 }), ...options };
+  const { length, tokens } = { ...(level === "words" ? usual : { length: 280, tokens: 71 }), ...options };
   if (level === "characters" && tokens !== 71)
     throw new RangeError(`${name}: characters are of 71 kinds, so leave tokens out, got ${tokens}`);
   if (!(split in lengths))
@@ -97,27 +98,32 @@ function sentences(
   for (const [option, value, least] of [["length", length, 1], ["tokens", tokens, 2]] as const) // biome-ignore format: pairs
     if (!(Number.isSafeInteger(value) && value >= least))
       throw new RangeError(`${name}: ${option} is a whole number of at least ${least}, got ${value}`);
-  const load = async (): Promise<{ x: Int32Array; y: Int32Array }> => {
+  const load = async (): Promise<Samples> => {
     const parts = await read();
-    const encode =
-      level === "words" ? wordEncoder(parts.train, tokens) : (text: string) => encodeCharacters(text, { length });
+    const { words, encode } =
+      level === "words"
+        ? wordEncoder(parts.train, tokens)
+        : { words: characters, encode: (text: string) => encodeCharacters(text, { length }) };
     const chosen = parts[split];
     const x = pad(
       chosen.map(({ text }) => encode(text)),
       { length },
     ).data;
-    return { x, y: Int32Array.from(chosen, ({ label }) => label) };
+    return { x, y: Int32Array.from(chosen, ({ label }) => label), words };
   };
   return new Dataset(load, { name, shape: [length], tokens, classes, ...(verify && { length: lengths[split] }) });
 }
 
 /** A sentence's words by their numbers in the vocabulary of the training sentences. */
-function wordEncoder(training: readonly Labelled[], size: number): (text: string) => Int32Array {
+function wordEncoder(
+  training: readonly Labelled[],
+  size: number,
+): { words: readonly string[]; encode: (text: string) => Int32Array } {
   const vocabulary = Vocabulary.of(
     training.map(({ text }) => tokenize(text)),
     { size },
   );
-  return (text) => vocabulary.encode(tokenize(text));
+  return { words: vocabulary.words, encode: (text) => vocabulary.encode(tokenize(text)) };
 }
 
 /** A file's lines, each byte a character. Throws a FormatError where it is too large or no text. */

@@ -90,6 +90,9 @@ export function pad(
 /** The 70 characters of Zhang, Zhao & LeCun (2015), the first numbered 1. */
 const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789-,;.!?:'\"/\\|_@#$%^&*~`+=<>()[]{}\n ";
 
+/** The characters by their numbers; 0 stands for all others. */
+export const characters: readonly string[] = ["", ...alphabet];
+
 /**
  * The numbers 1 … 70 of a text's characters in lower case, 0 for all others, cut or filled up with 0 to the length: the rows of a
  * character-level network (Zhang, Zhao & LeCun, 2015). The paper lists a hyphen twice; the second is the space here.

@@ -70,6 +70,29 @@ export function moduleLabel(module: object): string {
   return name === undefined ? module.constructor.name : `${module.constructor.name} "${name}"`;
 }
 
+/** What a module gave. */
+export interface Output {
+  readonly module: object;
+  readonly output: unknown;
+}
+
+let watched: Output[] | undefined;
+
+/**
+ * Runs fn and gives, besides its result, what the modules inside gave, in the order in which they were done. Inside of a
+ * compiled function they can be its results like any tensor. Throws where fn is async.
+ */
+export function watch<T>(fn: () => T): { result: T; outputs: readonly Output[] } {
+  const before = watched;
+  const outputs: Output[] = (watched = []);
+  try {
+    return { result: refuseAsync("probe", fn()), outputs };
+  } finally {
+    watched = before;
+    before?.push(...outputs);
+  }
+}
+
 /**
  * Runs a module's forward pass: tensors and errors made inside carry its label, and a captured step keeps its output. With
  * its input x, throws a TypeError where that is no tensor.
@@ -82,6 +105,7 @@ export function within<T>(module: object, ...given: [() => T] | [Tensor, () => T
     if (given.length === 2) checkInput(module, given[0]);
     const output = (given.length === 2 ? given[1] : given[0])();
     capturing()?.outputs.push({ module, output });
+    watched?.push({ module, output });
     return output;
   } finally {
     modules.pop();
@@ -115,7 +139,7 @@ export interface Check {
 /** What one captured step collects: updates, what modules gave and losses were given, and how many random draws were made. */
 export interface Step {
   readonly updates: Map<Tensor, Update>;
-  readonly outputs: { readonly module: object; readonly output: unknown }[];
+  readonly outputs: Output[];
   readonly compared: { readonly prediction: Tensor; readonly check?: Check }[];
   key: Tensor | undefined;
   draws: number;

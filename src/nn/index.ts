@@ -105,6 +105,7 @@ export {
   type PoolOptions,
 } from "./pool.ts";
 export { PRelu } from "./prelu.ts";
+export { type Probed, probe } from "./probe.ts";
 export { type Part, Sequential } from "./sequential.ts";
 export { Standout, type StandoutOptions } from "./standout.ts";
 export { Subsample2d } from "./subsample.ts";

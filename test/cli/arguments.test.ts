@@ -24,8 +24,11 @@ const trainFlags =
   "--data, --samples, --batch, --optimizer, --lr, --decay, --schedule, --weight-decay, --shift, --crop, --flip, --init, --freeze, --lr-scale, --seed, --epochs, --max-steps, --device, --threads, --data-dir, --download, --out, --resume, --config, --json, --help";
 
 test.each<[string, string]>([
-  ["", "a command is missing; one of train, eval, predict, info, devices (hebb --help tells more)"],
-  ["trian lenet5", 'there is no command "trian"; did you mean train? (there are train, eval, predict, info, devices)'],
+  ["", "a command is missing; one of train, eval, predict, inspect, info, devices (hebb --help tells more)"],
+  [
+    "trian lenet5",
+    'there is no command "trian"; did you mean train? (there are train, eval, predict, inspect, info, devices)',
+  ],
   ["train", "train needs a model, e.g. hebb train lenet5"],
   ["train lenet5 mlp", "train takes one model, got lenet5 mlp"],
   ["train lenet", `there is no model "lenet"; did you mean lenet1? (there are ${modelNames})`],
@@ -63,7 +66,7 @@ test.each<[string, string]>([
   ["train mlp --epochs", "--epochs takes a whole number from 1 to 1000000"],
   ["train mlp --lr -1", '--lr takes a number above 0, not "-1"'],
   ["train mlp --lr --seed", '--lr takes a number above 0, not "--seed"'],
-  ["train mlp --out --download", '--out takes a folder, not "--download"'],
+  ["train mlp --out --download", '--out takes a path, not "--download"'],
   ["train --resume --data-dir=x", '--resume takes a run, not "--data-dir=x"'],
   ["train mlp --seed=x", '--seed takes a whole number from 0 to 2147483647, not "x"'],
   ["train mlp --json=yes", '--json takes no value, not "yes"'],

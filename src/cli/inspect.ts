@@ -1,0 +1,96 @@
+// hebb inspect: a page that shows a run from inside, its curves, filters, activations, gradients and mistakes.
+import { open, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { writeAtomic } from "../io/atomic.ts";
+import { isFolder } from "../io/folder.ts";
+import { type MetricsEvent, readMetrics } from "../train/log.ts";
+import { type Command, report, UsageError } from "./command.ts";
+import { percent } from "./inspect/html.ts";
+import { figuresOf, lookInto, sectionsOf } from "./inspect/look.ts";
+import { pageOf, pageStart } from "./inspect/page.ts";
+import { choose } from "./inspect/samples.ts";
+import { findData } from "./names.ts";
+import { commandLine } from "./program.ts";
+import { chooseDevice, openRun, type TrainedModel } from "./setup.ts";
+
+const usualSamples = 500;
+
+export const inspect: Command = {
+  summary: "writes a page that shows a run from inside",
+  positionals: "RUN",
+  flags: ["out", "samples", "device", "threads", "dataDir", "download", "best", "json"],
+  defaults: {
+    out: "inspect.html in the run's folder",
+    samples: `${usualSamples}`,
+    dataDir: "where the run found it, else HEBB_DATA, else hebb in the user's cache folder",
+  },
+  helps: {
+    out: "page to write; a file that is there is replaced only if it is such a page",
+    samples: "show the model so many test samples, drawn at random, always the same ones",
+  },
+  run: async (positionals, options, io) => {
+    if (positionals.length !== 1)
+      throw new UsageError(
+        `inspect needs one run folder, e.g. ${commandLine(io, "inspect", "runs/lenet5-mnist-20260101-120000")}`,
+      );
+    const [run] = positionals;
+    const device = chooseDevice(options);
+    const opened = await openRun(run, options, io);
+    const { config, entry, model, checkpoint } = opened;
+    const { out = join(run, "inspect.html"), samples: most = usualSamples, dataDir, download } = options;
+    await refuseOthers(out);
+    const events = await eventsOf(run);
+    const place = { samples: config.samples, dataDir: dataDir ?? config.dataDir, download };
+    const raw = await choose(findData(config.data, "test", place), most);
+    const look = await lookInto(model, { raw, data: entry.normalize ? raw.normalize() : raw, events });
+    const { samples, loss, accuracy } = look.answers;
+    const figures = { run, model: config.model, data: config.data, device, step: checkpoint.step };
+    const measured = { ...figures, samples, loss, accuracy };
+    const summary = `accuracy ${percent(accuracy)}, loss ${loss.toFixed(4)} over ${samples} test samples of ${config.data}`;
+    const page = await pageOf({
+      title: `${config.model} on ${config.data}`,
+      about: { run, ...describe(opened, options.best), result: summary },
+      sections: sectionsOf(look),
+      figures: { ...measured, ...figuresOf(look) },
+    });
+    await writeAtomic(out, page);
+    report(io, options, `${summary}\npage written to ${out}`, { command: "inspect", ...measured, page: out });
+    return 0;
+  },
+};
+
+const describe = (
+  { config, entry, checkpoint: { step } }: TrainedModel,
+  best: boolean | undefined,
+): Record<string, string> => ({
+  model: `${config.model} (${entry.paper})`,
+  data: config.data,
+  checkpoint: `step ${step}, the ${best ? "best" : "newest"}`,
+  training: `${config.optimizer}, learning rate ${config.lr}, batch ${config.batch}, seed ${config.seed}`,
+});
+
+/** Throws a UsageError where the page cannot be put, or where a file is that does not begin as pages do. */
+async function refuseOthers(out: string): Promise<void> {
+  const found = await stat(out).catch(() => undefined);
+  if (found === undefined && (await isFolder(dirname(out)))) return;
+  const other = "choose another --out";
+  if (found === undefined) throw new UsageError(`${out}: there is no folder ${dirname(out)}; make it, or ${other}`);
+  if (!found.isFile()) throw new UsageError(`${out} is no file; ${other}`);
+  const file = await open(out).catch((error: NodeJS.ErrnoException) => {
+    throw new UsageError(`${out} is there and cannot be read (${error.code}); ${other}`);
+  });
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(pageStart.length), 0, pageStart.length, 0);
+    if (buffer.toString("latin1", 0, bytesRead) === pageStart) return;
+  } finally {
+    await file.close();
+  }
+  throw new UsageError(`${out} was not made by hebb inspect, so it is left as it is; ${other}`);
+}
+
+/** The run's log; nothing where it has none. */
+const eventsOf = (run: string): Promise<MetricsEvent[]> =>
+  readMetrics(join(run, "metrics.jsonl")).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
