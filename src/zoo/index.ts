@@ -1,6 +1,7 @@
 // hebb/zoo: models of the literature, each with its paper and, where a data set of hebb is what it was made for, the recipe that trains it.
 import { alexnet2012Entry, alexnetEntry } from "./alexnet.ts";
 import type { ZooEntry } from "./entry.ts";
+import { goPolicyEntry } from "./go-policy.ts";
 import { googlenetEntry, googlenetOf2015Entry } from "./googlenet.ts";
 import { lenet1Entry } from "./lenet1.ts";
 import { lenet4Entry } from "./lenet4.ts";
@@ -15,6 +16,9 @@ export { type AlexNet2012Options, type AlexNetOptions, alexnet, alexnet2012 } fr
 export { type CharCnnOptions, charCnn } from "./char-cnn.ts";
 export type { Fitting, Recipe, ZooEntry } from "./entry.ts";
 export { type GatedConvOptions, gatedConv } from "./gated-conv.ts";
+export { goFeatures, goPlanes } from "./go-features.ts";
+export { type GoPolicyOptions, goPolicy } from "./go-policy.ts";
+export { GoBoard, type GoBoardOptions, type GoChains, type GoColour, type GoKoRule } from "./go-rules.ts";
 export {
   type GoogLeNetOptions,
   type GoogLeNetOutput,
@@ -47,4 +51,5 @@ export const zoo: readonly ZooEntry[] = [
   googlenetEntry,
   ...resnetEntries,
   textCnnEntry,
+  goPolicyEntry,
 ];
