@@ -221,7 +221,7 @@ export class GoBoard {
   #objection(point: number): string | undefined {
     const { stones, ko } = this;
     if (!(point >= 0 && point < stones.length && Number.isInteger(point)))
-      return `is off the board of ${stones.length}`;
+      return `is off the board; points are 0 to ${stones.length - 1}`;
     if (stones[point] !== 0) return `is occupied by ${nameOf(stones[point])}`;
     if (point === ko) return "retakes the ko at once";
     if (!this.#breathes(point)) return `is suicide for ${nameOf(this.toPlay)}`;
