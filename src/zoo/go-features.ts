@@ -38,7 +38,7 @@ export function goFeatures(board: GoBoard): Float32Array {
     if (value > 0) planes[(plane + Math.min(value, 8) - 1) * area + point] = 1;
   };
   planes.fill(1, goPlanes.ones * area, (goPlanes.ones + 1) * area);
-  const scratch = new GoStones(board.size, board.stones.slice(), board.ko);
+  const scratch = new GoStones(board.size, board.stones.slice());
   paintStones(board, paint);
   paintMoves(board, scratch, paint);
   paintLadders(board, new GoLadders(scratch), paint);

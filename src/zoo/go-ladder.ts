@@ -1,10 +1,13 @@
 // Reads ladders to their end: chains that are kept in atari move after move until they are taken or get away.
 import type { GoStones } from "./go-stones.ts";
 
-/** Moves that are tried for one question; a chain that is not taken by then counts as free. A ladder over a 19×19 board takes some 250. */
+/** Moves tried for one question, after which a chain counts as free; a ladder across a 19×19 board takes 92 in all. */
 const patience = 2000;
 
-/** A reader of ladders on a board, which is as before after each question. Only the ko of the moment is heeded, no superko. */
+/**
+ * A reader of ladders on a board, which is as before after each question. A ko that arises while it reads is not retaken at
+ * once; repetition is not looked for, and whether the first move is legal is for the asker to know.
+ */
 export class GoLadders {
   readonly #board: GoStones;
   #left = 0;

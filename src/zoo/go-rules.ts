@@ -4,7 +4,7 @@ import { GoStones, geometryOf, keyOf } from "./go-stones.ts";
 /** 1 is black, who begins; −1 is white. */
 export type GoColour = 1 | -1;
 
-/** "positional": no position may come again (Tromp & Taylor); "simple": a ko may not be retaken at once, all else may repeat. */
+/** "positional": no position may come again (Tromp & Taylor); "simple": only a ko may not be retaken at once. */
 export type GoKoRule = "positional" | "simple";
 
 export interface GoBoardOptions {
@@ -94,7 +94,7 @@ export class GoBoard {
     const rows = diagram
       .split("\n")
       .map((row) => row.replace(/\s/g, ""))
-      .filter((row) => row !== ""); // prettier-ignore
+      .filter((row) => row !== "");
     const empty = GoBoard.empty({ size: rows.length, rule });
     const { size } = empty;
     if (toPlay !== 1 && toPlay !== -1)
@@ -153,6 +153,7 @@ export class GoBoard {
     return points;
   }
 
+  /** Whether whose turn it is may play there. */
   isLegal(point: number): boolean {
     return this.#objection(point) === undefined;
   }

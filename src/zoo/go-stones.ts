@@ -40,7 +40,7 @@ export const keyOf = (keys: Float64Array, point: number, colour: number): number
 export class GoStones {
   readonly at: Int8Array;
   /** The point where a ko must not be retaken, −1 where there is none. */
-  ko: number;
+  ko = -1;
   readonly neighbours: Int16Array;
   /** The chain that `trace` found: its stones, of which the first `length` count, and the empty points beside it. */
   readonly chain: Int16Array;
@@ -51,9 +51,8 @@ export class GoStones {
   #mark = 0;
   readonly #log: number[] = [];
 
-  constructor(size: number, at: Int8Array, ko = -1) {
+  constructor(size: number, at: Int8Array) {
     this.at = at;
-    this.ko = ko;
     this.neighbours = geometryOf(size).neighbours;
     this.chain = new Int16Array(at.length);
     this.liberties = new Int16Array(at.length);

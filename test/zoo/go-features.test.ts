@@ -27,7 +27,7 @@ const diagram = (text: string): string =>
     .trim()
     .split("\n")
     .map((row) => row.trim())
-    .join("\n"); // prettier-ignore
+    .join("\n");
 const points = (board: GoBoard, name: "ladderCapture" | "ladderEscape" | "sensible"): string[] => {
   const area = board.stones.length;
   const plane = goFeatures(board).subarray(goPlanes[name] * area, (goPlanes[name] + 1) * area);
@@ -61,7 +61,7 @@ test("the planes of stones, for either side", () => {
     . 4 4 . 3
     . 4 4 4 .
     . . . . .`),
-  ); // prettier-ignore
+  );
 });
 
 test("turns since: the last move is 1, passes count, eight and more are 8, as are stones of a diagram", () => {
@@ -83,7 +83,7 @@ test("capture size, liberties after the move, self-atari", () => {
     . . . . .
     . . . . .
     . . . . .`),
-  ); // prettier-ignore
+  );
   expect(picture(board, "libertiesAfter")).toBe(
     diagram(`
     2 . . 2 2
@@ -91,7 +91,7 @@ test("capture size, liberties after the move, self-atari", () => {
     4 . . . .
     4 . . . 1
     2 5 2 2 2`),
-  ); // prettier-ignore
+  );
   expect(picture(board, "selfAtari")).toBe(
     diagram(`
     . . . . .
@@ -99,7 +99,7 @@ test("capture size, liberties after the move, self-atari", () => {
     . . . . .
     . . . . 1
     . . . . .`),
-  ); // prettier-ignore
+  );
   const three = GoBoard.parse(". . . .\n. . . .\nO O . .\nX X . O");
   expect(picture(three, "selfAtari")).toBe(". . . .\n. . . .\n. . . .\n. . 3 .");
   const fifteen = GoBoard.parse(`
@@ -155,7 +155,9 @@ test("a ladder across the board works, unless a stone breaks it", () => {
 test("a ladder along 19 lines is read to its end", () => {
   const wide = (sign: string): GoBoard => {
     const rows = Array.from({ length: 19 }, () => new Array<string>(19).fill("."));
-    for (const [row, column, stone] of [[1, 2, "X"], [2, 1, "X"], [3, 1, "X"], [2, 2, "O"], [17, 17, sign]] as const) rows[row][column] = stone; // biome-ignore format: stones
+    rows[1][2] = rows[2][1] = rows[3][1] = "X";
+    rows[2][2] = "O";
+    rows[17][17] = sign;
     return GoBoard.parse(rows.map((row) => row.join(" ")).join("\n"));
   };
   expect(points(wide("."), "ladderCapture")).toEqual(["D17"]);

@@ -48,7 +48,7 @@ test("logits, loss and gradients are PyTorch's", async () => {
 const size = 7;
 const area = size * size;
 
-/** Takes what can be taken, else saves a chain in atari, else gives atari, else plays where the most liberties are; near the centre first. */
+/** Takes, else saves a chain in atari, else gives atari, else plays for liberties; what is nearer to the centre first. */
 function teacher(board: GoBoard): number {
   const { chains, stones, toPlay } = board;
   const distance = (p: number): number => Math.hypot((p % size) - 3.1, Math.floor(p / size) - 2.8);
@@ -84,10 +84,10 @@ function lessons(count: number, key: number): { x: Float32Array; y: Int32Array }
 
 test("the policy learns to imitate a teacher on 7×7, far better than its most frequent move", async () => {
   seed(5);
-  const [count, held, batch] = [3000, 500, 50];
+  const [count, held, batch] = [2000, 500, 50];
   const [lesson, exam] = [lessons(count, 1), lessons(held, 2)];
-  const model = goPolicy({ size, filters: 24, layers: 4 });
-  const optimizer = adam<Labelled>(model, ({ x, y }) => crossEntropy(model.forward(x), y), { lr: 3e-3 });
+  const model = goPolicy({ size, filters: 16, layers: 4 });
+  const optimizer = adam<Labelled>(model, ({ x, y }) => crossEntropy(model.forward(x), y), { lr: 4e-3 });
   for (let epoch = 0; epoch < 6; epoch++) {
     for (let i = 0; i < count; i += batch) {
       const x = tensor(lesson.x.slice(i * 48 * area, (i + batch) * 48 * area), [batch, 48, size, size]);
@@ -102,6 +102,7 @@ test("the policy learns to imitate a teacher on 7×7, far better than its most f
   const frequent = Math.max(...times) / held;
   const empty = Array.from(guesses).filter((p, i) => exam.x[(i * 48 + goPlanes.empty) * area + Number(p)] === 1).length;
   expect(frequent).toBeLessThan(0.2);
+  console.log(right, frequent);
   expect(right).toBeGreaterThan(0.5);
   expect(empty / held).toBeGreaterThan(0.99);
-});
+}, 60_000);

@@ -8,7 +8,7 @@ const diagram = (text: string): string =>
     .trim()
     .split("\n")
     .map((row) => row.trim())
-    .join("\n"); // prettier-ignore
+    .join("\n");
 const played = (board: GoBoard, ...moves: string[]): GoBoard => moves.reduce((b, move) => b.play(move), board);
 
 test("a stone without liberties is taken, and so are several chains at once", () => {
@@ -25,7 +25,7 @@ test("a stone without liberties is taken, and so are several chains at once", ()
     X O . O X
     . X O X .
     . . . . .`),
-  ); // prettier-ignore
+  );
   const corner = GoBoard.parse("O O . .\nX X . .\n. . . .\n. . . .").play("C4");
   expect(String(corner)).toBe(". . X .\nX X . .\n. . . .\n. . . .");
   const two = GoBoard.parse("O . O X\nX O X .\n. X . .\n. . . .").play("B4");
@@ -97,7 +97,7 @@ test("a snapback: what took one stone is taken at once", () => {
     X X X . .
     . . . . .
     . . . . .`),
-  ); // prettier-ignore
+  );
 });
 
 test("area scores: stones, and regions that touch one colour only", () => {
