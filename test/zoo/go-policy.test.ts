@@ -102,7 +102,6 @@ test("the policy learns to imitate a teacher on 7×7, far better than its most f
   const frequent = Math.max(...times) / held;
   const empty = Array.from(guesses).filter((p, i) => exam.x[(i * 48 + goPlanes.empty) * area + Number(p)] === 1).length;
   expect(frequent).toBeLessThan(0.2);
-  console.log(right, frequent);
   expect(right).toBeGreaterThan(0.5);
   expect(empty / held).toBeGreaterThan(0.99);
 }, 60_000);
