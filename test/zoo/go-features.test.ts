@@ -169,6 +169,15 @@ test("a chain in atari escapes by taking a stone that surrounds it, where to ext
   expect(points(board, "ladderEscape")).toEqual(["C2"]);
 });
 
+test("a ladder does not begin with a ko that may not be retaken", () => {
+  const taken = GoBoard.parse(". X O .\nX O . O\n. X O .\n. . . .").play("C3");
+  const free = ladder(String(taken), -1); // the same stones, without the ko
+  for (const name of ["ladderCapture", "ladderEscape"] as const) {
+    expect(points(free, name)).toContain("B3");
+    expect(points(taken, name)).toEqual(points(free, name).filter((point) => point !== "B3"));
+  }
+});
+
 /** Reads all legal moves: whether an enemy's chain of two liberties is lost after a move. */
 function lost(board: GoBoard, prey: number, move: number): boolean {
   if (!board.isLegal(move)) return false;
