@@ -3,6 +3,7 @@ import { alexnet2012Entry, alexnetEntry } from "./alexnet.ts";
 import { charCnnEntry } from "./char-cnn.ts";
 import { convNetEntry } from "./convnet.ts";
 import type { ZooEntry } from "./entry.ts";
+import { goPolicyEntry } from "./go-policy.ts";
 import { googlenetEntry, googlenetOf2015Entry } from "./googlenet.ts";
 import { lenet1Entry } from "./lenet1.ts";
 import { lenet4Entry } from "./lenet4.ts";
@@ -18,6 +19,9 @@ export { type CharCnnOptions, charCnn } from "./char-cnn.ts";
 export { type ConvNetOptions, convNet } from "./convnet.ts";
 export type { Fitting, Recipe, ZooEntry } from "./entry.ts";
 export { type GatedConvOptions, gatedConv } from "./gated-conv.ts";
+export { goFeatures, goPlanes } from "./go-features.ts";
+export { type GoPolicyOptions, goPolicy } from "./go-policy.ts";
+export { GoBoard, type GoBoardOptions, type GoChains, type GoColour, type GoKoRule } from "./go-rules.ts";
 export {
   type GoogLeNetOptions,
   type GoogLeNetOutput,
@@ -54,4 +58,5 @@ export const zoo: readonly ZooEntry[] = [
   ...resnetEntries,
   textCnnEntry,
   charCnnEntry,
+  goPolicyEntry,
 ];

@@ -4,8 +4,20 @@ import { shapesOnly, tensor } from "../../src/index.ts";
 import { namedParameters, parameters } from "../../src/nn/index.ts";
 import * as models from "../../src/zoo/index.ts";
 
-const { alexnet, alexnet2012, googlenet, googlenetWithAuxiliary, lenet1, lenet4, nin, resnet, resnetCifar, vgg, zoo } =
-  models; // prettier-ignore
+const {
+  alexnet,
+  alexnet2012,
+  goPolicy,
+  googlenet,
+  googlenetWithAuxiliary,
+  lenet1,
+  lenet4,
+  nin,
+  resnet,
+  resnetCifar,
+  vgg,
+  zoo,
+} = models; // prettier-ignore
 
 const count = (build: () => object): number => parameters(shapesOnly(build)).reduce((sum, p) => sum + p.size, 0);
 
@@ -119,6 +131,16 @@ test("shortcut A has no parameters, C projects in every block", () => {
   expect(count(() => resnet(18, { shortcut: "C" }))).toBe(11_689_512 + identities);
 });
 
+test("the Go policy: 5×5, eleven 3×3, one filter 1×1, a bias for each point", () => {
+  expect(layers(() => goPolicy())).toEqual({ hidden: 230_592 + 11 * 331_968, output: 192, bias: 361 });
+  expect(count(() => goPolicy())).toBe(3_882_793);
+  expect(layers(() => goPolicy({ size: 5, planes: 8, filters: 4, layers: 3 }))).toEqual({
+    hidden: 804 + 148,
+    output: 4,
+    bias: 25,
+  });
+});
+
 test("every entry has a name of its own and builds a model for its own input that gives one logit a class", () => {
   expect(new Set(zoo.map(({ name }) => name)).size).toBe(zoo.length);
   for (const { name, input, tokens, classes, build } of zoo) {
@@ -138,5 +160,14 @@ test("misuse is refused", () => {
   expect(() => vgg("F" as "A")).toThrow('vgg: the configuration is A, A-LRN, B, C, D or E, not "F"');
   expect(() => nin({ form: "mnist" as "cifar" })).toThrow('nin: the form is "cifar" or "imagenet", not "mnist"');
   expect(() => googlenet({ form: "v3" as "2015" })).toThrow('googlenet: the form is "torchvision" or "2015", not "v3"');
+  expect(() => goPolicy({ layers: 1 })).toThrow("goPolicy: layers are 2 or more, the first and the last, got 1");
+  expect(() => goPolicy({ size: 0 })).toThrow("goPolicy: size is 1 or more points a side, got 0");
+  const go = zoo.find(({ name }) => name === "gopolicy")!;
+  expect(() => go.build({ input: [48, 9, 10] })).toThrow(
+    "planes of square boards [planes, size, size], got [48, 9, 10]",
+  );
+  expect(() => go.build({ input: [48, 9, 9], classes: 10 })).toThrow(
+    "a class for each of the 81 points, got 10 classes",
+  );
   expect(() => alexnet2012({ size: 32 })).toThrow("alexnet2012: images have 63 × 63 pixels at least, got 32 × 32");
 });
