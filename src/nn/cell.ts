@@ -1,6 +1,6 @@
 // One step of a recurrent network: what tells one kind from another, its parameters, and cells used by themselves.
-import { param, type Tensor, within, zeros } from "../graph/index.ts";
-import { type DType, fail, isFloat, kindOf, type Shape, sameShape, show } from "../graph/internal.ts";
+import { param, Tensor, within, zeros } from "../graph/index.ts";
+import { type DType, fail, failKind, isFloat, kindOf, type Shape, sameShape, show } from "../graph/internal.ts";
 import { type Init, uniform } from "./init.ts";
 import { checkSizes } from "./module.ts";
 
@@ -81,20 +81,21 @@ export function weightsOf(owner: object, { vectors = [] }: CellRule, suffix = ""
 
 /** The state given, which must have the shape for each of its names, or zeros. */
 export function startOf(
-  layer: string,
+  op: string,
   names: readonly string[],
   given: State | undefined,
   shape: Shape,
   dtype: DType,
 ): State {
   if (given === undefined) return names.map(() => zeros(shape, isFloat(dtype) ? dtype : "f32"));
-  const wanted = `[${names.join(", ")}], each ${show(shape)}`;
-  if (!Array.isArray(given)) throw new TypeError(`${layer}: the state must be ${wanted}, got ${kindOf(given)}`);
-  if (given.length !== names.length) fail(layer, `the state must be ${wanted}, got ${given.length} of them`);
+  const wanted = `the state must be [${names.join(", ")}], each ${show(shape)}`;
+  if (!Array.isArray(given)) failKind(op, `${wanted}, got ${kindOf(given)}`);
   names.forEach((name, i) => {
-    if (!sameShape(given[i]?.shape ?? [], shape))
-      fail(layer, `the state must be ${wanted}, got ${name} ${show(given[i]?.shape ?? [])}`);
+    if (i < given.length && !(given[i] instanceof Tensor))
+      failKind(op, `${wanted}, got ${kindOf(given[i])} for ${name}`);
   });
+  if (given.length !== names.length || !given.every((t) => sameShape(t.shape, shape)))
+    fail(op, `${wanted}, got [${given.map((t) => show(t.shape)).join(", ")}]`);
   return given;
 }
 
@@ -119,7 +120,7 @@ export abstract class Cell {
   /** The state after x [B, inputs], from the state before, by default zeros; [h] or [h, c], each [B, hidden]. */
   forward(x: Tensor, state?: State): State {
     return within(this, x, () => {
-      if (x.rank !== 2 || x.shape[1] !== this.inputs) fail("cell", `needs [B, ${this.inputs}], got ${show(x.shape)}`);
+      if (x.rank !== 2 || x.shape[1] !== this.inputs) fail("cell", `needs x [B, ${this.inputs}], got ${show(x.shape)}`);
       const weights = weightsOf(this, this.#rule);
       const gates = this.#rule.inputs(x, weights);
       const before = startOf("cell", this.#rule.states, state, [x.shape[0], this.hidden], gates.dtype);

@@ -61,7 +61,7 @@ function check(forgetBias: number, coupled: boolean, without: readonly LSTMPart[
     if (!removable.includes(part))
       throw new RangeError(`LSTM: without can list ${removable.join(", ")}, got ${String(part)}`);
   if (coupled && (without.includes("inputGate") || without.includes("forgetGate")))
-    throw new RangeError("LSTM: coupled gates are both needed (leave coupled or the gate in without out)");
+    throw new RangeError("LSTM: coupled gates are i = 1 − f, so without can list neither inputGate nor forgetGate");
   if (!Number.isFinite(forgetBias)) throw new RangeError(`LSTM: forgetBias must be a finite number, got ${forgetBias}`);
 }
 

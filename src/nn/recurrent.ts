@@ -88,7 +88,7 @@ export abstract class Recurrent {
 
   #run(x: Tensor, { state, lengths }: RunOptions): RunResult {
     if (x.rank !== 3 || x.shape[2] !== this.inputs || x.shape[1] === 0)
-      fail("recurrent", `needs [B, T, ${this.inputs}] with T ≥ 1, got ${show(x.shape)}`);
+      fail("recurrent", `needs x [B, T, ${this.inputs}] with T ≥ 1, got ${show(x.shape)}`);
     const [batch, steps] = x.shape;
     const own = lengths === undefined ? undefined : mask(lengths, steps, batch);
     const [rule, cells] = [this.#rule, this.layers * this.#directions.length];

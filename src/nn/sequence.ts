@@ -1,6 +1,6 @@
 // Batches of sequences that differ in length, padded at their ends.
 import { iota, Tensor, tensor, where } from "../graph/index.ts";
-import { checkTensors, fail, kindOf, show } from "../graph/internal.ts";
+import { checkTensors, fail, failKind, kindOf, show } from "../graph/internal.ts";
 
 /**
  * How many steps of each sequence of a batch are its own: a whole number from 1 on for each, as i32 [B] or as an array. An
@@ -35,16 +35,19 @@ export function reverseSequences(x: Tensor, lengths: Lengths): Tensor {
 /** Lengths as i32 [B]. */
 export function lengthsOf(op: string, lengths: Lengths, steps: number, batch?: number): Tensor {
   if (!(lengths instanceof Tensor || Array.isArray(lengths)))
-    throw new TypeError(`${op}: lengths are a list of numbers or an i32 tensor, got ${kindOf(lengths)}`);
-  if (!(lengths instanceof Tensor)) {
-    lengths.forEach((length, b) => {
-      if (!Number.isInteger(length) || length < 1 || length > steps)
-        throw new RangeError(`${op}: lengths must be whole numbers within 1 … ${steps}, got ${length} at ${b}`);
-    });
-  }
-  const each = lengths instanceof Tensor ? lengths : tensor(lengths, [lengths.length], { dtype: "i32" });
+    failKind(op, `lengths are an array of numbers or an i32 tensor, got ${kindOf(lengths)}`);
+  const each = lengths instanceof Tensor ? lengths : checked(op, lengths, steps);
   if (each.rank !== 1 || each.dtype !== "i32")
     fail(op, `lengths must be i32 [B], got ${each.dtype} ${show(each.shape)}`);
-  if (batch !== undefined && each.size !== batch) fail(op, `there are ${batch} sequences, but lengths of ${each.size}`);
+  if (batch !== undefined && each.size !== batch)
+    fail(op, `there must be a length for each of ${batch} sequences, got ${each.size}`);
   return each;
+}
+
+function checked(op: string, lengths: readonly number[], steps: number): Tensor {
+  lengths.forEach((length, b) => {
+    if (!Number.isInteger(length) || length < 1 || length > steps)
+      fail(op, `lengths must be whole numbers within 1 … ${steps}, got ${length} for sequence ${b}`);
+  });
+  return tensor(lengths, [lengths.length], { dtype: "i32" });
 }
