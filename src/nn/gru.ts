@@ -1,4 +1,5 @@
 // The gated recurrent unit.
+import { concat } from "../graph/index.ts";
 import { Cell, type CellOptions, type CellRule, linear } from "./cell.ts";
 import { Recurrent, type RecurrentOptions } from "./recurrent.ts";
 
@@ -11,10 +12,15 @@ export interface GRUKind {
 const resetAfterProduct: CellRule = {
   gates: [0, 0, 0],
   states: ["h"],
-  inputs: (x, w) => linear(x, w.weight_ih, w.bias_ih),
-  next(x, [h], w) {
+  inputs(x, { weight_ih, bias_ih, bias_hh }) {
+    if (bias_hh === undefined) return linear(x, weight_ih, bias_ih);
+    const [br, bz, bn] = bias_hh.chunk(3);
+    return linear(x, weight_ih, bias_ih, concat([br, bz, bn.full(0)])); // b′ₙ is scaled by r
+  },
+  next(x, [h], { weight_hh, bias_hh }) {
     const [xr, xz, xn] = x.chunk(3, -1);
-    const [hr, hz, hn] = linear(h, w.weight_hh, w.bias_hh).chunk(3, -1);
+    const [hr, hz, product] = linear(h, weight_hh).chunk(3, -1);
+    const hn = bias_hh === undefined ? product : product.add(bias_hh.chunk(3)[2]);
     const r = xr.add(hr).sigmoid();
     const z = xz.add(hz).sigmoid();
     const n = xn.add(r.mul(hn)).tanh();

@@ -34,7 +34,8 @@ function lstm({ forgetBias = 0, peepholes = false, coupled = false, without = []
     vectors: peepholes ? gates.filter((name) => name !== "g").map((name) => `peephole_${name}`) : [],
     inputs: (x, w) => linear(x, w.weight_ih, w.bias_ih, w.bias_hh),
     next(x, [h, before], w) {
-      const parts = x.add(linear(h, w.weight_hh)).chunk(gates.length, -1);
+      const ofState = linear(h, w.weight_hh).chunk(gates.length, -1);
+      const parts = x.chunk(gates.length, -1).map((part, k) => part.add(ofState[k]));
       const sum = (name: string): Tensor | undefined => parts[gates.indexOf(name)];
       const gate = (name: string, cell: Tensor): Tensor | undefined => {
         const peephole = w[`peephole_${name}`];
