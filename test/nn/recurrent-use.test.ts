@@ -169,6 +169,7 @@ test.each<[string, () => unknown, string]>([
   ["without what is none", () => new LSTM(2, 3, { without: ["gate"] }), "RangeError: LSTM: without can list inputGate, forgetGate, outputGate, inputActivation, outputActivation, got gate"],
   ["coupled to nothing", () => new LSTM(2, 3, { coupled: true, without: ["forgetGate"] }), "RangeError: LSTM: coupled gates are i = 1 − f, so without can list neither inputGate nor forgetGate"],
   ["forgetBias", () => new LSTM(2, 3, { forgetBias: Number.NaN }), "RangeError: LSTM: forgetBias must be a finite number, got NaN"],
+  ["forgetBias without biases", () => new LSTM(2, 3, { forgetBias: 1, bias: false }), "RangeError: LSTM: forgetBias 1 needs biases (leave bias: false out)"],
   ["an array", () => lstm.forward([[1, 2]]), "TypeError: LSTM: takes a tensor, got an array (make it one by tensor(…))"],
   ["other inputs", () => lstm.forward(zeros([4, 5, 3])), "ShapeError: recurrent: needs x [B, T, 2] with T ≥ 1, got [4, 5, 3], in LSTM"],
   ["one step", () => lstm.forward(zeros([4, 2])), "ShapeError: recurrent: needs x [B, T, 2] with T ≥ 1, got [4, 2], in LSTM"],
