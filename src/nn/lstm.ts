@@ -23,7 +23,8 @@ export interface LSTMKind {
 /** The equations with these options; the weights' rows are those of i, f, g, o, as far as there are such gates. */
 function lstm(options: LSTMKind & CellOptions): CellRule {
   const { forgetBias = 0, peepholes = false, coupled = false, without = [], bias = true } = options;
-  if (forgetBias !== 0 && !bias) throw new RangeError(`LSTM: forgetBias ${forgetBias} needs biases (leave bias: false out)`);
+  if (forgetBias !== 0 && !bias)
+    throw new RangeError(`LSTM: forgetBias ${forgetBias} needs biases (leave bias: false out)`);
   check(forgetBias, coupled, without);
   const has = (part: LSTMPart): boolean => !without.includes(part);
   const gates = ["g"];
