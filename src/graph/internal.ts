@@ -9,7 +9,7 @@ export { checkTensors, make } from "./operands.ts";
 export { type Args, type ConvArgs, type Leaf, type Op, type OpClass, rules, traits } from "./primitives.ts";
 export type { Scalars } from "./scalars.ts";
 export { captureStep, capturing, currentModule, type Plain, pendingUpdates, type Update, watch } from "./scope.ts";
-export { fail, type Shape, sameShape, show, sizeOf, stridesOf } from "./shape.ts";
+export { fail, failKind, type Shape, sameShape, show, sizeOf, stridesOf } from "./shape.ts";
 export { farFrom, farSine, twoOverPi } from "./sine.ts";
 export { type Residence, Storage } from "./storage.ts";
 export { reading, Tensor } from "./tensor.ts";

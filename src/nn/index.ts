@@ -2,6 +2,7 @@
 export { AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d } from "./adaptive-pool.ts";
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from "./batch-norm.ts";
 export { Parallel, Residual } from "./branches.ts";
+export type { Cell, CellOptions, State } from "./cell.ts";
 export { Conv1d, Conv2d, Conv3d, ConvNd, type ConvNdOptions, type PaddingMode } from "./conv.ts";
 export {
   ConvTranspose1d,
@@ -42,6 +43,7 @@ export {
   softsign,
   tanh,
 } from "./functional.ts";
+export { GRU, GRUCell, type GRUKind } from "./gru.ts";
 export * as init from "./init.ts";
 export { Linear } from "./linear.ts";
 export { LocalResponseNorm, type LocalResponseNormOptions } from "./local-response-norm.ts";
@@ -67,6 +69,7 @@ export {
   type SmoothL1Options,
   smoothL1,
 } from "./loss.ts";
+export { LSTM, LSTMCell, type LSTMKind, type LSTMPart } from "./lstm.ts";
 export { Maxout, type MaxoutOptions } from "./maxout.ts";
 export {
   type HostTensor,
@@ -106,6 +109,9 @@ export {
 } from "./pool.ts";
 export { PRelu } from "./prelu.ts";
 export { type Probed, probe } from "./probe.ts";
+export type { Recurrent, RecurrentOptions, RunOptions, RunResult } from "./recurrent.ts";
+export { irnn, RNN, RNNCell, type RNNKind } from "./rnn.ts";
+export { type Lengths, reverseSequences, sequenceMask } from "./sequence.ts";
 export { type Part, Sequential } from "./sequential.ts";
 export { Standout, type StandoutOptions } from "./standout.ts";
 export { Subsample2d } from "./subsample.ts";
