@@ -14,5 +14,6 @@ export { farFrom, farSine, twoOverPi } from "./sine.ts";
 export { type Residence, Storage } from "./storage.ts";
 export { reading, Tensor } from "./tensor.ts";
 export { threefry, threefryOf } from "./threefry.ts";
+export { threefryWords } from "./threefry-words.ts";
 export { argsOf, type Node, type Trace, trace } from "./trace.ts";
 export { paddingOf } from "./windows.ts";

@@ -1,6 +1,6 @@
 // Starting values of parameters: drawn on the host from the seeded stream, so that building a model is synchronous and repeatable.
 import { randomState, restoreRandom } from "../graph/index.ts";
-import { fail, hostMath, type Shape, show, sizeOf, threefry } from "../graph/internal.ts";
+import { fail, hostMath, type Shape, show, sizeOf, threefryWords } from "../graph/internal.ts";
 
 /** The elements of a new parameter of the given shape. */
 export type Init = (shape: Shape) => Float32Array;
@@ -20,34 +20,37 @@ export const constant = (shape: Shape, value: number): Float32Array => new Float
 
 /** U(low, high). */
 export function uniform(shape: Shape, low = 0, high = 1): Float32Array {
-  return Float32Array.from(unitDraws(sizeOf(shape)), (u) => low + (high - low) * u);
+  const words = drawnWords(sizeOf(shape));
+  const values = new Float32Array(words.length);
+  const width = high - low;
+  for (let i = 0; i < values.length; i++) values[i] = low + width * unit(words[i]);
+  return values;
 }
 
 /** N(mean, deviation²), by pairs (Box & Muller, 1958). */
 export function normal(shape: Shape, mean = 0, deviation = 1): Float32Array {
   const values = new Float32Array(sizeOf(shape));
-  const units = unitDraws(values.length + (values.length % 2));
+  const words = drawnWords(values.length + (values.length % 2));
   for (let i = 0; i < values.length; i += 2) {
-    const radius = deviation * Math.sqrt(-2 * hostMath.log(1 - units[i])); // 1 − u lies in (0, 1]
-    const angle = 2 * Math.PI * units[i + 1];
+    const radius = deviation * Math.sqrt(-2 * hostMath.log(1 - unit(words[i]))); // 1 − u lies in (0, 1]
+    const angle = 2 * Math.PI * unit(words[i + 1]);
     values[i] = mean + radius * hostMath.cos(angle);
     if (i + 1 < values.length) values[i + 1] = mean + radius * hostMath.sin(angle);
   }
   return values;
 }
 
-/** n uniform numbers in [0, 1) of 24 bits each, under a key of their own from the seeded stream. */
-function unitDraws(n: number): Float64Array {
+/** n random words under a key of their own from the seeded stream. */
+function drawnWords(n: number): Int32Array {
   const { seed, counter } = randomState();
   restoreRandom({ seed, counter: counter + 1 });
-  const units = new Float64Array(n);
-  for (let i = 0; i < n; i += 2) {
-    const [first, second] = threefry(seed, counter | 0, i, 0);
-    units[i] = (first >>> 8) * 2 ** -24;
-    if (i + 1 < n) units[i + 1] = (second >>> 8) * 2 ** -24;
-  }
-  return units;
+  const words = new Int32Array(n);
+  threefryWords([seed, counter | 0], words);
+  return words;
 }
+
+/** A word's upper 24 bits as a number in [0, 1). */
+const unit = (word: number): number => (word >>> 8) * 2 ** -24;
 
 /** U(−b, b) of variance σ²: b = σ·√3. */
 const uniformOf = (shape: Shape, variance: number): Float32Array =>
@@ -123,10 +126,10 @@ export function truncatedNormal(
   for (let round = 0; count < values.length; round++) {
     if (round === 1000)
       throw new RangeError(`truncatedNormal: next to nothing of N(${mean}, ${deviation}²) lies in [${low}, ${high}]`);
-    const units = unitDraws(2 * (values.length - count) + 64);
-    for (let i = 0; i < units.length && count < values.length; i += 2) {
-      const value = Math.fround(from + (to - from) * units[i]);
-      const accepted = units[i + 1] < hostMath.exp(energy(mode) - energy(value));
+    const words = drawnWords(2 * (values.length - count) + 64);
+    for (let i = 0; i < words.length && count < values.length; i += 2) {
+      const value = Math.fround(from + (to - from) * unit(words[i]));
+      const accepted = unit(words[i + 1]) < hostMath.exp(energy(mode) - energy(value));
       if (accepted && value >= low && value <= high) values[count++] = value;
     }
   }
@@ -183,11 +186,11 @@ export function sparse(shape: Shape, { connections = 15, deviation = 1 }: Sparse
   const each = Math.min(connections, inputs);
   const values = new Float32Array(outputs * inputs);
   const drawn = normal([outputs * each], 0, deviation);
-  const units = unitDraws(outputs * each);
+  const words = drawnWords(outputs * each);
   const order = Int32Array.from({ length: inputs }, (_, i) => i);
   for (let row = 0; row < outputs; row++) {
     for (let k = 0; k < each; k++) {
-      const other = k + Math.floor(units[row * each + k] * (inputs - k)); // Fisher & Yates, as far as is needed
+      const other = k + Math.floor(unit(words[row * each + k]) * (inputs - k)); // Fisher & Yates, as far as is needed
       [order[k], order[other]] = [order[other], order[k]];
       values[row * inputs + order[k]] = drawn[row * each + k];
     }
