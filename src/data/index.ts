@@ -5,13 +5,25 @@ export type { FileSource } from "../io/source.ts";
 export { type CifarOptions, cifar10, decodeCifar, readCifar } from "./cifar10.ts";
 export type { DataOptions } from "./data-file.ts";
 export { type Batch, Dataset, type Position } from "./dataset.ts";
+export { decodeImage, type Image, type ImageSource } from "./decode-image.ts";
 export { type DownloadOptions, download, type Progress, type Remote, stderrProgress } from "./download.ts";
+export type { Fit } from "./fit-image.ts";
 export { drawGlyph, type GlyphOptions, glyphs } from "./glyphs.ts";
 export { decodeIdx, encodeIdx, type Idx, type IdxArray, type IdxOptions, readIdx } from "./idx.ts";
-export { type ImageSource, readImage } from "./image.ts";
+export { readImage } from "./image.ts";
+export { type ImageFolderOptions, imageFolder } from "./image-folder.ts";
 export { fashionMnist, mnist, type Split } from "./mnist.ts";
 export { type RandomStream, randomStream } from "./random.ts";
 export { randomShift } from "./random-shift.ts";
-export type { MapFunction, MapResult, RawBatch, Sample, SampleInfo, Samples, Statistics } from "./samples.ts";
+export type {
+  BatchFunction,
+  MapFunction,
+  MapResult,
+  RawBatch,
+  Sample,
+  SampleInfo,
+  Samples,
+  Statistics,
+} from "./samples.ts";
 export { mr, type SentenceOptions, trec } from "./sentences.ts";
 export { encodeCharacters, pad, tokenize, Vocabulary } from "./text.ts";

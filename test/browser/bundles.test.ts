@@ -134,7 +134,7 @@ test("pages without a bundler can load every subpath: Node's modules are importe
     .filter((name) => entryPoints.some((entry) => basename(entry) === basename(name)))
     .flatMap(check);
   expect(loaded).toEqual([]);
-  for (const name of ["data-folder", "node-files", "run-folder"]) expect([...dynamic]).toContain(name);
+  for (const name of ["data-folder", "node-files", "node-images", "run-folder"]) expect([...dynamic]).toContain(name);
 });
 
 const sources: Record<string, string> = {
