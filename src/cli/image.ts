@@ -20,7 +20,7 @@ export function fitImage(image: Image, shape: readonly number[]): { pixels: Floa
   const [left, top] = [Math.floor((columns - w) / 2), Math.floor((rows - h) / 2)];
   const pixels = new Float32Array(channels * rows * columns);
   chosen.forEach((plane, c) => {
-    const small = resample(plane, width, { left: 0, top: 0, width, height }, [h, w]).map(shade);
+    const small = resample([plane], width, { left: 0, top: 0, width, height }, [h, w])[0].map(shade);
     const background = shade(255 * border(plane, width, height));
     const target = pixels.subarray(c * rows * columns, (c + 1) * rows * columns).fill(background);
     for (let y = 0; y < h; y++) target.set(small.subarray(y * w, (y + 1) * w), (top + y) * columns + left);

@@ -57,24 +57,32 @@ export function colorJitter(options: ColorJitterOptions): MapFunction {
     if (!(x instanceof Float32Array) || (channels !== 1 && channels !== 3))
       throw new Error(`colorJitter: takes real images of 1 or 3 channels, got samples [${shape}]`);
     const plane = height * width;
-    scale(x, plane, statistics, (value, mean, std) => value * std + mean);
+    const scales = scalesOf(statistics, channels);
+    if (statistics !== undefined) affine(x, plane, scales);
     for (const name of shuffleInPlace([...names], () => random() * 2 ** 32)) {
       const least = Math.max(0, 1 - options[name]!);
       changes[name](x, least + random() * (1 + options[name]! - least), plane);
     }
-    scale(x, plane, statistics, (value, mean, std) => (value - mean) / std);
+    if (statistics !== undefined)
+      affine(
+        x,
+        plane,
+        scales.map(([std, mean]) => [1 / std, -mean / std]),
+      );
   };
 }
 
-function scale(
-  x: Float32Array,
-  plane: number,
-  statistics: Statistics | undefined,
-  value: (value: number, mean: number, std: number) => number,
-): void {
-  if (statistics === undefined) return;
-  const { mean, std } = statistics;
-  for (let channel = 0, i = 0; i < x.length; channel++)
-    for (const end = i + plane; i < end; i++)
-      x[i] = value(x[i], mean[channel % mean.length], std[channel % std.length]);
+/** The deviation and mean of each channel. */
+const scalesOf = (statistics: Statistics | undefined, channels: number): (readonly [std: number, mean: number])[] =>
+  Array.from({ length: channels }, (_, channel) => {
+    const { mean, std } = statistics ?? { mean: [0], std: [1] };
+    return [std[channel % std.length], mean[channel % mean.length]];
+  });
+
+/** x ← factor·x + added, a pair a channel. */
+function affine(x: Float32Array, plane: number, pairs: readonly (readonly [factor: number, added: number])[]): void {
+  for (let channel = 0, i = 0; i < x.length; channel++) {
+    const [factor, added] = pairs[channel % pairs.length];
+    for (const end = i + plane; i < end; i++) x[i] = factor * x[i] + added;
+  }
 }

@@ -21,8 +21,7 @@ export function fitImage(image: Image, shape: readonly number[], fit: Fit): Uint
   const [region, target] = places(image, height, width, fit);
   const pixels = new Uint8Array(channels * height * width);
   const planes = channels === 1 ? [greyOf(image)] : image.planes;
-  planes.forEach((plane, channel) => {
-    const scaled = resample(plane, image.width, region, [target.height, target.width]);
+  resample(planes, image.width, region, [target.height, target.width]).forEach((scaled, channel) => {
     const base = channel * height * width;
     for (let y = 0, i = 0; y < target.height; y++)
       for (let x = 0, at = base + (target.top + y) * width + target.left; x < target.width; x++)

@@ -20,7 +20,6 @@ export function randomCrop({ padding = 0, size }: RandomCropOptions = {}): MapFu
     throw new RangeError(`randomCrop: padding must be a whole number ≥ 0, not ${padding}`);
   if (size !== undefined && !(Number.isInteger(size) && size >= 1))
     throw new RangeError(`randomCrop: size must be a whole number ≥ 1, not ${size}`);
-  let scratch = new Float32Array(0); // the image while it is moved; functions of samples run one after the other
   return ({ x, shape, random }) => {
     const [channels, height, width] = imageAxes("randomCrop", shape);
     const [h, w] = [size ?? height, size ?? width];
@@ -30,41 +29,34 @@ export function randomCrop({ padding = 0, size }: RandomCropOptions = {}): MapFu
       );
     const top = Math.floor(random() * (height + 2 * padding - h + 1)) - padding;
     const left = Math.floor(random() * (width + 2 * padding - w + 1)) - padding;
-    const inPlace = h === height && w === width;
-    if (inPlace && top === 0 && left === 0) return;
-    if (scratch.length !== x.length) scratch = new Float32Array(x.length);
-    if (inPlace) scratch.set(x);
-    const target = inPlace ? x : new Float32Array(channels * h * w);
-    crop(inPlace ? scratch : x, target, { channels, height, width, top, left, h, w });
-    return inPlace ? undefined : { x: target, shape: [channels, h, w] };
+    if (h === height && w === width) return shift(x, shape, top, left);
+    const target = x instanceof Int32Array ? new Int32Array(channels * h * w) : new Float32Array(channels * h * w);
+    const [start, end] = [Math.max(0, -left), Math.min(w, width - left)]; // columns of the window that lie in the image
+    for (let channel = 0; channel < channels; channel++)
+      for (let row = Math.max(0, -top); row < Math.min(h, height - top) && start < end; row++) {
+        const line = (channel * height + top + row) * width + left;
+        target.set(x.subarray(line + start, line + end), (channel * h + row) * w + start);
+      }
+    return { x: target, shape: [channels, h, w] };
   };
 }
 
-interface Window {
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  readonly top: number;
-  readonly left: number;
-  readonly h: number;
-  readonly w: number;
-}
-
-/** Copies the window's part within the image, and zeros around it. */
-function crop(
-  from: ArrayLike<number>,
-  target: Float32Array | Int32Array,
-  { channels, height, width, top, left, h, w }: Window,
-): void {
-  const start = Math.max(0, -left); // columns of the window that lie in the image
-  const end = Math.max(start, Math.min(w, width - left));
-  for (let channel = 0, to = 0; channel < channels; channel++)
-    for (let row = 0; row < h; row++) {
-      const line = top + row;
-      const inside = line >= 0 && line < height ? end : start;
-      const at = (channel * height + line) * width + left;
-      for (let column = 0; column < start; column++) target[to++] = 0;
-      for (let column = start; column < inside; column++) target[to++] = from[at + column];
-      for (let column = inside; column < w; column++) target[to++] = 0;
+/** Moves the image so that (top, left) comes to (0, 0): all of it at once, then zeros where another row or channel came in. */
+function shift(x: Float32Array | Int32Array, shape: readonly number[], top: number, left: number): void {
+  const [channels, height, width] = shape;
+  const by = top * width + left;
+  if (by >= 0) x.copyWithin(0, by);
+  else x.copyWithin(-by, 0, x.length + by);
+  const [first, last] = [Math.max(0, -top), Math.min(height, height - top)]; // rows that hold something of the image
+  const [start, end] = [Math.max(0, -left), Math.min(width, width - left)];
+  for (let channel = 0; channel < channels; channel++) {
+    const base = channel * height * width;
+    x.fill(0, base, base + Math.min(height, first) * width);
+    x.fill(0, base + Math.max(0, last) * width, base + height * width);
+    for (let row = first; row < last; row++) {
+      const line = base + row * width;
+      for (let column = 0; column < Math.min(start, width); column++) x[line + column] = 0;
+      for (let column = Math.max(0, end); column < width; column++) x[line + column] = 0;
     }
+  }
 }

@@ -36,10 +36,10 @@ export function randomResizedCrop({
     const region = drawRegion(height, width, { scale, ratio, random });
     const inPlace = h === height && w === width;
     const target = inPlace ? x : new Float32Array(channels * h * w);
-    for (let channel = 0; channel < channels; channel++) {
-      const plane = x.subarray(channel * height * width, (channel + 1) * height * width);
-      target.set(resample(plane, width, region, [h, w]), channel * h * w);
-    }
+    const planes = Array.from({ length: channels }, (_, c) => x.subarray(c * height * width, (c + 1) * height * width));
+    resample(planes, width, region, [h, w]).forEach((plane, c) => {
+      target.set(plane, c * h * w);
+    });
     return inPlace ? undefined : { x: target, shape: [channels, h, w] };
   };
 }

@@ -9,36 +9,44 @@ export interface Region {
 }
 
 /**
- * A region of a plane, whose rows have `stride` values, scaled to height × width. Along an axis that shrinks, a new pixel is the
+ * A region of planes, whose rows have `stride` values, scaled to height × width. Along an axis that shrinks, a new pixel is the
  * mean of the stretch it covers; along one that grows, it is interpolated linearly between the centres of the old ones. Nothing
  * outside of the region is read.
  */
 export function resample(
-  plane: ArrayLike<number>,
+  planes: readonly ArrayLike<number>[],
   stride: number,
   region: Region,
   [height, width]: readonly [height: number, width: number],
-): Float32Array {
+): Float32Array[] {
   const [across, down] = [taps(region.width, width), taps(region.height, height)];
   const rows = new Float32Array(region.height * width);
-  for (let y = 0; y < region.height; y++) {
-    const line = (region.top + y) * stride + region.left;
-    for (let x = 0; x < width; x++) {
+  return planes.map((plane) => {
+    scaleRows(plane, stride, region, { rows, width, across });
+    const result = new Float32Array(height * width);
+    for (let y = 0; y < height; y++)
+      for (let k = down.offsets[y]; k < down.offsets[y + 1]; k++) {
+        const weight = down.weights[k];
+        const line = (down.starts[y] + k - down.offsets[y]) * width;
+        for (let x = 0, to = y * width; x < width; x++) result[to++] += weight * rows[line + x];
+      }
+    return result;
+  });
+}
+
+/** Scales each row of the region to the width, into `rows`. */
+function scaleRows(
+  plane: ArrayLike<number>,
+  stride: number,
+  { left, top, height }: Region,
+  { rows, width, across: { starts, offsets, weights } }: { rows: Float32Array; width: number; across: Taps },
+): void {
+  for (let y = 0, to = 0; y < height; y++)
+    for (let x = 0, line = (top + y) * stride + left; x < width; x++) {
       let sum = 0;
-      const start = across.starts[x];
-      for (let k = across.offsets[x]; k < across.offsets[x + 1]; k++)
-        sum += across.weights[k] * plane[line + start + k - across.offsets[x]];
-      rows[y * width + x] = sum;
+      for (let k = offsets[x], at = line + starts[x]; k < offsets[x + 1]; k++) sum += weights[k] * plane[at++];
+      rows[to++] = sum;
     }
-  }
-  const result = new Float32Array(height * width);
-  for (let y = 0; y < height; y++)
-    for (let k = down.offsets[y]; k < down.offsets[y + 1]; k++) {
-      const weight = down.weights[k];
-      const line = (down.starts[y] + k - down.offsets[y]) * width;
-      for (let x = 0; x < width; x++) result[y * width + x] += weight * rows[line + x];
-    }
-  return result;
 }
 
 /** For each of `to` places, where among `from` its weights begin; those of place i stand from offsets[i] to offsets[i + 1]. */
