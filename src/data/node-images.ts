@@ -58,7 +58,8 @@ async function decodeOther(bytes: Uint8Array, file: string): Promise<Pixels> {
     const { width, height, channels } = info;
     return { width, height, channels, data, most: 255 };
   } catch (error) {
-    throw new Error(`${file} is not an image that can be decoded (${(error as Error).message})`, { cause: error });
+    const why = (error as Error).message.trim().replace(/\s*\n\s*/g, "; ");
+    throw new Error(`${file} is not an image that can be decoded (${why})`, { cause: error });
   }
 }
 

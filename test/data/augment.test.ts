@@ -157,11 +157,10 @@ test("chained functions follow the seed, the epoch and the index, and leave the 
 
 test("functions that work in place cost no copy of the batch", async () => {
   const seen: ArrayBufferLike[] = [];
-  const data = copies()
-    .map(({ x }) => {
-      seen.push(x.buffer);
-    })
-    .map(randomFlip());
+  const watch: MapFunction = ({ x }) => {
+    seen.push(x.buffer);
+  };
+  const data = copies().map(watch).map(randomFlip());
   for await (const { x } of data.raw()) expect(x.buffer).toBe(seen[0]);
 });
 

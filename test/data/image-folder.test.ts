@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { encode } from "fast-png";
 import { afterAll, expect, test } from "vitest";
-import { decodeImage, imageFolder, readImage } from "../../src/data/index.ts";
+import { decodeImage, imageFolder, randomFlip, readImage } from "../../src/data/index.ts";
 import { hasData, realData } from "./real-data.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "hebb-images-"));
@@ -91,7 +91,7 @@ test("pictures are decoded when they are first in a batch or ahead of it, and on
   const data = await imageFolder(join(folder, "later"), { size: 1 }).load();
   expect(data.length).toBe(8);
   for (let i = 0; i < 8; i++) png(`later/a/${i}.png`, [10 * i + 1]); // after listing, before decoding
-  const small = data.batch(2).map(() => {}, { ahead: 0 });
+  const small = data.batch(2).map(randomFlip(), { ahead: 0 });
   const first = async (epoch: number): Promise<number> => {
     for await (const { x } of small.raw({ epoch })) return Math.round(255 * x[3]);
     return -1;
@@ -144,7 +144,7 @@ test("what is wrong is named, with the place and the fix", async () => {
   png("torn/a/1.png", [1]);
   writeFileSync(join(folder, "torn/a/2.jpg"), "no image");
   const torn = await open("torn").load();
-  await expect(torn.samples()).rejects.toThrow(/^imageFolder: .*torn\/a\/2\.jpg is .*; remove or replace it$/s);
+  await expect(torn.samples()).rejects.toThrow(/^imageFolder: .*torn\/a\/2\.jpg is .*; remove or replace it$/);
   png("torn/a/2.jpg", [2]);
   expect([...(await torn.samples()).x]).toEqual([1, 1, 1, 2, 2, 2]); // put right, it is read
   await expect(open("plain", { size: 100, memory: 149_999 }).load()).rejects.toThrow(
