@@ -54,10 +54,13 @@ export function opaque({ width, height, channels, data, most }: Pixels): Image {
   const paper = colours === channels ? 0 : paperOf(data, size, channels, most);
   const planes = Array.from({ length: colours }, (_, c) => {
     const plane = new Uint8Array(size);
-    for (let i = 0, at = c; i < size; i++, at += channels) {
-      const alpha = colours === channels ? most : data[at - c + colours];
-      plane[i] = (255 * (alpha * data[at] + (most - alpha) * paper)) / (most * most) + 0.5;
-    }
+    if (colours === channels && most === 255)
+      for (let i = 0, at = c; i < size; i++, at += channels) plane[i] = data[at];
+    else
+      for (let i = 0, at = c; i < size; i++, at += channels) {
+        const alpha = colours === channels ? most : data[at - c + colours];
+        plane[i] = (255 * (alpha * data[at] + (most - alpha) * paper)) / (most * most) + 0.5;
+      }
     return plane;
   });
   return { width, height, planes };

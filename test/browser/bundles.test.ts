@@ -118,6 +118,7 @@ test("pages without a bundler can load every subpath: Node's modules are importe
     splitting: true,
     format: "esm",
     platform: "node", // so that package.json's `browser` has no say
+    external: ["fast-png", "sharp"], // not installed here; like Node's modules, imported when they are used
     outdir: join(folder, "unbundled"),
     write: false,
     metafile: true,
