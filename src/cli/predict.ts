@@ -1,10 +1,10 @@
 // hebb predict: what a run's model takes image files for.
-import { Dataset } from "../data/index.ts";
+import { Dataset, decodeImage } from "../data/index.ts";
 import { evaluating, type Shape } from "../graph/index.ts";
 import { softmax } from "../nn/index.ts";
 import { compile } from "../run/index.ts";
 import { type Command, report, UsageError } from "./command.ts";
-import { fitImage, readImage } from "./image.ts";
+import { fitImage } from "./image.ts";
 import { findData } from "./names.ts";
 import { commandLine } from "./program.ts";
 import { chooseDevice, openRun } from "./setup.ts";
@@ -67,7 +67,7 @@ export const predict: Command = {
 /** The image as the model takes it, or the line that says why there is none. */
 async function inputOf(file: string, shape: Shape): Promise<ReturnType<typeof fitImage> | string> {
   try {
-    return fitImage(await readImage(file), shape);
+    return fitImage(await decodeImage(file), shape);
   } catch (error) {
     const { message } = error as Error;
     return (message.includes(file) ? message : `${file}: ${message}`).replace(/\s*\n\s*/g, " ");

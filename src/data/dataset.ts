@@ -1,8 +1,9 @@
-// The noun of this room: a lazily loaded, in-memory set of samples that iterates as batches of tensors.
+// The noun of this room: a lazily loaded set of samples, held in memory, that iterates as batches of tensors.
 import { type Tensor, tensor } from "../graph/index.ts";
-import { randomStream, shuffleInPlace } from "./random.ts";
+import { randomStream, shuffleInPlace, uniform } from "./random.ts";
 import {
   assemble,
+  type BatchFunction,
   channelsOf,
   countSamples,
   type MapFunction,
@@ -33,6 +34,7 @@ interface View {
   statistics: Partial<Record<"mean" | "std", number | readonly number[]>> | undefined;
   maps: readonly MapFunction[];
   mapSeed: number;
+  batchMaps: readonly { fn: BatchFunction; seed: number }[];
   ahead: number;
   batchSize: number;
   dropLast: boolean;
@@ -93,6 +95,7 @@ const asStored: View = {
   statistics: undefined,
   maps: [],
   mapSeed: 0,
+  batchMaps: [],
   ahead: 2,
   batchSize: 64,
   dropLast: false,
@@ -106,7 +109,7 @@ const asStored: View = {
  * `normalize` comes before `map`.
  *
  * Batches are made on demand on the calling thread: 64 MNIST images take 0.2 ms, most of it fresh memory, and handing
- * them over from a worker would take 0.14 ms alone. Only `map` functions, which may wait, are run ahead.
+ * them over from a worker would take 0.14 ms alone. Only what may wait is run ahead: `map` functions, and decoding pictures.
  *
  * Every order follows from (seed, epoch) alone: `iterate({ epoch, skip })` continues where a run stopped.
  */
@@ -157,8 +160,10 @@ export class Dataset implements AsyncIterable<Batch> {
   }
 
   /** The whole set's arrays as loaded, shared and not to be written to. */
-  samples(): Promise<Samples> {
-    return this.#source.load();
+  async samples(): Promise<Samples> {
+    const samples = await this.#source.load();
+    await samples.ready?.(Uint32Array.from({ length: this.#source.count() }, (_, index) => index));
+    return samples;
   }
 
   /** Visits the samples in a new order each epoch, decided by (seed, epoch). */
@@ -221,6 +226,14 @@ export class Dataset implements AsyncIterable<Batch> {
   }
 
   /**
+   * Changes whole batches, after all `map` functions, e.g. to mix samples. Random numbers follow from (seed, epoch, the
+   * batch's number).
+   */
+  mapBatch(fn: BatchFunction, { seed = 0 }: { seed?: number } = {}): Dataset {
+    return this.#with({ batchMaps: [...this.#view.batchMaps, { fn, seed }] });
+  }
+
+  /**
    * Sets the samples in a batch (64 unless set). The last batch of an epoch is smaller when they do not divide the
    * set: it is kept, at the cost of a second compiled step, unless `dropLast`.
    */
@@ -241,20 +254,20 @@ export class Dataset implements AsyncIterable<Batch> {
   async *raw({ epoch = this.epoch, skip = 0 }: Position = {}): AsyncGenerator<RawBatch, void, void> {
     requireCount("skip", skip, 0);
     const samples = await this.#source.load();
-    const { maps, ahead, batchSize, mapSeed } = this.#view;
+    const { maps, ahead, batchSize } = this.#view;
     const order = this.order(epoch);
-    const statistics = this.#statistics(samples);
+    const statistics = await this.#statistics(samples);
+    const waits = maps.length > 0 || samples.ready !== undefined;
     const make = (batch: number): RawBatch | Promise<RawBatch> => {
       const indices = order.slice(batch * batchSize, (batch + 1) * batchSize);
-      const raw = assemble(samples, this.info, indices, statistics);
-      if (maps.length === 0) return raw;
-      const mapped = mapBatch(raw, maps, [mapSeed, mapKey, epoch]);
-      mapped.catch(() => {}); // it may fail while an earlier batch is in use; whoever awaits it is told
-      return mapped;
+      if (!waits) return this.#mixed(assemble(samples, this.info, indices, statistics), epoch, batch);
+      const made = this.#mapped(samples, indices, { epoch, batch, statistics });
+      made.catch(() => {}); // it may fail while an earlier batch is in use; whoever awaits it is told
+      return made;
     };
     const begun: (RawBatch | Promise<RawBatch>)[] = [];
     const { batches } = this;
-    const limit = 1 + (maps.length > 0 ? ahead : 0);
+    const limit = 1 + (waits ? ahead : 0);
     for (let next = skip; ; ) {
       while (begun.length < limit && next < batches) begun.push(make(next++));
       const batch = begun.shift();
@@ -272,6 +285,27 @@ export class Dataset implements AsyncIterable<Batch> {
   /** The next epoch. */
   [Symbol.asyncIterator](): AsyncGenerator<Batch, void, void> {
     return this.iterate({ epoch: this.epoch++ });
+  }
+
+  async #mapped(
+    samples: Samples,
+    indices: Uint32Array,
+    { epoch, batch, statistics }: { epoch: number; batch: number; statistics?: Statistics },
+  ): Promise<RawBatch> {
+    const { maps, mapSeed } = this.#view;
+    await samples.ready?.(indices);
+    const raw = assemble(samples, this.info, indices, statistics);
+    const mapped = maps.length === 0 ? raw : await mapBatch(raw, maps, [mapSeed, mapKey, epoch], statistics);
+    return this.#mixed(mapped, epoch, batch);
+  }
+
+  /** The batch after the functions of whole batches. */
+  #mixed(batch: RawBatch, epoch: number, number: number): RawBatch {
+    for (const { fn, seed } of this.#view.batchMaps) {
+      const next = randomStream(seed, batchKey, epoch, number);
+      batch = { ...batch, ...fn(batch, () => uniform(next), this.info) };
+    }
+    return batch;
   }
 
   #with(change: Partial<View>): Dataset {
@@ -297,14 +331,15 @@ export class Dataset implements AsyncIterable<Batch> {
     return this.#chosen.indices;
   }
 
-  #statistics(samples: Samples): Statistics | undefined {
+  async #statistics(samples: Samples): Promise<Statistics | undefined> {
     const asked = this.#view.statistics;
     if (!asked) return undefined;
     if (samples.x instanceof Int32Array)
       throw new Error(`${nameOf(this.info)}: integers cannot be normalized; leave normalize() out`);
-    const mean = asked.mean ?? this.info.mean ?? this.#source.statistics(samples).mean;
-    const std = asked.std ?? this.info.std ?? this.#source.statistics(samples).std;
-    return { mean: [mean].flat(), std: [std].flat() };
+    const [mean, std] = [asked.mean ?? this.info.mean, asked.std ?? this.info.std];
+    if (mean !== undefined && std !== undefined) return { mean: [mean].flat(), std: [std].flat() };
+    const own = this.#source.statistics(await this.samples());
+    return { mean: [mean ?? own.mean].flat(), std: [std ?? own.std].flat() };
   }
 }
 
@@ -312,3 +347,4 @@ export class Dataset implements AsyncIterable<Batch> {
 const orderKey = 1;
 const splitKey = 2;
 const mapKey = 3;
+const batchKey = 4;

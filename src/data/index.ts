@@ -3,15 +3,35 @@
 export { FormatError } from "../graph/format-error.ts";
 export type { FileSource } from "../io/source.ts";
 export { type CifarOptions, cifar10, decodeCifar, readCifar } from "./cifar10.ts";
+export { type ColorAxes, colorAxes } from "./color-axes.ts";
+export { type ColorJitterOptions, colorJitter } from "./color-jitter.ts";
+export { cutout } from "./cutout.ts";
 export type { DataOptions } from "./data-file.ts";
 export { type Batch, Dataset, type Position } from "./dataset.ts";
+export { decodeImage, type Image, type ImageSource } from "./decode-image.ts";
 export { type DownloadOptions, download, type Progress, type Remote, stderrProgress } from "./download.ts";
+export type { Fit } from "./fit-image.ts";
 export { drawGlyph, type GlyphOptions, glyphs } from "./glyphs.ts";
 export { decodeIdx, encodeIdx, type Idx, type IdxArray, type IdxOptions, readIdx } from "./idx.ts";
-export { type ImageSource, readImage } from "./image.ts";
+export { readImage } from "./image.ts";
+export { type ImageFolderOptions, imageFolder } from "./image-folder.ts";
+export { mixup } from "./mixup.ts";
 export { fashionMnist, mnist, type Split } from "./mnist.ts";
+export { type PcaNoiseOptions, pcaNoise } from "./pca-noise.ts";
 export { type RandomStream, randomStream } from "./random.ts";
+export { type RandomCropOptions, randomCrop } from "./random-crop.ts";
+export { randomFlip } from "./random-flip.ts";
+export { type RandomResizedCropOptions, randomResizedCrop } from "./random-resized-crop.ts";
 export { randomShift } from "./random-shift.ts";
-export type { MapFunction, MapResult, RawBatch, Sample, SampleInfo, Samples, Statistics } from "./samples.ts";
+export type {
+  BatchFunction,
+  MapFunction,
+  MapResult,
+  RawBatch,
+  Sample,
+  SampleInfo,
+  Samples,
+  Statistics,
+} from "./samples.ts";
 export { mr, type SentenceOptions, trec } from "./sentences.ts";
 export { encodeCharacters, pad, tokenize, Vocabulary } from "./text.ts";

@@ -1,4 +1,5 @@
 // Augmentation by translation: for training sets whose classes do not depend on where in the image a thing lies.
+import { imageAxes } from "./image-axes.ts";
 import type { MapFunction } from "./samples.ts";
 
 /** The farthest move that leaves half of an image [C, H, W] in it: half its shorter side, in pixels. */
@@ -11,9 +12,7 @@ export const largestShift = (shape: readonly number[]): number => Math.floor(Mat
 export function randomShift(limit: number): MapFunction {
   const draw = (random: () => number): number => Math.floor(random() * (2 * limit + 1)) - limit;
   return ({ x, shape, random }) => {
-    if (shape.length !== 3)
-      throw new Error(`randomShift: takes images [channels, height, width], got samples [${shape.join(", ")}]`);
-    const [channels, height, width] = shape;
+    const [channels, height, width] = imageAxes("randomShift", shape);
     if (!(Number.isInteger(limit) && limit >= 0 && limit <= largestShift(shape)))
       throw new RangeError(
         `randomShift: images of ${height} × ${width} take a limit from 0 to ${largestShift(shape)}, not ${limit}`,

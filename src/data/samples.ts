@@ -10,6 +10,8 @@ export interface Samples {
   y: Uint8Array | Float32Array | Int32Array;
   /** The words of x's numbers, where they are those of a vocabulary. */
   words?: readonly string[];
+  /** Where x is filled in as samples are asked for: resolves once those of these places stand in it. */
+  ready?: (indices: Uint32Array) => Promise<void>;
 }
 
 /** What is known of a set before it is loaded. Shapes are of one sample, mean and std of each channel of x in [0, 1]. */
@@ -40,12 +42,18 @@ export interface Sample {
   y: Float32Array | Int32Array;
   shape: readonly number[];
   index: number;
+  /** What normalize() took away and divided by: value · std + mean is what was stored. Undefined where it was not called. */
+  statistics?: Statistics;
   random: () => number;
 }
 
 /** Changes a sample in place or returns what to replace. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a function that only writes in place returns nothing
 export type MapFunction = (sample: Sample) => MapResult | void | Promise<MapResult | void>;
+
+/** Changes a batch in place or returns what to replace; `random` is uniform in [0, 1). */
+// biome-ignore lint/suspicious/noConfusingVoidType: a function that only writes in place returns nothing
+export type BatchFunction = (batch: RawBatch, random: () => number, info: SampleInfo) => Partial<RawBatch> | void;
 
 /** The parts of a sample that a map function replaces. */
 export type MapResult = Partial<Pick<Sample, "x" | "y" | "shape">>;
@@ -189,23 +197,34 @@ export async function mapBatch(
   batch: RawBatch,
   functions: readonly MapFunction[],
   key: readonly number[],
+  statistics?: Statistics,
 ): Promise<RawBatch> {
-  const rows = await Promise.all(
-    Array.from(batch.indices, (index, row) => mapSample(sampleOf(batch, row, index, key), functions)),
+  const mapped = Array.from(batch.indices, (index, row) =>
+    mapSample({ ...sampleOf(batch, row, index, key), statistics }, functions),
   );
+  const rows = mapped.some((row) => row instanceof Promise) ? await Promise.all(mapped) : (mapped as Sample[]);
   if (rows.length === 0) return batch;
   const [first] = rows;
-  const other = rows.find((row) => `${row.shape}` !== `${first.shape}`);
+  const other = rows.find((row) => !sameAxes(row.shape, first.shape));
   if (other !== undefined)
     throw new Error(`map: samples of one batch have shapes [${first.shape}] and [${other.shape}]; make them equal`);
   return {
-    x: joinRows(rows.map((row) => row.x)),
-    y: joinRows(rows.map((row) => row.y)),
+    x: joinRows(
+      rows.map((row) => row.x),
+      batch.x,
+    ),
+    y: joinRows(
+      rows.map((row) => row.y),
+      batch.y,
+    ),
     shape: [rows.length, ...first.shape],
     targetShape: first.y.length * rows.length === batch.y.length ? batch.targetShape : [rows.length, first.y.length],
     indices: batch.indices,
   };
 }
+
+const sameAxes = (a: readonly number[], b: readonly number[]): boolean =>
+  a === b || (a.length === b.length && a.every((size, axis) => size === b[axis]));
 
 function sampleOf(batch: RawBatch, row: number, index: number, key: readonly number[]): Sample {
   const part = <T extends Float32Array | Int32Array>(values: T): T => {
@@ -216,18 +235,30 @@ function sampleOf(batch: RawBatch, row: number, index: number, key: readonly num
   return { x: part(batch.x), y: part(batch.y), shape: batch.shape.slice(1), index, random: () => uniform(next) };
 }
 
-async function mapSample(sample: Sample, functions: readonly MapFunction[]): Promise<Sample> {
-  let mapped = sample;
-  for (const fn of functions) mapped = { ...mapped, ...(await fn(mapped)) };
-  if (product(mapped.shape) !== mapped.x.length)
+/** The sample after the functions, one after the other; a promise only where one of them is asynchronous. */
+function mapSample(sample: Sample, functions: readonly MapFunction[]): Sample | Promise<Sample> {
+  for (const [i, fn] of functions.entries()) {
+    const result = fn(sample);
+    if (result instanceof Promise)
+      return result.then((change) => mapSample(merged(sample, change), functions.slice(i + 1)));
+    sample = merged(sample, result);
+  }
+  if (product(sample.shape) !== sample.x.length)
     throw new Error(
-      `map: sample ${sample.index} has ${mapped.x.length} values for shape [${mapped.shape}]; return the new shape too`,
+      `map: sample ${sample.index} has ${sample.x.length} values for shape [${sample.shape}]; return the new shape too`,
     );
-  return mapped;
+  return sample;
 }
 
-function joinRows(rows: (Float32Array | Int32Array)[]): Float32Array | Int32Array {
+const merged = (sample: Sample, change: Awaited<ReturnType<MapFunction>>): Sample =>
+  change === undefined ? sample : { ...sample, ...change };
+
+/** The rows one after the other: the batch's own array where all were changed in place. */
+function joinRows(rows: (Float32Array | Int32Array)[], whole: Float32Array | Int32Array): Float32Array | Int32Array {
   const size = rows[0].length;
+  const inPlace = (row: Float32Array | Int32Array, i: number): boolean =>
+    row.buffer === whole.buffer && row.byteOffset === whole.byteOffset + 4 * i * size && row.length === size;
+  if (size * rows.length === whole.length && kindOf(rows[0]) === kindOf(whole) && rows.every(inPlace)) return whole;
   const joined =
     rows[0] instanceof Int32Array ? new Int32Array(rows.length * size) : new Float32Array(rows.length * size);
   rows.forEach((row, i) => {

@@ -118,6 +118,7 @@ test("pages without a bundler can load every subpath: Node's modules are importe
     splitting: true,
     format: "esm",
     platform: "node", // so that package.json's `browser` has no say
+    external: ["fast-png", "sharp"], // not installed here; like Node's modules, imported when they are used
     outdir: join(folder, "unbundled"),
     write: false,
     metafile: true,
@@ -134,7 +135,7 @@ test("pages without a bundler can load every subpath: Node's modules are importe
     .filter((name) => entryPoints.some((entry) => basename(entry) === basename(name)))
     .flatMap(check);
   expect(loaded).toEqual([]);
-  for (const name of ["data-folder", "node-files", "run-folder"]) expect([...dynamic]).toContain(name);
+  for (const name of ["data-folder", "node-files", "node-images", "run-folder"]) expect([...dynamic]).toContain(name);
 });
 
 const sources: Record<string, string> = {

@@ -3,10 +3,10 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { encode } from "fast-png";
 import { expect, test } from "vitest";
-import { decodePng } from "../../src/cli/image.ts";
 import { sha256 } from "../../src/data/checksum.ts";
 import { decodeCifar } from "../../src/data/cifar10.ts";
 import { decodeIdx, encodeIdx } from "../../src/data/idx.ts";
+import { decodePng } from "../../src/data/node-images.ts";
 import { tarMembers } from "../../src/data/tar.ts";
 import { parseNpy, parseSafetensors, serializeNpy, serializeSafetensors } from "../../src/io/index.ts";
 
