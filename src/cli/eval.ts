@@ -27,11 +27,10 @@ export const evaluate: Command = {
     const [run] = positionals;
     const device = chooseDevice(options);
     const settled = { ...(await readRun(run)), batch: usualBatch, ...options };
-    const { normalize } = findModel(settled.model);
-    const test = findData(settled.data, "test", { ...settled, normalize }).batch(settled.batch);
+    const test = findData(findModel(settled.model), settled.data, "test", settled).batch(settled.batch);
     const { config, entry, model, checkpoint } = await openRun(run, options, io);
     const { data } = settled;
-    checkFit(run, findData(config.data, "test"), test);
+    checkFit(run, findData(entry, config.data, "test"), test);
     const task = taskOf(entry);
     const measured = await evaluator({ model, loss: task.loss(model), ...task.measured(test.info) })(test);
     const { samples, loss } = measured!;

@@ -41,7 +41,7 @@ export const inspect: Command = {
     await refuseOthers(out);
     const events = await eventsOf(run);
     const place = { samples: config.samples, dataDir: dataDir ?? config.dataDir, download };
-    const raw = await choose(findData(config.data, "test", place), most);
+    const raw = await choose(findData(entry, config.data, "test", { ...place, raw: true }), most);
     const look = await lookInto(model, { raw, data: entry.normalize ? raw.normalize() : raw, events });
     const { samples, loss, accuracy } = look.answers;
     const figures = { run, model: config.model, data: config.data, device, step: checkpoint.step };

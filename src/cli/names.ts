@@ -1,4 +1,6 @@
 // What the command line calls by name: models, data sets, optimizers.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import {
   type Batch,
   cifar10,
@@ -6,12 +8,13 @@ import {
   type Dataset,
   fashionMnist,
   glyphs,
+  imageFolder,
   mnist,
   mr,
   type Split,
   trec,
 } from "../data/index.ts";
-import type { Tensor } from "../graph/index.ts";
+import type { Shape, Tensor } from "../graph/index.ts";
 import {
   adadelta,
   adagrad,
@@ -90,14 +93,36 @@ export function usualRate({ recipe }: ZooEntry, optimizer: string): number {
   return optimizer === recipe.optimizer ? recipe.lr : findOptimizer(optimizer).lr;
 }
 
-/** A split of a data set, normalised where the model wants it so; nothing is read yet. */
+/** Whether `--data` names a folder of images instead of a data set. */
+export const isPath = (data: string): boolean => /[\\/]|^\.\.?$/.test(data);
+
+/**
+ * A split of a data set, or of a folder with a folder of images for each class, which are taken at the size that the model is made for;
+ * normalised where the model wants it so, unless `raw`. A folder without a part for tests keeps a tenth of its images for them. Nothing
+ * is read yet. Throws a UsageError for a name that is none, and for a model that takes no images.
+ */
 export function findData(
+  { name: model, input, tokens, normalize }: ZooEntry,
   name: string,
   split: Split,
-  { normalize = false, ...place }: DataPlace & { normalize?: boolean } = {},
+  { raw = false, ...place }: DataPlace & { raw?: boolean } = {},
 ): Dataset {
-  const data = find("data set", name, dataSets)(split, place);
-  return normalize ? data.normalize() : data;
+  if (isPath(name) && (input.length !== 3 || tokens !== undefined))
+    throw new UsageError(`${model} takes no images, so it cannot be trained on the folder ${name}`);
+  const data = isPath(name) ? folderOf(name, split, input, place) : find("data set", name, dataSets)(split, place);
+  return normalize && !raw ? data.normalize() : data;
+}
+
+function folderOf(path: string, split: Split, input: Shape, { samples }: DataPlace): Dataset {
+  const [channels, height, width] = input;
+  if (channels !== 1 && channels !== 3)
+    throw new UsageError(`images have 1 or 3 channels, and the model takes ${channels}, so not the folder ${path}`);
+  const options = { size: [height, width], channels } as const;
+  const parts = existsSync(join(path, "train"));
+  const data = parts
+    ? imageFolder(path, { ...options, split })
+    : imageFolder(path, options).split(0.9)[split === "train" ? 0 : 1];
+  return samples === undefined ? data : data.take(samples);
 }
 
 /** The models for a command's help, a line each: their papers, or whatever is asked for. */

@@ -88,7 +88,7 @@ const toggle = (help: string, initially?: string): Kind => ({
 });
 
 const kinds: Readonly<Record<Flag, Kind>> = {
-  data: text("SET", `data set: ${dataNames.join(", ")}`),
+  data: text("SET", `data set: ${dataNames.join(", ")}; or a folder of images, ./PATH, with a folder for each class`),
   samples: whole(1, 1_000_000)("use only the first so many samples of each part", "all"),
   epochs: whole(1, 1_000_000)("passes over the training set"),
   maxSteps: whole(1, 1_000_000_000)(

@@ -29,7 +29,7 @@ export const predict: Command = {
       );
     const device = chooseDevice(options);
     const { config, entry, model } = await openRun(run, options, io);
-    const { info } = findData(config.data, "test");
+    const { info } = findData(entry, config.data, "test");
     if (info.tokens !== undefined)
       throw new UsageError(`predict reads images, and ${run} is a run on ${config.data}, which is text`);
     const probabilities = compile(({ x }: { x: Parameters<typeof model.forward>[0] }) =>

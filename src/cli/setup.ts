@@ -71,7 +71,7 @@ export async function usualData(
 ): Promise<{ data: string; why?: string }> {
   if (data === undefined)
     throw new UsageError(
-      `${name} is made for [${input.join(", ")}] and ${classes} classes; name a data set by --data (${dataNames.join(", ")})`,
+      `${name} is made for [${input.join(", ")}] and ${classes} classes; name a folder of images by --data ./PATH, or a data set: ${dataNames.join(", ")}`,
     );
   return data === "mnist" ? mnistOrGlyphs(options) : { data };
 }
@@ -195,7 +195,7 @@ export async function openRun(run: string, { best = false }: Options, io: Io): P
   for (const { name, reason } of skipped) io.stderr.write(`skipped ${name}: ${reason}\n`);
   if (checkpoint === undefined)
     throw new Error(`${run} has saved no checkpoint yet; train it with: ${commandLine(io, "train", "--resume", run)}`);
-  const model = buildModel(entry, findData(config.data, "train"), config.seed);
+  const model = buildModel(entry, findData(entry, config.data, "train"), config.seed);
   await restore(checkpoint, { model }).catch((error: Error) => {
     throw new Error(
       `${run}: its checkpoint of step ${checkpoint.step} is not one of ${config.model}, which its config.json names (${error.message}); was that file changed?`,

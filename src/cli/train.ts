@@ -1,14 +1,14 @@
 // hebb train: a model of the zoo on a data set, into a run folder; or a run that goes on where it stopped.
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
-import type { Dataset } from "../data/index.ts";
+import { basename, join, resolve } from "node:path";
+import { type Dataset, randomCrop, randomFlip } from "../data/index.ts";
 import { largestShift, randomShift } from "../data/random-shift.ts";
 import { type FitResult, Progress, Trainer, TrainingError } from "../train/index.ts";
 import { checkRunFolder } from "../train/run-folder.ts";
 import type { ZooEntry } from "../zoo/index.ts";
 import { type Command, type Io, report, UsageError } from "./command.ts";
-import { describeModels, findData, findModel, findOptimizer, usualRate } from "./names.ts";
+import { describeModels, findData, findModel, findOptimizer, isPath, usualRate } from "./names.ts";
 import { type Flag, flagName, type Options } from "./options.ts";
 import { commandLine } from "./program.ts";
 import { rateOf } from "./rates.ts";
@@ -91,22 +91,25 @@ async function newConfig(model: string | undefined, options: Options, io: Io): P
   const device = chooseDevice(options);
   const { data, why } = options.data === undefined ? await usualData(entry, options) : { data: options.data };
   if (why !== undefined) io.stderr.write(`data: ${data} (${why})\n`);
-  const settled = { ...recipe, lr, seed: 1, ...options, data, optimizer, device };
+  const place = isPath(data) ? resolve(data) : data;
+  const settled = { ...recipe, lr, seed: 1, ...options, data: place, optimizer, device };
   return { model: name, ...given(settled, [...fixed, ...changeable]) } as TrainConfig;
 }
 
 /** Throws a UsageError where images would be moved so far that little of them is left. */
-function checkShift({ model, data, shift }: TrainConfig): void {
-  const { shape } = findData(data, "train").info;
-  if (shape.length !== 3) {
-    if (shift === 0 || findModel(model).tokens === undefined) return; // a model that does not fit is told of later
-    throw new UsageError(`--shift moves images; ${data} has none, so leave it at 0`);
+function checkShift({ model, data, shift, crop = 0 }: TrainConfig): void {
+  const { shape } = findData(findModel(model), data, "train").info;
+  for (const [flag, pixels] of Object.entries({ shift, crop })) {
+    if (shape.length !== 3) {
+      if (pixels === 0 || findModel(model).tokens === undefined) continue; // a model that does not fit is told of later
+      throw new UsageError(`--${flag} moves images; ${data} has none, so leave it at 0`);
+    }
+    const most = largestShift(shape);
+    if (pixels > most)
+      throw new UsageError(
+        `--${flag} takes a whole number from 0 to ${most} for ${data}, whose images are ${shape.slice(1).join(" × ")}, not ${pixels}`,
+      );
   }
-  const most = largestShift(shape);
-  if (shift > most)
-    throw new UsageError(
-      `--shift takes a whole number from 0 to ${most} for ${data}, whose images are ${shape.slice(1).join(" × ")}, not ${shift}`,
-    );
 }
 
 /** Throws a UsageError where the run's folder cannot be made, before any work is done for it. */
@@ -146,9 +149,8 @@ async function resumedConfig(run: string, model: string | undefined, options: Op
 async function trainRun(config: TrainConfig, { resume, out, json, download }: Options, io: Io): Promise<number> {
   const entry = findModel(config.model);
   const task = taskOf(entry);
-  const { normalize } = entry;
   const training = trainingSet(config, download);
-  const test = findData(config.data, "test", { ...config, download, normalize }).batch(testBatch);
+  const test = findData(entry, config.data, "test", { ...config, download }).batch(testBatch);
   const model = buildModel(entry, training, config.seed);
   const signal = io.interruption();
   await training.load();
@@ -168,7 +170,7 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
   );
   const environment = {
     device: config.device,
-    data: { train: await checksum(training), test: await checksum(test) },
+    data: { train: await checksum(config.data, training), test: await checksum(config.data, test) },
   };
   const fitted = trainer.fit(training, {
     ...config,
@@ -178,7 +180,7 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
     progress: new Progress({ output: io.stderr }),
     config: kept,
     environment,
-    ...(resume === undefined ? { out, name: `${config.model}-${config.data}` } : { resume }),
+    ...(resume === undefined ? { out, name: `${config.model}-${basename(config.data)}` } : { resume }),
   });
   const result = await fitted.catch((error) => {
     throw withCommand(error, config, io);
@@ -197,12 +199,16 @@ function withCommand(error: unknown, config: TrainConfig, io: Io): unknown {
 const testBatch = 250;
 
 function trainingSet(config: TrainConfig, download: boolean | undefined): Dataset {
-  const { batch, shift, seed } = config;
-  const { normalize } = findModel(config.model);
-  const set = findData(config.data, "train", { ...config, download, normalize })
+  const { batch, shift, crop = 0, flip = 0, seed } = config;
+  const set = findData(findModel(config.model), config.data, "train", { ...config, download })
     .batch(batch)
     .shuffle({ seed });
-  return shift === 0 ? set : set.map(randomShift(shift), { seed });
+  const moves = [
+    ...(shift > 0 ? [randomShift(shift)] : []),
+    ...(crop > 0 ? [randomCrop({ padding: crop })] : []),
+    ...(flip > 0 ? [randomFlip({ probability: flip })] : []),
+  ];
+  return moves.reduce((moved, move) => moved.map(move, { seed }), set);
 }
 
 interface Outcome {
@@ -250,7 +256,8 @@ function furtherThan(config: TrainConfig, { epochs, steps, run }: FitResult, io:
 }
 
 /** The samples' count and SHA-256, which tell whether two runs saw the same data. */
-async function checksum(data: Dataset): Promise<{ samples: number; sha256: string }> {
+async function checksum(name: string, data: Dataset): Promise<{ samples: number; sha256?: string }> {
+  if (isPath(name)) return { samples: data.length }; // images are decoded as they are needed
   const { x, y } = await data.samples();
   const hash = createHash("sha256");
   for (const { buffer, byteOffset, byteLength } of [x, y]) hash.update(new Uint8Array(buffer, byteOffset, byteLength));

@@ -35,7 +35,7 @@ test.each<[string, string]>([
   ["info lenet-5", `there is no model "lenet-5"; did you mean lenet5? (there are ${modelNames})`],
   [
     "train resnet50",
-    "resnet50 is made for [3, 224, 224] and 1000 classes; name a data set by --data (mnist, fashion-mnist, cifar10, mr, mr-characters, trec, trec-characters, glyphs)",
+    "resnet50 is made for [3, 224, 224] and 1000 classes; name a folder of images by --data ./PATH, or a data set: mnist, fashion-mnist, cifar10, mr, mr-characters, trec, trec-characters, glyphs",
   ],
   ["info constructor", `there is no model "constructor"; there are ${modelNames}`],
   [
@@ -50,6 +50,16 @@ test.each<[string, string]>([
     "train textcnn --data glyphs",
     "textcnn does not fit glyphs, whose samples are [1, 28, 28] (it takes text, not pixels); models that fit: lenet1, lenet4, lenet5, lenet5-1998, mlp, mlp-wide, mlp-dropout, convnet and more",
   ],
+  [
+    "train resnet20 --data cifar10 --crop 17",
+    "--crop takes a whole number from 0 to 16 for cifar10, whose images are 32 × 32, not 17",
+  ],
+  ["train textcnn --data /absent/x", "textcnn takes no images, so it cannot be trained on the folder /absent/x"],
+  [
+    "train gopolicy --data /absent/x",
+    "images have 1 or 3 channels, and the model takes 48, so not the folder /absent/x",
+  ],
+  ["train resnet20 --data /absent/x", "imageFolder: there is no folder /absent/x; name one with a folder a class"],
   ["train textcnn --data trec --shift 1", "--shift moves images; trec has none, so leave it at 0"],
   [
     "train mlp --data glyphs --optimizer adma",
@@ -214,7 +224,7 @@ test("help and version", async () => {
   ])
     expect(stdout).toContain(`--${flag} `);
   for (const words of [
-    "data set: mnist, fashion-mnist, cifar10, mr, mr-characters, trec, trec-characters, glyphs (default: the model's, below; glyphs where mnist is not found)",
+    "data set: mnist, fashion-mnist, cifar10, mr, mr-characters, trec, trec-characters, glyphs; or a folder of images, ./PATH, with a folder for each class (default: the model's, below; glyphs where mnist is not found)",
     "optimizer: sgd, adam, adamw, adamax, adagrad, adadelta, rmsprop (default: the model's, below)",
     "where to compute: auto, native, wasm, js (default: HEBB_DEVICE, else auto)",
     "  lenet5          --data mnist --epochs 10 --batch 64 --optimizer adam --lr 0.003 --decay 0.7 --shift 1\n",
