@@ -13,6 +13,7 @@ import {
   resnet,
   vgg,
 } from "../../src/zoo/index.ts"; // prettier-ignore
+import { double } from "./double.ts";
 
 export interface TorchvisionCase {
   name: string;
@@ -91,25 +92,24 @@ function summary(g: ArrayLike<number>): number[] {
   return [Math.sqrt(squares), sum, absolute, most, product, ...picked];
 }
 
-const tolerance = 1e-4;
-
-function near(got: number, want: number, scale: number, what: string): void {
+function near(got: number, want: number, scale: number, what: string, tolerance: number): void {
   expect(Math.abs(got - want) / Math.max(scale, 1e-30), `${what}: ${got}, not ${want}`).toBeLessThan(tolerance);
 }
 
-async function nearSummary(t: Tensor, want: readonly number[], name: string): Promise<void> {
-  const got = summary((await t.data()) as Float32Array);
+async function nearSummary(t: Tensor, want: readonly number[], name: string, tolerance: number): Promise<void> {
+  const got = summary((await t.data()) as Float32Array | Float64Array);
   const [norm, , absolute, most] = want;
   const scales = [norm, absolute, absolute, most, norm, most, most, most, most, most];
   want.forEach((value, i) => {
-    near(got[i], value, scales[i], `${name}, figure ${i}`);
+    near(got[i], value, scales[i], `${name}, figure ${i}`, tolerance);
   });
 }
 
 /** The model with the case's parameters and no dropout. */
 async function modelOf({ name, classes, training }: TorchvisionCase): Promise<Net> {
   const build = name === "googlenet" && !training ? googlenet : counterparts[name];
-  const model = shapesOnly(() => build({ classes }));
+  const hollow = shapesOnly(() => build({ classes }));
+  const model = training ? double(hollow) : hollow;
   const dict = new Map<string, { dtype: string; shape: readonly number[]; data: Float32Array }>();
   for (const [key, { shape }] of namedTensors(model)) dict.set(key, { dtype: "f32", shape, data: made(key, shape) });
   await load(model, dict);
@@ -117,16 +117,20 @@ async function modelOf({ name, classes, training }: TorchvisionCase): Promise<Ne
   return model;
 }
 
-/** Holds the model of a case against torchvision's values, to 1e-4 of their size. */
+/**
+ * Holds the model of a case against torchvision's values: to 1e-4 of their size in single precision, and in training, where
+ * normalization amplifies rounding, to 1e-7 in double precision.
+ */
 export async function compareWithTorchvision(example: TorchvisionCase): Promise<void> {
   const { size, batch } = example;
   const model = await modelOf(example);
+  const [dtype, tolerance] = example.training ? (["f64", 1e-7] as const) : (["f32", 1e-4] as const);
   const parameters = namedParameters(model);
   expect(Object.keys(example.gradients).sort()).toEqual([...parameters.keys()].sort());
-  const image = made("image", [batch * 3 * size * size]).map((v) => v * 10);
+  const image = Float64Array.from(made("image", [batch * 3 * size * size]), (v) => v * 10);
   const labels = tensor(Int32Array.from({ length: batch }, (_, i) => i));
   const { logits, loss, gradients } = (example.training ? training : evaluating)(() => {
-    const y = model.forward(tensor(image, [batch, 3, size, size]));
+    const y = model.forward(tensor(image, [batch, 3, size, size], { dtype }));
     const logits = stack("logits" in y ? [y.logits, ...y.auxiliary] : [y]);
     const product = logits.mul(tensor(made("cotangent", [logits.size]), logits.shape)).sum();
     const loss = "logits" in y ? googlenetLoss(y, labels) : crossEntropy(y, labels);
@@ -137,10 +141,11 @@ export async function compareWithTorchvision(example: TorchvisionCase): Promise<
   const largest = Math.max(...example.logits.map(Math.abs));
   expect(all.length).toBe(example.logits.length);
   example.logits.forEach((want, i) => {
-    near(all[i], want, largest, `logit ${i}`);
+    near(all[i], want, largest, `logit ${i}`, tolerance);
   });
-  near(await loss.item(), example.loss, example.loss, "loss");
-  for (const [i, key] of [...parameters.keys()].entries()) await nearSummary(gradients[i], example.gradients[key], key);
+  near(await loss.item(), example.loss, example.loss, "loss", tolerance);
+  for (const [i, key] of [...parameters.keys()].entries())
+    await nearSummary(gradients[i], example.gradients[key], key, tolerance);
   for (const [key, want] of Object.entries(example.statistics))
-    await nearSummary(namedTensors(model).get(key)!, want, key);
+    await nearSummary(namedTensors(model).get(key)!, want, key, tolerance);
 }
