@@ -73,8 +73,11 @@ function made(name: string, shape: readonly number[]): Float32Array {
   const size = shape.reduce((n, d) => n * d, 1);
   const scale = /running_var$/.test(name) || /(bn|features|downsample\.1).*weight$/.test(name);
   const bound = Math.sqrt(6 / (size / shape[0]));
-  const [from, width] = shape.length > 1 ? [-bound, 2 * bound] : scale ? [0.8, 0.4] : [-0.1, 0.2];
-  return new Float32Array(unit(name, size).map((u) => from + width * u));
+  const value = (u: number): number => {
+    if (shape.length > 1) return (2 * u - 1) * bound;
+    return scale ? 0.8 + 0.4 * u : 0.2 * u - 0.1;
+  };
+  return new Float32Array(unit(name, size).map(value));
 }
 
 /** Norm, sum, sum of absolute values, largest absolute value, inner product with numbers in [−1, 1), five elements. */
