@@ -82,7 +82,7 @@ export const quickNetworks: Readonly<Record<string, Memorized>> = {
     input: [123],
     tokens: 71,
     method: byAdam(1e-3), // so narrow a one hardly moves by the paper's momentum
-    steps: 150,
+    steps: 300,
   },
   "gated convolutions": {
     build: () => gatedConv({ tokens: 10, features: 32, blocks: 3 }),
@@ -97,7 +97,7 @@ export const quickNetworks: Readonly<Record<string, Memorized>> = {
 
 /** For test/learn. */
 export const slowNetworks: Readonly<Record<string, Memorized>> = {
-  NIN: { build: () => nin({ classes }), input: [3, 16, 16], method: byAdam(3e-4), steps: 100 },
+  NIN: { build: () => nin(), input: [3, 12, 12], method: byAdam(1e-4), steps: 200, classes: 10 },
   AlexNet: { build: () => alexnet({ classes }), input: [3, 64, 64], method: byAdam(1e-4), steps: 40 },
   "VGG A with batch normalization": {
     build: () => vgg("A", { classes, batchNorm: true }),
