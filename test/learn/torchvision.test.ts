@@ -1,0 +1,14 @@
+// The zoo against torchvision where that takes much memory or time, as VGG with its 130 million parameters does.
+import { beforeAll, test } from "vitest";
+import { device } from "../../src/index.ts";
+import { compareWithTorchvision, torchvisionCases } from "../zoo/torchvision.ts";
+
+beforeAll(() => {
+  device("wasm");
+});
+
+test.each(torchvisionCases.filter(({ heavy }) => heavy))(
+  "$name at $size, training $training",
+  { timeout: 300_000 },
+  compareWithTorchvision,
+);
