@@ -118,11 +118,15 @@ function folderOf(path: string, split: Split, input: Shape, { samples }: DataPla
   if (channels !== 1 && channels !== 3)
     throw new UsageError(`images have 1 or 3 channels, and the model takes ${channels}, so not the folder ${path}`);
   const options = { size: [height, width], channels } as const;
-  const parts = existsSync(join(path, "train"));
-  const data = parts
-    ? imageFolder(path, { ...options, split })
-    : imageFolder(path, options).split(0.9)[split === "train" ? 0 : 1];
-  return samples === undefined ? data : data.take(samples);
+  try {
+    const parts = existsSync(join(path, "train"));
+    const data = parts
+      ? imageFolder(path, { ...options, split })
+      : imageFolder(path, options).split(0.9)[split === "train" ? 0 : 1];
+    return samples === undefined ? data : data.take(samples);
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error });
+  }
 }
 
 /** The models for a command's help, a line each: their papers, or whatever is asked for. */
