@@ -5,7 +5,7 @@ import { type Command, report, UsageError } from "./command.ts";
 import { findData, findModel } from "./names.ts";
 import { commandLine } from "./program.ts";
 import { chooseDevice, openRun, readRun, startLower } from "./setup.ts";
-import { taskOf } from "./tasks.ts";
+import { lossOf, taskOf } from "./tasks.ts";
 
 const usualBatch = 250;
 
@@ -32,7 +32,7 @@ export const evaluate: Command = {
     const { data } = settled;
     checkFit(run, findData(entry, config.data, "test"), test);
     const task = taskOf(entry);
-    const measured = await evaluator({ model, loss: task.loss(model), ...task.measured(test.info) })(test);
+    const measured = await evaluator({ model, loss: lossOf(entry, model), ...task.measured(test.info) })(test);
     const { samples, loss } = measured!;
     if (!Number.isFinite(loss))
       throw new Error(

@@ -30,7 +30,7 @@ import { type ZooEntry, zoo } from "../zoo/index.ts";
 import { UsageError } from "./command.ts";
 import { noSuch } from "./suggest.ts";
 
-export type Loss = (batch: Batch) => Tensor;
+export type Loss = (batch: Batch) => Tensor | { readonly loss: Tensor; readonly outputs: Tensor };
 
 interface OptimizerEntry {
   /** The learning rate where neither the user nor the model's recipe names one. */

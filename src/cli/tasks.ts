@@ -1,4 +1,4 @@
-// The kinds of things that models learn: for each its loss, what is measured of it, and how the outcome is told.
+// The kinds of things that models learn: for each what is measured of it, and how the outcome is told.
 import type { Batch, SampleInfo } from "../data/index.ts";
 import type { Shape, Tensor } from "../graph/index.ts";
 import { crossEntropy, type Layer } from "../nn/index.ts";
@@ -9,7 +9,6 @@ import type { Loss } from "./names.ts";
 export interface Task {
   /** The shape of a model's outputs for one sample. */
   outputs(info: SampleInfo): Shape;
-  loss(model: Layer): Loss;
   measured(info: SampleInfo): Measured<Batch, Tensor>;
   tell(evaluation: Evaluation, info: SampleInfo): Told;
 }
@@ -26,15 +25,9 @@ interface Told {
 
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 
-const labelled =
-  (model: Layer): Loss =>
-  ({ x, y }) =>
-    crossEntropy(model.forward(x), y);
-
 /** Which of some classes a sample is of. */
 const classify: Task = {
   outputs: ({ classes = [] }) => [classes.length],
-  loss: labelled,
   measured: ({ classes = [] }) => ({ metrics: { accuracy }, collect: { confusion: confusion(classes.length) } }),
   tell: ({ loss, metrics, collected }, { classes = [] }) => {
     const table = (collected as { confusion: number[][] } | undefined)?.confusion;
@@ -49,7 +42,6 @@ const classify: Task = {
 /** The token that follows each place of a sequence. */
 const language: Task = {
   outputs: ({ shape, tokens = 0 }) => [...shape, tokens],
-  loss: labelled,
   measured: () => ({ metrics: { perplexity: perplexity() } }),
   tell: ({ loss, metrics }) => ({
     figures: { perplexity: metrics.perplexity },
@@ -60,3 +52,7 @@ const language: Task = {
 const tasks: Readonly<Record<NonNullable<ZooEntry["task"]>, Task>> = { classify, language };
 
 export const taskOf = ({ task = "classify" }: ZooEntry): Task => tasks[task];
+
+/** The loss of a model of this entry: the entry's own, or the cross-entropy of its outputs. */
+export const lossOf = ({ loss }: ZooEntry, model: Layer): Loss =>
+  loss === undefined ? ({ x, y }) => crossEntropy(model.forward(x), y) : (batch) => loss(model, batch);

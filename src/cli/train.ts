@@ -23,7 +23,7 @@ import {
   type TrainConfig,
   usualData,
 } from "./setup.ts";
-import { type Task, taskOf } from "./tasks.ts";
+import { lossOf, type Task, taskOf } from "./tasks.ts";
 import { initialize, transferGroups } from "./transfer.ts";
 
 /** What a run is made of; changing one of the first makes another run, the last may change when it is resumed. */
@@ -157,7 +157,7 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
   await test.load();
   const lr = rateOf(config.schedule ?? "decay", { ...config, batches: training.batches });
   if (config.init !== undefined && resume === undefined) await initialize(model, config.init, io);
-  const optimizer = findOptimizer(config.optimizer).make(model, task.loss(model), {
+  const optimizer = findOptimizer(config.optimizer).make(model, lossOf(entry, model), {
     lr,
     weightDecay: config.weightDecay,
     constraints: entry.constraints,

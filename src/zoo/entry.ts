@@ -1,5 +1,5 @@
 // What the zoo says of each of its models, so that programs can find them by name and train them well without asking.
-import type { Shape } from "../graph/index.ts";
+import type { Shape, Tensor } from "../graph/index.ts";
 import type { Layer } from "../nn/index.ts";
 import type { Constraint } from "../optim/index.ts";
 
@@ -64,6 +64,8 @@ export interface ZooEntry {
   readonly recipe: Recipe;
   /** What holds of its parameters after each move. */
   readonly constraints?: readonly Constraint[];
+  /** What training makes small, with the outputs that metrics read, where that is not the cross-entropy of the model's outputs. */
+  loss?(model: Layer, batch: { x: Tensor; y: Tensor }): Tensor | { readonly loss: Tensor; readonly outputs: Tensor };
   /** A new model with parameters from the seeded stream. It gives logits [B, classes] for crossEntropy. */
   build(fitting?: Fitting): Layer;
 }

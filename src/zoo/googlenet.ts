@@ -194,6 +194,14 @@ class Network {
     const logits = this.fc.forward(this.dropout.forward(c5.mean([2, 3]))); // [B, 1024] → [B, classes]
     return { logits, after4a, after4d };
   }
+
+  /** The logits, and in training those of the auxiliary classifiers. */
+  heads(x: Tensor): GoogLeNetOutput {
+    const { logits, after4a, after4d } = this.run(x);
+    const { aux1, aux2 } = this;
+    if (!isTraining() || aux1 === undefined || aux2 === undefined) return { logits, auxiliary: [] };
+    return { logits, auxiliary: [aux1.forward(after4a), aux2.forward(after4d)] };
+  }
 }
 
 const pool = (x: Tensor, size = 3): Tensor => new MaxPool2d(size, { stride: 2, ceilMode: true }).forward(x);
@@ -206,13 +214,14 @@ class GoogLeNet extends Network {
 
 class GoogLeNetWithAuxiliary extends Network {
   forward(x: Tensor): GoogLeNetOutput {
-    return within(this, () => {
-      const { logits, after4a, after4d } = this.run(x);
-      const { aux1, aux2 } = this;
-      if (!isTraining() || aux1 === undefined || aux2 === undefined) return { logits, auxiliary: [] };
-      return { logits, auxiliary: [aux1.forward(after4a), aux2.forward(after4d)] };
-    });
+    return within(this, () => this.heads(x));
   }
+}
+
+/** The loss with the auxiliary classifiers, and the logits, which are all that is asked of the network outside of training. */
+function lossOf(model: Layer, { x, y }: { x: Tensor; y: Tensor }): { loss: Tensor; outputs: Tensor } {
+  const found = within(model, () => (model as GoogLeNet).heads(x));
+  return { loss: googlenetLoss(found, y), outputs: found.logits };
 }
 
 export const googlenetEntry: ZooEntry = {
@@ -222,11 +231,14 @@ export const googlenetEntry: ZooEntry = {
   classes: 1000,
   normalize: true,
   recipe: imageNetRecipe({ epochs: 250, batch: 256, lr: 0.01, weightDecay: 2e-4, decay: 0.995 }), // 4 % every 8 epochs
-  build: ({ input = [3, 224, 224], classes } = {}) => googlenet({ classes, channels: input[0] }),
+  loss: lossOf,
+  build: ({ input = [3, 224, 224], classes = 1000 } = {}) =>
+    new GoogLeNet({ form: "torchvision", classes, channels: input[0] }, true),
 };
 
 export const googlenetOf2015Entry: ZooEntry = {
   ...googlenetEntry,
   name: "googlenet-2015",
-  build: ({ input = [3, 224, 224], classes } = {}) => googlenet({ form: "2015", classes, channels: input[0] }),
+  build: ({ input = [3, 224, 224], classes = 1000 } = {}) =>
+    new GoogLeNet({ form: "2015", classes, channels: input[0] }, true),
 };
