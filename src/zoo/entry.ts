@@ -15,7 +15,13 @@ export interface Recipe {
   readonly decay: number;
   /** How the learning rate goes over all epochs, instead of `decay`. */
   readonly schedule?: "steps" | "cosine" | "onecycle" | "plateau";
+  /** The first so many epochs keep the rate: `decay` begins after them. By default 0: it begins after the first. */
+  readonly decayFrom?: number;
+  /** Of sgd, by default 0.9. */
+  readonly momentum?: number;
   readonly weightDecay?: number;
+  /** Gradients longer than this are shortened to it (Pascanu, Mikolov & Bengio, 2013). */
+  readonly clip?: number;
   /** Training images are moved at random by up to so many pixels. */
   readonly shift: number;
   /** Training images get a border of so many zeros (of the mean, where pixels are normalized), and a random part of their size is taken. */
@@ -47,6 +53,8 @@ export interface Fitting {
   /** Size of the vocabulary, where samples are sequences of its numbers. */
   readonly tokens?: number | undefined;
   readonly classes?: number;
+  /** Samples in a batch of training, where the model keeps something of each from batch to batch. */
+  readonly batch?: number;
 }
 
 export interface ZooEntry {
@@ -59,6 +67,8 @@ export interface ZooEntry {
   readonly classes: number;
   /** What it learns: the class of a sample, unless said otherwise; or the token that follows each place of a sequence. */
   readonly task?: "classify" | "language";
+  /** Whether training reads a text as streams side by side, each batch going on where the one before ended. */
+  readonly streams?: boolean;
   /** Whether it wants pixels as (x − mean) / deviation; otherwise they lie in [0, 1]. */
   readonly normalize: boolean;
   readonly recipe: Recipe;

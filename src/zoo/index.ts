@@ -5,6 +5,7 @@ import { convNetEntry } from "./convnet.ts";
 import type { ZooEntry } from "./entry.ts";
 import { goPolicyEntry } from "./go-policy.ts";
 import { googlenetEntry, googlenetOf2015Entry } from "./googlenet.ts";
+import { languageEntries } from "./language-model.ts";
 import { lenet1Entry } from "./lenet1.ts";
 import { lenet4Entry } from "./lenet4.ts";
 import { lenet5Entry, lenet5Of1998Entry } from "./lenet5.ts";
@@ -19,6 +20,16 @@ export { type CharCnnOptions, charCnn } from "./char-cnn.ts";
 export { type ConvNetOptions, convNet } from "./convnet.ts";
 export type { Fitting, Recipe, ZooEntry } from "./entry.ts";
 export { type GatedConvOptions, gatedConv } from "./gated-conv.ts";
+export {
+  type Beam,
+  type BeamOptions,
+  beamSearch,
+  type GenerateOptions,
+  generate,
+  type SampleOptions,
+  sampleToken,
+  stepped,
+} from "./generate.ts";
 export { goFeatures, goPlanes } from "./go-features.ts";
 export { type GoPolicyOptions, goPolicy } from "./go-policy.ts";
 export { GoBoard, type GoBoardOptions, type GoChains, type GoColour, type GoKoRule } from "./go-rules.ts";
@@ -29,6 +40,7 @@ export {
   googlenetLoss,
   googlenetWithAuxiliary,
 } from "./googlenet.ts";
+export { LanguageModel, type LanguageModelOptions, languageModel, type SteppedModel } from "./language-model.ts";
 export { lenet1 } from "./lenet1.ts";
 export { lenet4 } from "./lenet4.ts";
 export { type LeNet5Options, lenet5 } from "./lenet5.ts";
@@ -57,6 +69,7 @@ export const zoo: readonly ZooEntry[] = [
   googlenetEntry,
   ...resnetEntries,
   textCnnEntry,
+  ...languageEntries,
   charCnnEntry,
   goPolicyEntry,
 ];
