@@ -1,5 +1,6 @@
 // Samples in memory and how batches of plain typed arrays are made from them: scaling, normalisation, the user's map functions.
 import { randomStream, uniform } from "./random.ts";
+import type { Vocabulary } from "./text.ts";
 
 /**
  * All samples of a set, one after the other: x holds N·∏shape values, y holds N·∏targetShape.
@@ -18,6 +19,8 @@ export interface SampleInfo {
   length?: number;
   /** Size of the vocabulary, where x holds its numbers, i32. */
   tokens?: number;
+  /** Loads the words of those numbers. */
+  vocabulary?: () => Promise<Vocabulary>;
   classes?: readonly string[];
   mean?: readonly number[];
   std?: readonly number[];

@@ -3,8 +3,8 @@ import { FormatError } from "../graph/format-error.ts";
 import type { DataFile, DataOptions } from "./data-file.ts";
 import { Dataset } from "./dataset.ts";
 import type { Split } from "./mnist.ts";
-import { openDataFile } from "./open-data.ts";
 import { encodeCharacters, pad, tokenize, Vocabulary } from "./text.ts";
+import { readLines } from "./text-file.ts";
 
 export interface SentenceOptions extends DataOptions {
   /** What a sentence is a sequence of: words as `tokenize` takes them, the default, or characters as `encodeCharacters` numbers them. */
@@ -20,8 +20,6 @@ interface Labelled {
   readonly label: number;
 }
 
-const largestFile = 64 * 2 ** 20;
-
 /**
  * Film reviews' sentences, negative or positive (Pang & Lee, 2005): x i32 [B, 60], y i32 [B]. 5,331 of each; there is no
  * published split, results are of ten-fold cross-validation: the test sentences of `fold` 0 … 9 are those whose place in their file,
@@ -34,7 +32,7 @@ export function mr(split: Split, { fold = 0, ...options }: SentenceOptions & { f
   const tests = 2 * Math.ceil((5331 - fold) / 10);
   const read = async (): Promise<Record<Split, Labelled[]>> => {
     const parts: Record<Split, Labelled[]> = { train: [], test: [] };
-    const files = await Promise.all(mrFiles.map((file) => linesOf(file, ["mr", ""], options)));
+    const files = await Promise.all(mrFiles.map((file) => readLines(file, ["mr", ""], options, "latin1")));
     for (const [label, { lines }] of files.entries())
       for (const [i, line] of lines.entries()) parts[i % 10 === fold ? "test" : "train"].push({ text: line, label });
     return parts;
@@ -55,7 +53,7 @@ export function trec(
     throw new RangeError(`trec: classes are "coarse" or "fine", not ${JSON.stringify(classes)}`);
   const names = classes === "coarse" ? Object.keys(questionClasses) : fineClasses;
   const labelled = async (file: DataFile): Promise<Labelled[]> => {
-    const { lines, path } = await linesOf(file, ["trec", ""], options);
+    const { lines, path } = await readLines(file, ["trec", ""], options, "latin1");
     return lines.map((line, i) => {
       const space = line.indexOf(" ");
       const fine = line.slice(0, space);
@@ -118,24 +116,6 @@ function wordEncoder(training: readonly Labelled[], size: number): (text: string
     { size },
   );
   return (text) => vocabulary.encode(tokenize(text));
-}
-
-/** A file's lines, each byte a character. Throws a FormatError where it is too large or no text. */
-async function linesOf(
-  file: DataFile,
-  folders: readonly string[],
-  options: DataOptions,
-): Promise<{ lines: string[]; path: string }> {
-  const { bytes, path } = await openDataFile(file, folders, options);
-  if (bytes.length > largestFile)
-    throw new FormatError(`expected at most ${largestFile} bytes of text, found ${bytes.length}`, { file: path });
-  const zero = bytes.indexOf(0);
-  if (zero >= 0)
-    throw new FormatError("expected text, found a zero byte; download the file again", { file: path, offset: zero });
-  const lines = new TextDecoder("latin1").decode(bytes).split("\n");
-  if (lines[lines.length - 1] === "") lines.pop();
-  if (lines.length === 0) throw new FormatError("expected lines of text, found none", { file: path });
-  return { lines, path };
 }
 
 const reviews = "https://raw.githubusercontent.com/yoonkim/CNN_sentence/master/";
