@@ -3,6 +3,7 @@
 export { FormatError } from "../graph/format-error.ts";
 export type { FileSource } from "../io/source.ts";
 export { type CifarOptions, cifar10, decodeCifar, readCifar } from "./cifar10.ts";
+export { type CorpusOptions, ptb, tinyShakespeare } from "./corpus.ts";
 export type { DataOptions } from "./data-file.ts";
 export { type Batch, Dataset, type Position } from "./dataset.ts";
 export { type DownloadOptions, download, type Progress, type Remote, stderrProgress } from "./download.ts";
@@ -14,4 +15,13 @@ export { type RandomStream, randomStream } from "./random.ts";
 export { randomShift } from "./random-shift.ts";
 export type { MapFunction, MapResult, RawBatch, Sample, SampleInfo, Samples, Statistics } from "./samples.ts";
 export { mr, type SentenceOptions, trec } from "./sentences.ts";
-export { encodeCharacters, pad, tokenize, Vocabulary } from "./text.ts";
+export type { Streams } from "./streams.ts";
+export {
+  encodeCharacters,
+  pad,
+  tokenize,
+  Vocabulary,
+  type VocabularyJson,
+  type VocabularyOptions,
+} from "./text.ts";
+export { type TokenText, type WindowOptions, windows } from "./windows.ts";
