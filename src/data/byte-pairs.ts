@@ -43,7 +43,9 @@ export class BytePairs {
     const spelling = bytes.map((byte) => Uint8Array.of(byte));
     for (const [rank, [left, right]] of merges.entries()) {
       if (spelling[left] === undefined || spelling[right] === undefined)
-        throw new RangeError(`BytePairs: merge ${rank} joins ${left} and ${right}, but there are ${spelling.length} tokens`);
+        throw new RangeError(
+          `BytePairs: merge ${rank} joins ${left} and ${right}, but there are ${spelling.length} tokens`,
+        );
       const key = left * (256 + merges.length) + right;
       if (!this.#ranks.has(key)) this.#ranks.set(key, spelling.length);
       spelling.push(joined(spelling[left], spelling[right]));
@@ -75,7 +77,9 @@ export class BytePairs {
     const bytes: number[] = [];
     for (const [byte, character] of printed.entries()) bytes[vocabulary[character]] = byte;
     if (bytes.length !== 256 || new Set(bytes).size !== 256)
-      throw new FormatError("expected the 256 bytes as the numbers 0 … 255; take GPT-2's vocab.json", { file: "vocabulary" });
+      throw new FormatError("expected the 256 bytes as the numbers 0 … 255; take GPT-2's vocab.json", {
+        file: "vocabulary",
+      });
     const lines = merges.split("\n").filter((line) => line !== "" && !line.startsWith("#version"));
     const pairs = lines.map((line, rank): Merge => {
       const [left, right, ...more] = line.split(" ");
@@ -94,7 +98,9 @@ export class BytePairs {
   static from(json: BytePairsJson, { file }: { file?: string } = {}): BytePairs {
     const { merges, bytes } = (json ?? {}) as Partial<BytePairsJson>;
     if (!Array.isArray(merges) || !merges.every((merge) => Array.isArray(merge) && merge.length === 2))
-      throw new FormatError("expected an encoding { merges: [[left, right], …] }, as BytePairs.toJSON gives it", { file });
+      throw new FormatError("expected an encoding { merges: [[left, right], …] }, as BytePairs.toJSON gives it", {
+        file,
+      });
     return new BytePairs(merges, { bytes });
   }
 

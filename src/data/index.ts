@@ -2,6 +2,7 @@
 
 export { FormatError } from "../graph/format-error.ts";
 export type { FileSource } from "../io/source.ts";
+export { BytePairs, type BytePairsJson, type Merge } from "./byte-pairs.ts";
 export { type CifarOptions, cifar10, decodeCifar, readCifar } from "./cifar10.ts";
 export { type CorpusOptions, ptb, tinyShakespeare } from "./corpus.ts";
 export type { DataOptions } from "./data-file.ts";

@@ -1,4 +1,5 @@
 // hebb/train: the training loop, its metrics, and the files of a run.
+export { type Bleu, bleu } from "./bleu.ts";
 export {
   type BatchSource,
   type Evaluate,
