@@ -2,6 +2,7 @@
 
 export { FormatError } from "../graph/format-error.ts";
 export type { FileSource } from "../io/source.ts";
+export { type BucketOptions, buckets } from "./bucketing.ts";
 export { BytePairs, type BytePairsJson, type Merge } from "./byte-pairs.ts";
 export { type CifarOptions, cifar10, decodeCifar, readCifar } from "./cifar10.ts";
 export { type CorpusOptions, ptb, tinyShakespeare } from "./corpus.ts";
@@ -16,6 +17,7 @@ export { type RandomStream, randomStream } from "./random.ts";
 export { randomShift } from "./random-shift.ts";
 export type { MapFunction, MapResult, RawBatch, Sample, SampleInfo, Samples, Statistics } from "./samples.ts";
 export { mr, type SentenceOptions, trec } from "./sentences.ts";
+export { type EncodedPairs, type Pair, type PairBatch, SequencePairs } from "./sequence-pairs.ts";
 export type { Streams } from "./streams.ts";
 export {
   encodeCharacters,
@@ -25,4 +27,5 @@ export {
   type VocabularyJson,
   type VocabularyOptions,
 } from "./text.ts";
+export { cmnEng, multi30k, splitCharacters, splitWords, type TranslationOptions } from "./translation.ts";
 export { type TokenText, type WindowOptions, windows } from "./windows.ts";

@@ -138,6 +138,14 @@ export class Vocabulary {
     });
   }
 
+  /** The words of a sequence up to "<end>" or padding (0, or a label below 0), without "<start>". Throws as decode. */
+  sentence(numbers: ArrayLike<number>): string[] {
+    const end = Array.from(numbers).findIndex(
+      (number) => number < 0 || ["<end>", "<pad>"].includes(this.words[number]),
+    );
+    return this.decode(Array.from(numbers).slice(0, end < 0 ? undefined : end)).filter((word) => word !== "<start>");
+  }
+
   #missing(word: string): RangeError {
     return new RangeError(
       `Vocabulary: ${JSON.stringify(word)} is not one of its ${this.size} words; take the vocabulary of the same text`,
@@ -145,14 +153,21 @@ export class Vocabulary {
   }
 }
 
-/** Sequences one after the other, [N, length], cut or filled up with 0; `length` is by default that of the longest. */
+/**
+ * Sequences one after the other, [N, length], cut or filled up with `value`, 0; `length` is by default that of the longest, or the
+ * next multiple of `multiple`.
+ */
 export function pad(
   sequences: readonly ArrayLike<number>[],
-  { length = sequences.reduce((longest, each) => Math.max(longest, each.length), 0) }: { length?: number } = {},
+  { multiple = 1, value = 0, ...options }: { length?: number; multiple?: number; value?: number } = {},
 ): { data: Int32Array; length: number } {
+  if (!(Number.isSafeInteger(multiple) && multiple >= 1))
+    throw new RangeError(`pad: multiple must be a whole number ≥ 1, got ${multiple}`);
+  const longest = sequences.reduce((most, each) => Math.max(most, each.length), 0);
+  const { length = Math.ceil(longest / multiple) * multiple } = options;
   if (!(Number.isSafeInteger(length) && length >= 0))
     throw new RangeError(`pad: length must be a whole number ≥ 0, got ${length}`);
-  const data = new Int32Array(sequences.length * length);
+  const data = new Int32Array(sequences.length * length).fill(value);
   sequences.forEach((sequence, row) => {
     const end = Math.min(length, sequence.length);
     for (let i = 0; i < end; i++) data[row * length + i] = sequence[i];
