@@ -20,6 +20,19 @@ export { mr, type SentenceOptions, trec } from "./sentences.ts";
 export { type EncodedPairs, type Pair, type PairBatch, SequencePairs } from "./sequence-pairs.ts";
 export type { Streams } from "./streams.ts";
 export {
+  addingProblem,
+  additionTask,
+  binaryAddition,
+  copyTask,
+  mergeTask,
+  parityTask,
+  reverseTask,
+  type SymbolOptions,
+  searchTask,
+  sortTask,
+  type TaskOptions,
+} from "./tasks.ts";
+export {
   encodeCharacters,
   pad,
   tokenize,
