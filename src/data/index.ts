@@ -16,7 +16,7 @@ export { fashionMnist, mnist, type Split } from "./mnist.ts";
 export { type RandomStream, randomStream } from "./random.ts";
 export { randomShift } from "./random-shift.ts";
 export type { MapFunction, MapResult, RawBatch, Sample, SampleInfo, Samples, Statistics } from "./samples.ts";
-export { mr, type SentenceOptions, trec } from "./sentences.ts";
+export { mr, type SentenceOptions, sst, trec } from "./sentences.ts";
 export { type EncodedPairs, type Pair, type PairBatch, SequencePairs } from "./sequence-pairs.ts";
 export type { Streams } from "./streams.ts";
 export {
