@@ -26,6 +26,7 @@ export {
   renderConfusion,
   type Sums,
   type Tally,
+  type Targeted,
   type TotalMetric,
 } from "./metrics.ts";
 export { Progress, type ProgressState, type ProgressUpdate } from "./progress.ts";
