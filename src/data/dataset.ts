@@ -14,6 +14,8 @@ import {
   type Samples,
   type Statistics,
 } from "./samples.ts";
+import { Streams } from "./streams.ts";
+import type { Vocabulary } from "./text.ts";
 
 /** What a training step takes: x [B, ...shape], y [B, ...targetShape] (i32 [B] for class labels). */
 export interface Batch {
@@ -166,6 +168,13 @@ export class Dataset implements AsyncIterable<Batch> {
     return samples;
   }
 
+  /** The words of the numbers in x, loaded at the first use. Throws an Error where the set has none. */
+  async vocabulary(): Promise<Vocabulary> {
+    if (this.info.vocabulary === undefined)
+      throw new Error(`${nameOf(this.info)}: has no vocabulary; it belongs to sets of text`);
+    return this.info.vocabulary();
+  }
+
   /** Visits the samples in a new order each epoch, decided by (seed, epoch). */
   shuffle({ seed = 0 }: { seed?: number } = {}): Dataset {
     return this.#with({ shuffleSeed: seed });
@@ -214,6 +223,23 @@ export class Dataset implements AsyncIterable<Batch> {
       return [mixed.subarray(0, count).sort(), mixed.subarray(count).sort()];
     };
     return [this.#select((indices) => parts(indices)[0]), this.#select((indices) => parts(indices)[1])];
+  }
+
+  /**
+   * Cuts the samples, in stored order, into `count` streams of equal length that run side by side: row b of each batch goes on
+   * where row b of the batch before ended, so that a recurrent network may keep its state (truncated backpropagation; Zaremba,
+   * Sutskever & Vinyals, arXiv:1409.2329). What is left over is left out.
+   */
+  streams(count: number): Streams {
+    requireCount("streams", count, 1);
+    const sideBySide = (indices: Uint32Array): Uint32Array => {
+      const steps = Math.floor(indices.length / count);
+      return Uint32Array.from(
+        { length: steps * count },
+        (_, at) => indices[(at % count) * steps + Math.floor(at / count)],
+      );
+    };
+    return new Streams(this.#with({ shuffleSeed: undefined }).#select(sideBySide).batch(count));
   }
 
   /**

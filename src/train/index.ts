@@ -1,4 +1,5 @@
 // hebb/train: the training loop, its metrics, and the files of a run.
+export { type Bleu, bleu } from "./bleu.ts";
 export {
   type BatchSource,
   type Evaluate,
@@ -25,6 +26,7 @@ export {
   renderConfusion,
   type Sums,
   type Tally,
+  type Targeted,
   type TotalMetric,
 } from "./metrics.ts";
 export { Progress, type ProgressState, type ProgressUpdate } from "./progress.ts";

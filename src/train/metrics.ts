@@ -48,6 +48,12 @@ export function meanOf(values: Tensor, kept?: Tensor): Tally {
   return { sum: where(kept, values, 0).sum(), count: kept.sum() };
 }
 
+/** A batch whose targets are called y, whatever else it has. */
+export interface Targeted {
+  readonly y: Tensor;
+  readonly x?: unknown;
+}
+
 /** Which labels do not count, e.g. that of padding; by default those that `crossEntropy` leaves out, −100. */
 export interface Ignoring {
   readonly ignore?: number;
@@ -60,16 +66,16 @@ export interface Ignoring {
  * where targets [..., classes] do not add up to 1. Rows of the label −100 do not count, as in crossEntropy. Throws where the
  * shapes do not fit.
  */
-export const accuracy: MeanMetric = ({ y }, outputs) => tallyRight(outputs, y);
+export const accuracy: MeanMetric<Targeted> = ({ y }, outputs) => tallyRight(outputs, y);
 
 /** accuracy over the rows whose label is not `ignore`. */
 export const accuracyOf =
-  ({ ignore }: Ignoring): MeanMetric =>
+  ({ ignore }: Ignoring): MeanMetric<Targeted> =>
   ({ y }, outputs) =>
     tallyRight(outputs, y, ignore);
 
 /** exp of the mean cross-entropy of logits [..., classes] against labels i32 [...]; those that are `ignore` do not count. */
-export const perplexity = ({ ignore = ignoredLabel }: Ignoring = {}): TotalMetric => ({
+export const perplexity = ({ ignore = ignoredLabel }: Ignoring = {}): TotalMetric<Targeted> => ({
   sums: ({ y }, outputs) => ({
     sum: crossEntropy(outputs, y, { ignore, reduction: "sum" }),
     count: y.ne(ignore).sum(),
@@ -198,7 +204,7 @@ export function figuresOf<B, O>(
 export const confusion = (
   classes: number,
   { ignore = ignoredLabel }: Ignoring = {},
-): Collector<Labelled, Tensor, number[][]> => ({
+): Collector<Targeted, Tensor, number[][]> => ({
   collect({ y }, outputs) {
     const { predicted, actual, sure } = answersOf("confusion", outputs, y);
     return { predicted: where(sure, predicted, -1), actual };

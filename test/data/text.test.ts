@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { encodeCharacters, mr, pad, tokenize, trec, Vocabulary } from "../../src/data/index.ts";
+import { encodeCharacters, mr, pad, sst, tokenize, trec, Vocabulary } from "../../src/data/index.ts";
 import { hasData, realData } from "./real-data.ts";
 
 const root = mkdtempSync(join(tmpdir(), "hebb-text-"));
@@ -46,6 +46,11 @@ test("sequences are filled up to the longest, or cut to a length", () => {
   expect(pad(rows)).toEqual({ data: Int32Array.of(1, 2, 3, 0, 0, 0, 4, 0, 0), length: 3 });
   expect(pad(rows, { length: 2 }).data).toEqual(Int32Array.of(1, 2, 0, 0, 4, 0));
   expect(pad([])).toEqual({ data: new Int32Array(0), length: 0 });
+  expect(pad(rows, { multiple: 2, value: -1 })).toEqual({
+    data: Int32Array.of(1, 2, 3, -1, -1, -1, -1, -1, 4, -1, -1, -1),
+    length: 4,
+  });
+  expect(() => pad(rows, { multiple: 0 })).toThrow("pad: multiple must be a whole number ≥ 1, got 0");
   expect(() => pad(rows, { length: 1.5 })).toThrow("pad: length must be a whole number ≥ 0, got 1.5");
 });
 
@@ -97,6 +102,21 @@ describe.skipIf(!hasData("mr/rt-polarity.pos"))("MR", () => {
   });
 });
 
+describe.skipIf(!hasData("sst/stsa.fine.train"))("SST", () => {
+  test("is the published set, in two classes or five", async () => {
+    for (const [classes, counts] of [
+      ["binary", [6920, 872, 1821]],
+      ["fine", [8544, 1101, 2210]],
+    ] as const) {
+      // biome-ignore format: pairs
+      const parts = (["train", "valid", "test"] as const).map((split) => sst(split, { dir: realData, classes }));
+      const lengths = await Promise.all(parts.map(async (part) => (await part.samples()).y.length));
+      expect([lengths, parts.map((part) => part.length)]).toEqual([counts, counts]);
+      expect(new Set((await parts[0].samples()).y).size).toBe(parts[0].info.classes!.length);
+    }
+  });
+});
+
 test("what is not the set, or asked for in vain, is refused in one line", async () => {
   const dir = join(root, "bad");
   mkdirSync(dir);
@@ -112,12 +132,16 @@ test("what is not the set, or asked for in vain, is refused in one line", async 
   expect(await failure(true)).toContain("SHA-256");
   const own = await trec("train", { dir, verify: false, length: 4 }).samples();
   expect(own).toEqual({ x: Int32Array.of(2, 3, 4, 0), y: Int32Array.of(5) });
+  expect((await trec("train", { dir, verify: false }).vocabulary()).decode(own.x)).toEqual(["how", "far", "?"]);
+  await expect(trec("train", { level: "characters" }).vocabulary()).rejects.toThrow("trec: has no vocabulary");
   write("NUM:dist How far ?\nWHAT:not A question ?\n");
   expect(await failure(false)).toContain('found "WHAT:not A question " in line 2');
   write(Uint8Array.of(78, 0, 10));
   expect(await failure(false)).toContain("found a zero byte");
   write("");
   expect(await failure(false)).toContain("found none");
+  writeFileSync(join(dir, "stsa.binary.train"), "1 good\n0 bad\n\n");
+  expect((await sst("train", { dir, verify: false }).load().catch((error) => error)).message).toMatch(/begins with a class from 0 to 1, found "" in line 3/); // biome-ignore format: one line
   expect(() => mr("train", { fold: 10 })).toThrow("mr: fold is a whole number from 0 to 9, got 10");
   expect(() => mr("all" as "train")).toThrow('mr: split must be "train" or "test", not "all"');
   expect(() => trec("train", { length: 0 })).toThrow("trec: length is a whole number of at least 1, got 0");

@@ -1,5 +1,5 @@
 // What a model answers to samples: loss, accuracy, confusion, and where it is most wrong.
-import type { Dataset } from "../../data/index.ts";
+import type { Batch, Dataset } from "../../data/index.ts";
 import type { Tensor } from "../../graph/index.ts";
 import { crossEntropy, type Layer, softmax } from "../../nn/index.ts";
 import { accuracy, type Collector, confusion, evaluator } from "../../train/index.ts";
@@ -24,7 +24,7 @@ export interface Answers {
 }
 
 /** The answer to each sample and its probability, in order. */
-const answers: Collector<{ y: Tensor }, Tensor, Answer[]> = {
+const answers: Collector<Batch, Tensor, Answer[]> = {
   collect: ({ y }, logits) => {
     const probabilities = softmax(logits);
     return { label: y, answer: probabilities.argmax(-1), probability: probabilities.max(-1) };

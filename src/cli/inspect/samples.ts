@@ -18,7 +18,7 @@ export async function firstBatch(data: Dataset, count: number): Promise<Batch> {
 /** A function that gives samples of a set as HTML: pictures, sentences, else their first numbers. */
 export async function displayOf(data: Dataset): Promise<(sample: number) => string> {
   const { shape } = data.info;
-  const { words } = await data.samples();
+  const words = data.info.vocabulary === undefined ? undefined : (await data.vocabulary()).words;
   const size = shape.reduce((product, d) => product * d, 1);
   const values: ArrayLike<number>[] = [];
   for await (const { x } of data.batch(250).raw({ epoch: 0 }))
