@@ -1,0 +1,170 @@
+// Hessian-free optimization: Newton's method on the Gauss-Newton matrix, solved by conjugate gradients as far as it pays.
+import type { Tensor } from "../graph/index.ts";
+import { nothingLower } from "./descent.ts";
+import { backtrack } from "./line-search.ts";
+import type { Labelled, Loss } from "./loss.ts";
+import { checkDamping } from "./newton.ts";
+import { objective } from "./objective.ts";
+import { sampleGradients } from "./samples.ts";
+import type { Schedule } from "./schedule.ts";
+import { type Iterate, type SecondOrder, secondOrder } from "./second-order.ts";
+import { type SolveCGResult, solveCG } from "./solve-cg.ts";
+import { dot, plus, scaled } from "./vector.ts";
+
+export interface HessianFreeOptions<B = Labelled> {
+  /** The part of the step tried first. Default 1. */
+  lr?: number | Schedule;
+  /** λ of the first step. Default 1. */
+  damping?: number;
+  /** β, the share of the last solution that conjugate gradients start from. Default 0.95. */
+  warmStart?: number;
+  /** The most iterations of conjugate gradients a step. Default 250. */
+  iterations?: number;
+  /** ε of the stopping rule. Default 5·10⁻⁴. */
+  progress?: number;
+  /** Precondition by (diag Σgᵢ² + λ)^¾ over the samples of the curvature batch, at a gradient each. Default false. */
+  precondition?: boolean;
+  /** The part of a batch that curvature is taken from. Default: all of it. */
+  curvature?: (batch: B) => B;
+  /** Structural damping, for recurrent networks: λ·weight·½|h − h′|² on the hidden states h, a mean over their first axis. */
+  structural?: { readonly weight: number; readonly states: (batch: B) => Tensor };
+}
+
+/** The iterates kept to go back over have numbers that grow by this factor. */
+const spacing = 1.3;
+
+/**
+ * Hessian-free optimization (Martens, 2010; Martens & Sutskever, 2011). p minimizes q(p) = gᵀp + ½pᵀ(G + λI)p, with G = Jᵀ·∂²L/∂z²·J, by
+ * conjugate gradients from β·p₋ until the relative progress over the last k = max(10, i / 10) iterations is below k·ε. Of its
+ * iterates the last is taken, or an earlier one where the loss is lower there, then α = 1, 0.8, … with sufficient decrease.
+ * λ ← 3λ/2 where ρ = ΔL / Δq < ¼, and 2λ/3 where ρ > ¾. The loss returns `{ loss, outputs }`, and is convex in the outputs. For full
+ * or large batches. Throws where an option is out of its range.
+ */
+export function hessianFree<B = Labelled>(
+  model: object,
+  loss: Loss<B>,
+  options: HessianFreeOptions<B> = {},
+): SecondOrder<B> {
+  const { lr = 1, damping = 1, warmStart = 0.95, iterations = 250, progress = 5e-4, curvature = (b: B) => b } = options;
+  checkDamping("hessianFree", damping);
+  if (!(warmStart >= 0 && warmStart <= 1))
+    throw new RangeError(`hessianFree: warmStart must lie in [0, 1], got ${warmStart}`);
+  if (!(Number.isInteger(iterations) && iterations >= 1))
+    throw new RangeError(`hessianFree: iterations must be a whole number of at least 1, got ${iterations}`);
+  if (!(progress > 0)) throw new RangeError(`hessianFree: progress must be above 0, got ${progress}`);
+  const structure = structuralProduct(model, options.structural);
+  const method = {
+    slots: (n: number) => ({ damping: Float64Array.of(damping), direction: new Float64Array(n) }),
+    async step(at: Iterate<B>) {
+      const { x, loss, gradient, slots, rate } = at;
+      const [lambda] = slots.damping;
+      const sample = { ...at, batch: curvature(at.batch) };
+      const product = async (v: Float64Array): Promise<Float64Array> => {
+        const gv = await at.gaussNewtonProduct(v, sample.batch);
+        return structure === undefined ? gv : plus(gv, lambda, await structure(sample, v));
+      };
+      const iterates: Float64Array[] = [];
+      let next = 1;
+      const solved = await solveCG(async (v) => plus(await product(v), lambda, v), scaled(-1, gradient), {
+        start: scaled(warmStart, slots.direction),
+        preconditioner: options.precondition ? await fisherPreconditioner(sample, lambda) : undefined,
+        iterations,
+        stop: (phis) => stalls(phis, progress),
+        visit(p, i) {
+          if (i < next) return;
+          iterates.push(p);
+          next = Math.ceil(i * spacing);
+        },
+      });
+      const forget = new Float64Array(x.length);
+      const raised = Float64Array.of(1.5 * lambda || 1e-3);
+      if (solved.reason === "not finite" || dot(gradient, solved.x) >= 0) {
+        const stopped = solved.reason === "not finite" ? "the curvature is not finite" : "conjugate gradients lead up";
+        return { stopped, slots: { damping: raised, direction: forget } };
+      }
+      if (iterates.at(-1) !== solved.x) iterates.push(solved.x);
+      const { p, last } = await lowest(at, iterates);
+      const ratio = (last - loss) / (await modelOf(at, solved, lambda, structure && ((v) => structure(sample, v))));
+      const slope = dot(gradient, p);
+      const found =
+        slope < 0 &&
+        (await backtrack(
+          (alpha) => at.value(plus(x, alpha, p)),
+          { value: loss, slope },
+          { c1: 1e-2, shrink: 0.8, first: rate },
+        ));
+      if (!found) return { stopped: nothingLower, slots: { damping: raised, direction: forget } };
+      const factor = ratio > 0.75 ? 2 / 3 : ratio >= 0.25 ? 1 : 1.5; // NaN raises it too
+      return { x: plus(x, found.alpha, p), slots: { damping: Float64Array.of(factor * lambda), direction: solved.x } };
+    },
+  };
+  return secondOrder(model, loss, method, lr);
+}
+
+/** Whether the last k = max(10, i / 10) iterations brought less than k·ε of what all did (Martens, 2010, section 4.4). */
+export function stalls(phis: readonly number[], epsilon: number): boolean {
+  const i = phis.length - 1;
+  const k = Math.max(10, Math.ceil(0.1 * i));
+  return i > k && phis[i] < 0 && (phis[i] - phis[i - k]) / phis[i] < k * epsilon;
+}
+
+/** Goes back over the iterates for as long as the loss falls; the loss at the last as well. */
+async function lowest<B>(
+  at: Iterate<B>,
+  iterates: readonly Float64Array[],
+): Promise<{ p: Float64Array; last: number }> {
+  const lossAfter = async (p: Float64Array): Promise<number> => {
+    const value = await at.value(plus(at.x, 1, p));
+    return Number.isFinite(value) ? value : Number.POSITIVE_INFINITY;
+  };
+  let i = iterates.length - 1;
+  const last = await lossAfter(iterates[i]);
+  for (let value = last; i > 0; i--) {
+    const earlier = await lossAfter(iterates[i - 1]);
+    if (earlier > value || (earlier === value && Number.isFinite(value))) break;
+    value = earlier;
+  }
+  return { p: iterates[i], last };
+}
+
+/** What the quadratic without damping says that the solution changes: gᵀp + ½pᵀGp. */
+async function modelOf<B>(
+  { gradient }: Iterate<B>,
+  { x: p, residual }: SolveCGResult,
+  lambda: number,
+  structure: ((v: Float64Array) => Promise<Float64Array>) | undefined,
+): Promise<number> {
+  const damped = 0.5 * (dot(gradient, p) - dot(residual, p)); // (G + λI)·p = −g − r
+  const structural = structure === undefined ? 0 : dot(p, await structure(p));
+  return damped - 0.5 * lambda * (dot(p, p) + structural);
+}
+
+/** v ↦ weight·Jᵀ·J·v / count with J of the hidden states: the Gauss-Newton matrix of half their mean square. */
+function structuralProduct<B>(model: object, structural: HessianFreeOptions<B>["structural"]) {
+  if (structural === undefined) return undefined;
+  const { weight, states } = structural;
+  if (!(weight > 0)) throw new RangeError(`hessianFree: structural.weight must be above 0, got ${weight}`);
+  const { flat } = objective(model, (batch: B) => {
+    const h = states(batch);
+    return {
+      loss: h
+        .square()
+        .sum()
+        .mul(weight / (2 * (h.shape[0] ?? 1))),
+      outputs: h,
+    };
+  });
+  return (at: Iterate<B>, v: Float64Array) => at.product((t) => flat.gaussNewtonProduct(at.batch, t), v);
+}
+
+/** r ↦ r / (Σgᵢ² + λ)^¾, the gradients gᵢ of the samples as shares of their mean (Martens, 2010, section 4.7). */
+async function fisherPreconditioner<B>(at: Iterate<B>, lambda: number): Promise<(r: Float64Array) => Float64Array> {
+  const squares = new Float64Array(at.x.length);
+  let samples = 0;
+  for await (const g of sampleGradients("hessianFree", at)) {
+    samples++;
+    for (let i = 0; i < g.length; i++) squares[i] += g[i] * g[i];
+  }
+  const m = squares.map((s) => (s / samples + lambda) ** 0.75);
+  return (r) => r.map((v, i) => v / m[i]);
+}
