@@ -22,7 +22,7 @@ export interface HessianFreeOptions<B = Labelled> {
   iterations?: number;
   /** ε of the stopping rule. Default 5·10⁻⁴. */
   progress?: number;
-  /** Precondition by (diag Σgᵢ² + λ)^¾ over the samples of the curvature batch, at a gradient each. Default false. */
+  /** Precondition by (f + λ)^¾, f the mean of gᵢ² over the samples of the curvature batch, at a gradient each. Default false. */
   precondition?: boolean;
   /** The part of a batch that curvature is taken from. Default: all of it. */
   curvature?: (batch: B) => B;
@@ -83,13 +83,13 @@ export function hessianFree<B = Labelled>(
         return { stopped, slots: { damping: raised, direction: forget } };
       }
       if (iterates.at(-1) !== solved.x) iterates.push(solved.x);
-      const { p, last } = await lowest(at, iterates);
+      const { p, value, last } = await lowest(at, iterates);
       const ratio = (last - loss) / (await modelOf(at, solved, lambda, structure && ((v) => structure(sample, v))));
       const slope = dot(gradient, p);
       const found =
         slope < 0 &&
         (await backtrack(
-          (alpha) => at.value(plus(x, alpha, p)),
+          async (alpha) => (alpha === 1 ? value : at.value(plus(x, alpha, p))),
           { value: loss, slope },
           { c1: 1e-2, shrink: 0.8, first: rate },
         ));
@@ -108,23 +108,24 @@ export function stalls(phis: readonly number[], epsilon: number): boolean {
   return i > k && phis[i] < 0 && (phis[i] - phis[i - k]) / phis[i] < k * epsilon;
 }
 
-/** Goes back over the iterates for as long as the loss falls; the loss at the last as well. */
+/** Goes back over the iterates for as long as the loss falls; the loss there and at the last. */
 async function lowest<B>(
   at: Iterate<B>,
   iterates: readonly Float64Array[],
-): Promise<{ p: Float64Array; last: number }> {
+): Promise<{ p: Float64Array; value: number; last: number }> {
   const lossAfter = async (p: Float64Array): Promise<number> => {
     const value = await at.value(plus(at.x, 1, p));
     return Number.isFinite(value) ? value : Number.POSITIVE_INFINITY;
   };
   let i = iterates.length - 1;
   const last = await lossAfter(iterates[i]);
-  for (let value = last; i > 0; i--) {
+  let value = last;
+  for (; i > 0; i--) {
     const earlier = await lossAfter(iterates[i - 1]);
     if (earlier > value || (earlier === value && Number.isFinite(value))) break;
     value = earlier;
   }
-  return { p: iterates[i], last };
+  return { p: iterates[i], value, last };
 }
 
 /** What the quadratic without damping says that the solution changes: gᵀp + ½pᵀGp. */
@@ -157,7 +158,7 @@ function structuralProduct<B>(model: object, structural: HessianFreeOptions<B>["
   return (at: Iterate<B>, v: Float64Array) => at.product((t) => flat.gaussNewtonProduct(at.batch, t), v);
 }
 
-/** r ↦ r / (Σgᵢ² + λ)^¾, the gradients gᵢ of the samples as shares of their mean (Martens, 2010, section 4.7). */
+/** r ↦ r / (f + λ)^¾ with f the mean of the samples' gᵢ², the diagonal of the empirical Fisher matrix (Martens, 2010, section 4.7). */
 async function fisherPreconditioner<B>(at: Iterate<B>, lambda: number): Promise<(r: Float64Array) => Float64Array> {
   const squares = new Float64Array(at.x.length);
   let samples = 0;

@@ -149,9 +149,7 @@ class Lifted<B> implements SecondOrder<B> {
       this.probes = first.probes;
       if (!Number.isFinite(loss)) return loss;
       const gradient = await host(first.gradient);
-      const zero = gradient.every((g) => g === 0);
-      const next = zero ? { stopped: "the gradient is zero" } : await this.#next(batch, loss, gradient);
-      await this.#land(next);
+      await this.#land(await this.#next(batch, loss, gradient));
       this.steps++;
       return loss;
     } finally {
@@ -172,7 +170,8 @@ class Lifted<B> implements SecondOrder<B> {
       const { updates, outputs } = capturing()!;
       const found = differentiate(this.loss, { moving: parameters, frozen: new Map() }, batch);
       const gradient = concat([...found.gradients.values()].map((g) => g.reshape(-1)));
-      const loss = where(notFinite(gradient).gt(0), Number.NaN, found.loss);
+      const spoilt = found.loss.isFinite().and(notFinite(gradient).gt(0));
+      const loss = where(spoilt, Number.NaN, found.loss);
       for (const update of updates.values()) update.value = where(loss.isFinite(), update.value, update.leaf);
       const seen = { outputs: [...outputs], loss: found.loss, returned: found.outputs, gradients: found.gradients };
       return { loss, gradient, probes: this.#probe?.(batch, seen) ?? {} };
@@ -180,6 +179,8 @@ class Lifted<B> implements SecondOrder<B> {
   }
 
   async #next(batch: B, loss: number, gradient: Float64Array): Promise<Next> {
+    if (gradient.every((g) => g === 0)) return { stopped: "the gradient is zero" };
+    if (this.rate === 0) return { stopped: "the learning rate is 0" };
     const { flat } = this.#objective;
     const slots: Record<string, Float64Array> = {};
     for (const [name, t] of this.state) slots[name] = await host(t);
