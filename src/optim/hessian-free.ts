@@ -7,7 +7,7 @@ import { checkDamping } from "./newton.ts";
 import { objective } from "./objective.ts";
 import { sampleGradients } from "./samples.ts";
 import type { Schedule } from "./schedule.ts";
-import { type Iterate, type SecondOrder, secondOrder } from "./second-order.ts";
+import { type Iterate, type Method, type Next, type SecondOrder, secondOrder } from "./second-order.ts";
 import { type SolveCGResult, solveCG } from "./solve-cg.ts";
 import { dot, plus, scaled } from "./vector.ts";
 
@@ -45,60 +45,75 @@ export function hessianFree<B = Labelled>(
   loss: Loss<B>,
   options: HessianFreeOptions<B> = {},
 ): SecondOrder<B> {
-  const { lr = 1, damping = 1, warmStart = 0.95, iterations = 250, progress = 5e-4, curvature = (b: B) => b } = options;
+  const { lr = 1, damping = 1, warmStart = 0.95, iterations = 250, progress = 5e-4 } = options;
+  const { precondition = false, curvature = (batch) => batch, structural } = options;
   checkDamping("hessianFree", damping);
   if (!(warmStart >= 0 && warmStart <= 1))
     throw new RangeError(`hessianFree: warmStart must lie in [0, 1], got ${warmStart}`);
   if (!(Number.isInteger(iterations) && iterations >= 1))
     throw new RangeError(`hessianFree: iterations must be a whole number of at least 1, got ${iterations}`);
   if (!(progress > 0)) throw new RangeError(`hessianFree: progress must be above 0, got ${progress}`);
-  const structure = structuralProduct(model, options.structural);
-  const method = {
-    slots: (n: number) => ({ damping: Float64Array.of(damping), direction: new Float64Array(n) }),
-    async step(at: Iterate<B>) {
-      const { x, loss, gradient, slots, rate } = at;
-      const [lambda] = slots.damping;
-      const sample = { ...at, batch: curvature(at.batch) };
-      const product = async (v: Float64Array): Promise<Float64Array> => {
-        const gv = await at.gaussNewtonProduct(v, sample.batch);
-        return structure === undefined ? gv : plus(gv, lambda, await structure(sample, v));
-      };
-      const iterates: Float64Array[] = [];
-      let next = 1;
-      const solved = await solveCG(async (v) => plus(await product(v), lambda, v), scaled(-1, gradient), {
-        start: scaled(warmStart, slots.direction),
-        preconditioner: options.precondition ? await fisherPreconditioner(sample, lambda) : undefined,
-        iterations,
-        stop: (phis) => stalls(phis, progress),
-        visit(p, i) {
-          if (i < next) return;
-          iterates.push(p);
-          next = Math.ceil(i * spacing);
-        },
-      });
-      const forget = new Float64Array(x.length);
-      const raised = Float64Array.of(1.5 * lambda || 1e-3);
-      if (solved.reason === "not finite" || dot(gradient, solved.x) >= 0) {
-        const stopped = solved.reason === "not finite" ? "the curvature is not finite" : "conjugate gradients lead up";
-        return { stopped, slots: { damping: raised, direction: forget } };
-      }
-      if (iterates.at(-1) !== solved.x) iterates.push(solved.x);
-      const { p, value, last } = await lowest(at, iterates);
-      const ratio = (last - loss) / (await modelOf(at, solved, lambda, structure && ((v) => structure(sample, v))));
-      const slope = dot(gradient, p);
-      const found =
-        slope < 0 &&
-        (await backtrack(
-          async (alpha) => (alpha === 1 ? value : at.value(plus(x, alpha, p))),
-          { value: loss, slope },
-          { c1: 1e-2, shrink: 0.8, first: rate },
-        ));
-      if (!found) return { stopped: nothingLower, slots: { damping: raised, direction: forget } };
-      const factor = ratio > 0.75 ? 2 / 3 : ratio >= 0.25 ? 1 : 1.5; // NaN raises it too
-      return { x: plus(x, found.alpha, p), slots: { damping: Float64Array.of(factor * lambda), direction: solved.x } };
-    },
+  const settings = { warmStart, iterations, progress, precondition, structure: structuralProduct(model, structural) };
+  const method: Method<B> = {
+    slots: (n) => ({ damping: Float64Array.of(damping), direction: new Float64Array(n) }),
+    step: (at) => step(at, { ...at, batch: curvature(at.batch) }, settings),
   };
   return secondOrder(model, loss, method, lr);
+}
+
+interface Settings<B>
+  extends Required<Pick<HessianFreeOptions<B>, "warmStart" | "iterations" | "progress" | "precondition">> {
+  /** The product with structural damping's matrix. */
+  readonly structure: ((at: Iterate<B>, v: Float64Array) => Promise<Float64Array>) | undefined;
+}
+
+/** A step from `at`, with the curvature of `sample`, the same on its part of the batch. */
+async function step<B>(at: Iterate<B>, sample: Iterate<B>, settings: Settings<B>): Promise<Next> {
+  const { x, loss, gradient, slots, rate } = at;
+  const [lambda] = slots.damping;
+  const { solved, iterates } = await solve(sample, settings);
+  const rejected = (stopped: string): Next => ({
+    stopped,
+    slots: { damping: Float64Array.of(1.5 * lambda || 1e-3), direction: new Float64Array(x.length) },
+  });
+  if (solved.reason === "not finite") return rejected("the curvature is not finite");
+  if (!(dot(gradient, solved.x) < 0)) return rejected("conjugate gradients lead up");
+  const { p, value, last } = await lowest(at, iterates);
+  const slope = dot(gradient, p);
+  if (!(slope < 0)) return rejected("conjugate gradients lead up");
+  const along = async (alpha: number): Promise<number> => (alpha === 1 ? value : at.value(plus(x, alpha, p)));
+  const found = await backtrack(along, { value: loss, slope }, { c1: 1e-2, shrink: 0.8, first: rate });
+  if (found === undefined) return rejected(nothingLower);
+  const ratio = (last - loss) / (await modelOf(sample, solved, settings.structure));
+  const factor = ratio > 0.75 ? 2 / 3 : ratio >= 0.25 ? 1 : 1.5; // NaN raises it too
+  return { x: plus(x, found.alpha, p), slots: { damping: Float64Array.of(factor * lambda), direction: solved.x } };
+}
+
+/** (G + λ(I + structure))·p = −g as far as it pays, and iterates on the way, the solution last. */
+async function solve<B>(
+  at: Iterate<B>,
+  { warmStart, iterations, progress, precondition, structure }: Settings<B>,
+): Promise<{ solved: SolveCGResult; iterates: Float64Array[] }> {
+  const [lambda] = at.slots.damping;
+  const product = async (v: Float64Array): Promise<Float64Array> => {
+    const damped = plus(await at.gaussNewtonProduct(v, at.batch), lambda, v);
+    return structure === undefined ? damped : plus(damped, lambda, await structure(at, v));
+  };
+  const iterates: Float64Array[] = [];
+  let next = 1;
+  const solved = await solveCG(product, scaled(-1, at.gradient), {
+    start: scaled(warmStart, at.slots.direction),
+    preconditioner: precondition ? await fisherPreconditioner(at, lambda) : undefined,
+    iterations,
+    stop: (phis) => stalls(phis, progress),
+    visit(p, i) {
+      if (i < next) return;
+      iterates.push(p);
+      next = Math.ceil(i * spacing);
+    },
+  });
+  if (iterates.at(-1) !== solved.x) iterates.push(solved.x);
+  return { solved, iterates };
 }
 
 /** Whether the last k = max(10, i / 10) iterations brought less than k·ε of what all did (Martens, 2010, section 4.4). */
@@ -130,14 +145,13 @@ async function lowest<B>(
 
 /** What the quadratic without damping says that the solution changes: gᵀp + ½pᵀGp. */
 async function modelOf<B>(
-  { gradient }: Iterate<B>,
+  at: Iterate<B>,
   { x: p, residual }: SolveCGResult,
-  lambda: number,
-  structure: ((v: Float64Array) => Promise<Float64Array>) | undefined,
+  structure: Settings<B>["structure"],
 ): Promise<number> {
-  const damped = 0.5 * (dot(gradient, p) - dot(residual, p)); // (G + λI)·p = −g − r
-  const structural = structure === undefined ? 0 : dot(p, await structure(p));
-  return damped - 0.5 * lambda * (dot(p, p) + structural);
+  const damped = 0.5 * (dot(at.gradient, p) - dot(residual, p)); // (G + λ…)·p = −g − r
+  const structural = structure === undefined ? 0 : dot(p, await structure(at, p));
+  return damped - 0.5 * at.slots.damping[0] * (dot(p, p) + structural);
 }
 
 /** v ↦ weight·Jᵀ·J·v / count with J of the hidden states: the Gauss-Newton matrix of half their mean square. */

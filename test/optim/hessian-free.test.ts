@@ -113,7 +113,9 @@ test("a deep autoencoder's loss falls faster a step than with SGD", async () => 
       return { loss: mse(outputs, given), outputs };
     };
     const optimizer =
-      which === "hf" ? hessianFree(model, loss, { iterations: 100 }) : sgd(model, loss, { lr, momentum: 0.9 });
+      which === "hf"
+        ? hessianFree(model, loss, { damping: 0.01, iterations: 100 })
+        : sgd(model, loss, { lr, momentum: 0.9 });
     const losses: number[] = [];
     for (let i = 0; i < 15; i++) losses.push(await optimizer.step(x));
     return losses;

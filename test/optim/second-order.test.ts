@@ -37,7 +37,7 @@ type Make = <B>(model: object, loss: Loss<B>) => SecondOrder<B>;
 const each = Object.entries(methods) as [keyof typeof methods, Make][];
 
 const noise = (n: number, from: number): Float64Array =>
-  Float64Array.from({ length: n }, (_, i) => Math.sin(12.9898 * (i + 1) + from));
+  Float64Array.from({ length: n }, (_, i) => Math.sin(12.9898 * (i + 1) ** 2 + from));
 
 /** ½xᵀAx − bᵀx with A = MᵀM + shift·I, and the product and the solution's residual. */
 function quadratic(n: number, shift: number) {
