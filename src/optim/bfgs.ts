@@ -1,9 +1,9 @@
 // BFGS: the inverse Hessian as a whole, from changes of point and gradient.
-import { descend, nothingLower } from "./descent.ts";
+import { descend, nothingLower, pairOf } from "./descent.ts";
 import type { Labelled, Loss } from "./loss.ts";
 import type { Schedule } from "./schedule.ts";
 import { type Next, type SecondOrder, secondOrder } from "./second-order.ts";
-import { dot, plus, scaled } from "./vector.ts";
+import { dot, scaled } from "./vector.ts";
 
 export interface BfgsOptions {
   /** The α that a line search tries first. Default 1. */
@@ -40,13 +40,13 @@ export const bfgs = <B = Labelled>(
         const d = updates[0] === 0 ? undefined : scaled(-1, times(inverse, gradient));
         const found = await descend(at, d, { first: rate, c2 });
         if (found === undefined) return { stopped: nothingLower, slots: { updates: Float64Array.of(0) } };
-        const [s, y] = [scaled(found.alpha, found.direction), plus(found.gradient, -1, gradient)];
-        const fresh = updates[0] === 0 || found.steepest; // what led nowhere is forgotten
-        if (!(dot(s, y) > 1e-10 * Math.sqrt(dot(s, s) * dot(y, y))))
-          return { x: found.x, slots: { updates: Float64Array.of(fresh ? 0 : updates[0]) } };
-        if (fresh) setMultiple(inverse, s.length, dot(s, y) / dot(y, y));
+        const known = found.steepest ? 0 : updates[0]; // what led nowhere is forgotten
+        const pair = pairOf(gradient, found);
+        if (pair === undefined) return { x: found.x, slots: { updates: Float64Array.of(known) } };
+        const { s, y } = pair;
+        if (known === 0) setMultiple(inverse, s.length, dot(s, y) / dot(y, y));
         update(inverse, s, y);
-        return { x: found.x, slots: { updates: Float64Array.of(fresh ? 1 : updates[0] + 1), inverse } };
+        return { x: found.x, slots: { updates: Float64Array.of(known + 1), inverse } };
       },
     },
     lr,

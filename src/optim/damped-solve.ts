@@ -1,8 +1,9 @@
 // Dense symmetric systems on the host, damped as far as it takes to be positive definite.
+import { normMax } from "./vector.ts";
 
 /**
  * x with (A + λI)·x = b for a symmetric A [n, n] in row-major order, and λ: the damping given where that makes A positive definite,
- * else the first found large enough (Nocedal & Wright, 2006, algorithm 3.3). undefined where A or b is not finite.
+ * else the first found large enough (Nocedal & Wright, 2006, algorithm 3.3). undefined where A or b is not finite, or too large.
  */
 export function dampedSolve(
   a: Float64Array,
@@ -12,15 +13,16 @@ export function dampedSolve(
   const n = b.length;
   if (!a.every(Number.isFinite) || !b.every(Number.isFinite)) return undefined;
   const diagonal = b.map((_, i) => a[i * n + i]);
-  const scale = diagonal.reduce((max, v) => Math.max(max, Math.abs(v)), 0) || 1;
+  const scale = normMax(a) || 1;
   const least = diagonal.reduce((min, v) => Math.min(min, v), Number.POSITIVE_INFINITY);
   const step = 1e-3 * scale;
   let lambda = least + damping > 0 ? damping : step - least;
-  for (;;) {
+  while (Number.isFinite(lambda)) {
     const factor = choleskyFactor(a, n, lambda, n * 2 ** -52 * (scale + lambda));
     if (factor !== undefined) return { x: substituted(factor, b), damping: lambda };
     lambda = Math.max(2 * lambda, step); // ends: λ outgrows the sum of any row
   }
+  return undefined;
 }
 
 /** The lower L with L·Lᵀ = A + λI; undefined where a pivot is not above `smallest`. */

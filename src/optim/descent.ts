@@ -43,6 +43,12 @@ export async function descend<B>(
   return found && { ...found, direction, steepest: true };
 }
 
+/** s = Δx and y = Δg of a descent, as quasi-Newton methods take them up; undefined where sᵀy ≤ 10⁻¹⁰·|s||y|. */
+export function pairOf(gradient: Float64Array, descent: Descent): { s: Float64Array; y: Float64Array } | undefined {
+  const [s, y] = [scaled(descent.alpha, descent.direction), plus(descent.gradient, -1, gradient)];
+  return dot(s, y) > 1e-10 * Math.sqrt(dot(s, s) * dot(y, y)) ? { s, y } : undefined;
+}
+
 /** The first α down a gradient of which nothing is known: no element goes further than 1. */
 export const firstLength = (gradient: Float64Array): number => Math.min(1, 1 / norm1(gradient));
 

@@ -1,5 +1,5 @@
 // L-BFGS: the inverse Hessian from the last m changes of point and gradient.
-import { descend, nothingLower } from "./descent.ts";
+import { descend, nothingLower, pairOf } from "./descent.ts";
 import type { Labelled, Loss } from "./loss.ts";
 import type { Schedule } from "./schedule.ts";
 import { type Next, type SecondOrder, secondOrder } from "./second-order.ts";
@@ -45,12 +45,11 @@ export function lbfgs<B = Labelled>(
         const d = count === 0 ? undefined : scaled(-1, twoLoops(gradient, pairs));
         const found = await descend(at, d, { first: rate, c2 });
         if (found === undefined) return { stopped: nothingLower, slots: { pairs: Float64Array.of(0) } };
-        const [s, y] = [scaled(found.alpha, found.direction), plus(found.gradient, -1, gradient)];
         const kept = found.steepest ? 0 : count; // what led nowhere is forgotten
-        const curved = dot(s, y) > 1e-10 * Math.sqrt(dot(s, s) * dot(y, y));
-        if (!curved) return { x: found.x, slots: { pairs: Float64Array.of(kept) } };
+        const pair = pairOf(gradient, found);
+        if (pair === undefined) return { x: found.x, slots: { pairs: Float64Array.of(kept) } };
         const i = kept % memory;
-        return { x: found.x, slots: { pairs: Float64Array.of(kept + 1), [`s.${i}`]: s, [`y.${i}`]: y } };
+        return { x: found.x, slots: { pairs: Float64Array.of(kept + 1), [`s.${i}`]: pair.s, [`y.${i}`]: pair.y } };
       },
     },
     lr,

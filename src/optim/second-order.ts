@@ -86,6 +86,13 @@ export const secondOrder = <B>(
   return new Lifted(model, loss, method, lr);
 };
 
+/** What the first evaluation of a step gives. */
+interface Traced {
+  readonly loss: Tensor;
+  readonly gradient: Tensor;
+  readonly probes: Record<string, Tensor>;
+}
+
 class Lifted<B> implements SecondOrder<B> {
   readonly loss: Loss<B>;
   readonly state: ReadonlyMap<string, Tensor>;
@@ -97,7 +104,7 @@ class Lifted<B> implements SecondOrder<B> {
   readonly #objective: Objective<B>;
   #lr: number | Schedule = 0;
   #probe: Probe<B> | undefined;
-  #compiled: ReturnType<Lifted<B>["compile"]>;
+  #compiled: (batch: B) => Promise<Traced>;
   #running = false;
   /** The random stream before the last step, so that its draws can be repeated. */
   #random: RandomState = randomState();
@@ -109,7 +116,7 @@ class Lifted<B> implements SecondOrder<B> {
     this.#objective = objective(model, loss);
     const size = [...this.#objective.parameters.values()].reduce((n, p) => n + p.size, 0);
     this.state = new Map(Object.entries(method.slots(size)).map(([name, start]) => [name, state(start)]));
-    this.#compiled = this.compile();
+    this.#compiled = this.#compile();
   }
 
   get lr(): number | Schedule {
@@ -133,7 +140,7 @@ class Lifted<B> implements SecondOrder<B> {
     if (probe === this.#probe) return;
     this.#probe = probe;
     this.probes = {};
-    this.#compiled = this.compile();
+    this.#compiled = this.#compile();
   }
 
   async step(batch: B): Promise<number> {
@@ -164,7 +171,7 @@ class Lifted<B> implements SecondOrder<B> {
   }
 
   /** The program of loss and gradient at the parameters, with what layers assign and probes ask for. */
-  private compile() {
+  #compile(): (batch: B) => Promise<Traced> {
     const { parameters } = this.#objective;
     return compile((batch: B) => {
       const { updates, outputs } = capturing()!;

@@ -16,6 +16,7 @@ import {
   stateDict,
   tanh,
 } from "../../src/nn/index.ts";
+import { dampedSolve } from "../../src/optim/damped-solve.ts";
 import {
   bfgs,
   conjugateGradient,
@@ -249,6 +250,27 @@ for (const [name, make] of each) {
     }
   });
 }
+
+test("an indefinite matrix is damped until it is positive definite; one that is not finite is refused", () => {
+  const a = Float64Array.of(1, 3, 3, 1); // eigenvalues 4 and −2
+  const b = Float64Array.of(1, -2);
+  const { x, damping } = dampedSolve(a, b)!;
+  expect(damping).toBeGreaterThan(2);
+  expect(damping).toBeLessThan(5);
+  expect((1 + damping) * x[0] + 3 * x[1]).toBeCloseTo(1, 12);
+  expect(3 * x[0] + (1 + damping) * x[1]).toBeCloseTo(-2, 12);
+  expect(dampedSolve(Float64Array.of(4, 0, 0, 16), b)).toEqual({ x: Float64Array.of(0.25, -0.125), damping: 0 });
+  expect(dampedSolve(Float64Array.of(1, Number.NaN, Number.NaN, 1), b)).toBe(undefined);
+});
+
+test("a learning rate of 0 moves nothing", async () => {
+  const { model, loss } = rosenbrock();
+  const optimizer = lbfgs<undefined>(model, loss, { lr: (step) => (step < 1 ? 0 : 1) });
+  await optimizer.step(undefined);
+  expect([optimizer.stopped, ...(await model.p.data())]).toEqual(["the learning rate is 0", -1.2, 1]);
+  await optimizer.step(undefined);
+  expect(optimizer.stopped).toBe(undefined);
+});
 
 test("Newton leaves a saddle's neighbourhood downhill", async () => {
   const model = { p: param(Float64Array.of(1e-3, 1)) };
