@@ -18,7 +18,7 @@ export function hessianProduct<B = Labelled>(
 ): (batch: B, v: Float64Array) => Promise<Float64Array> {
   const { flat } = objective(model, loss);
   return async (batch, v) =>
-    Float64Array.from((await read(await flat.hessianProduct(batch, tensor(v)))) as ArrayLike<number>);
+    new Float64Array((await read(await flat.hessianProduct(batch, tensor(v)))) as Float64Array);
 }
 
 /** The symmetric matrix [n, n], in row-major order, of a product: n products. */

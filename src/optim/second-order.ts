@@ -226,10 +226,14 @@ class Lifted<B> implements SecondOrder<B> {
     let end = 0;
     for (const p of x === undefined ? [] : this.#objective.parameters.values()) {
       const part = x!.slice(end, (end += p.size));
-      values.set(p, p.dtype === "f64" ? part : Float32Array.from(part));
+      values.set(p, p.dtype === "f64" ? part : new Float32Array(part));
     }
     await overwrite(values);
   }
 }
 
-const host = async (t: Tensor): Promise<Float64Array> => Float64Array.from((await read(t)) as ArrayLike<number>);
+/** A tensor's elements, in an array of one's own. */
+async function host(t: Tensor): Promise<Float64Array> {
+  const data = (await read(t)) as Float32Array | Float64Array;
+  return data instanceof Float64Array ? data : new Float64Array(data);
+}
