@@ -12,6 +12,7 @@ export { captureStep, capturing, currentModule, type Plain, pendingUpdates, type
 export { fail, failKind, type Shape, sameShape, show, sizeOf, stridesOf } from "./shape.ts";
 export { farFrom, farSine, twoOverPi } from "./sine.ts";
 export { type Residence, Storage } from "./storage.ts";
+export { substitute } from "./substitute.ts";
 export { reading, Tensor } from "./tensor.ts";
 export { threefry, threefryOf } from "./threefry.ts";
 export { threefryWords } from "./threefry-words.ts";

@@ -1,14 +1,14 @@
 // A loss as a function of the parameters: value, gradient and curvature products, compiled; what second-order methods are written on.
 import { capturing, concat, gaussNewton, grad, hvp, Tensor, training, where } from "../graph/index.ts";
-import { fail, isFloat, kindOf, sameShape, show, topological } from "../graph/internal.ts";
+import { fail, isFloat, kindOf, sameShape, show, substitute, topological } from "../graph/internal.ts";
 import { namedParameters, nameModules } from "../nn/module.ts";
 import { compile } from "../run/index.ts";
 import { read } from "../run/realize.ts";
 import { checkLoss, type Labelled, type Loss, lossOf } from "./loss.ts";
 
 /**
- * A loss L over points and directions of a type V. All is computed at the parameters' present values, with layers in training
- * mode, as one program for each signature of batches, whatever the values of parameters and vectors. What layers assign
+ * A loss L over points and directions of a type V. All but `valueAt` and `gradientAt` is computed at the parameters' present
+ * values, with layers in training mode, as one program for each signature of batches, whatever the values of parameters and vectors. What layers assign
  * (running statistics) lands with `gradient` alone, where the loss is finite. Each call draws its randomness (dropout) anew;
  * `restoreRandom(before)`, with `before = randomState()` from before a call, makes the next call repeat its draws.
  */
@@ -17,6 +17,10 @@ export interface ObjectiveOver<B, V> {
   value(batch: B): Promise<number>;
   /** L and ∂L/∂θ. */
   gradient(batch: B): Promise<{ loss: number; gradient: V }>;
+  /** L where the parameters would be `point`; they stay as they are. */
+  valueAt(batch: B, point: V): Promise<number>;
+  /** L and ∂L/∂θ there. */
+  gradientAt(batch: B, point: V): Promise<{ loss: number; gradient: V }>;
   /** (∂²L/∂θ²)·v, exact (Pearlmutter, 1994). */
   hessianProduct(batch: B, v: V): Promise<V>;
   /**
@@ -110,6 +114,14 @@ function over<B, V>(
     for (const update of capturing()!.updates.values()) update.value = where(finite, update.value, update.leaf);
     return { found, parts: join(grad(found, parameters)) };
   });
+  const elsewhere = (tensors: readonly Tensor[], parts: readonly Tensor[]): Tensor[] =>
+    substitute(tensors, parameters, tensorsOf(parts));
+  const valueAt = compile((batch: B, parts: readonly Tensor[]) => elsewhere([still(loss, batch).loss], parts)[0]);
+  const gradientAt = compile((batch: B, parts: readonly Tensor[]) => {
+    const here = still(loss, batch).loss;
+    const [found, ...gradients] = elsewhere([here, ...grad(here, parameters)], parts);
+    return { found, parts: join(gradients) };
+  });
   const point = compile(() => join(parameters));
   const move = compile((parts: readonly Tensor[]) => {
     for (const [i, t] of tensorsOf(parts).entries()) parameters[i].assign(t);
@@ -118,6 +130,11 @@ function over<B, V>(
     value: async (batch) => (await read(await value(batch)))[0],
     async gradient(batch) {
       const { found, parts } = await gradient(batch);
+      return { loss: (await read(found))[0], gradient: unpack(parts) };
+    },
+    valueAt: async (batch, v) => (await read(await valueAt(batch, pack(v))))[0],
+    async gradientAt(batch, v) {
+      const { found, parts } = await gradientAt(batch, pack(v));
       return { loss: (await read(found))[0], gradient: unpack(parts) };
     },
     hessianProduct: product(({ loss }, xs, vs) => hvp(loss, xs, vs)),
