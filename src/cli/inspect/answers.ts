@@ -45,7 +45,7 @@ export async function answersOf(model: Layer, data: Dataset): Promise<Answers> {
   const classes = data.info.classes!.length;
   const measure = evaluator({
     model,
-    loss: ({ x, y }) => crossEntropy(model.forward(x), y),
+    loss: ({ x, y }: Batch) => crossEntropy(model.forward(x), y),
     metrics: { accuracy },
     collect: { confusion: confusion(classes), answers },
   });
