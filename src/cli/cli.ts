@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { type Command, type Io, UsageError } from "./command.ts";
 import { devices } from "./devices.ts";
 import { evaluate } from "./eval.ts";
+import { generateText } from "./generate.ts";
 import { info } from "./info.ts";
 import { inspect } from "./inspect.ts";
 import { describeFlags, parseOptions, withConfigFile } from "./options.ts";
@@ -10,7 +11,15 @@ import { predict } from "./predict.ts";
 import { noSuch } from "./suggest.ts";
 import { train } from "./train.ts";
 
-const commands: Readonly<Record<string, Command>> = { train, eval: evaluate, predict, inspect, info, devices };
+const commands: Readonly<Record<string, Command>> = {
+  train,
+  eval: evaluate,
+  predict,
+  generate: generateText,
+  inspect,
+  info,
+  devices,
+};
 
 /**
  * Runs `hebb …args` and gives its exit status: 0 done, 1 the run failed, 2 unusable arguments, 130 stopped by Ctrl-C. With

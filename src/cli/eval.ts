@@ -2,7 +2,8 @@
 import type { Dataset } from "../data/index.ts";
 import { evaluator } from "../train/index.ts";
 import { type Command, report, UsageError } from "./command.ts";
-import { findData, findModel } from "./names.ts";
+import { findData } from "./data-sets.ts";
+import { findModel } from "./names.ts";
 import { commandLine } from "./program.ts";
 import { chooseDevice, openRun, readRun, startLower } from "./setup.ts";
 import { lossOf, taskOf } from "./tasks.ts";

@@ -5,11 +5,11 @@ import { writeAtomic } from "../io/atomic.ts";
 import { isFolder } from "../io/folder.ts";
 import { type MetricsEvent, readMetrics } from "../train/log.ts";
 import { type Command, report, UsageError } from "./command.ts";
+import { findData } from "./data-sets.ts";
 import { percent } from "./inspect/html.ts";
 import { figuresOf, lookInto, sectionsOf } from "./inspect/look.ts";
 import { pageOf, pageStart } from "./inspect/page.ts";
 import { choose } from "./inspect/samples.ts";
-import { findData } from "./names.ts";
 import { commandLine } from "./program.ts";
 import { chooseDevice, openRun, type TrainedModel } from "./setup.ts";
 

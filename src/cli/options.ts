@@ -4,7 +4,8 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { deviceNames, mostThreads } from "../run/index.ts";
 import { type Command, UsageError } from "./command.ts";
-import { dataNames, optimizerNames } from "./names.ts";
+import { dataNames } from "./data-sets.ts";
+import { optimizerNames } from "./optimizers.ts";
 import { scheduleNames } from "./rates.ts";
 import { noSuch } from "./suggest.ts";
 
@@ -18,8 +19,11 @@ export interface Options {
   optimizer?: string;
   lr?: number;
   decay?: number;
+  decayFrom?: number;
   schedule?: string;
+  momentum?: number;
   weightDecay?: number;
+  clip?: number;
   shift?: number;
   crop?: number;
   flip?: number;
@@ -27,6 +31,12 @@ export interface Options {
   freeze?: string;
   lrScale?: string;
   seed?: number;
+  prompt?: string;
+  length?: number;
+  temperature?: number;
+  topK?: number;
+  topP?: number;
+  beams?: number;
   device?: string;
   threads?: number;
   out?: string;
@@ -99,6 +109,9 @@ const kinds: Readonly<Record<Flag, Kind>> = {
   optimizer: text("NAME", `optimizer: ${optimizerNames.join(", ")}`),
   lr: rate("learning rate of the first epoch"),
   decay: factor("factor on the learning rate after each epoch"),
+  decayFrom: whole(0, 1_000_000)("keep the rate for so many epochs, and let --decay begin then"),
+  momentum: number("SHARE", "a number from 0 on, below 1", (n) => n >= 0 && n < 1)("momentum of sgd"),
+  clip: rate("shorten gradients that are longer than this"),
   schedule: oneOf(
     "NAME",
     scheduleNames,
@@ -116,6 +129,19 @@ const kinds: Readonly<Record<Flag, Kind>> = {
   freeze: text("PATTERN", "leave parameters with such names as they are, e.g. '^(?!fc)'"),
   lrScale: text("PATTERN=FACTOR", "rates of their own for parameters with such names, with commas between several"),
   seed: whole(0, 2 ** 31 - 1)("seed of weights, data order and dropout", "1"),
+  prompt: {
+    ...text("TEXT", "what the text begins with", "a new line"),
+    read: (given) => (typeof given === "string" ? { value: given } : "a text"),
+  },
+  length: whole(1, 1_000_000)("tokens to write", "500"),
+  temperature: number(
+    "T",
+    "a number from 0 on",
+    (n) => n >= 0 && n < Number.POSITIVE_INFINITY,
+  )("below 1 surer, above 1 bolder, 0 always the likeliest", "1"),
+  topK: whole(1, 1_000_000_000)("only the so many likeliest tokens", "all"),
+  topP: factor("only the likeliest tokens whose probabilities add up to this", "1"),
+  beams: whole(1, 1000)("the likeliest text that a search finds which follows so many, instead of drawing one"),
   device: text("NAME", `where to compute: ${deviceNames.join(", ")}`, "HEBB_DEVICE, else auto"),
   threads: whole(1, mostThreads)("threads to compute with", `one a core, here ${availableParallelism()}`),
   out: text("PATH", "run folder to make", "runs/MODEL-DATA-TIME"),

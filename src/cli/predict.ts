@@ -4,8 +4,8 @@ import { evaluating, type Shape } from "../graph/index.ts";
 import { softmax } from "../nn/index.ts";
 import { compile } from "../run/index.ts";
 import { type Command, report, UsageError } from "./command.ts";
+import { findData } from "./data-sets.ts";
 import { fitImage } from "./image.ts";
-import { findData } from "./names.ts";
 import { commandLine } from "./program.ts";
 import { chooseDevice, openRun } from "./setup.ts";
 

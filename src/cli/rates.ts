@@ -5,13 +5,18 @@ interface Course {
   readonly lr: number;
   /** Factor after each epoch. */
   readonly decay: number;
+  /** Epochs before `decay` begins. */
+  readonly decayFrom?: number;
   readonly epochs: number;
   /** Steps of an epoch. */
   readonly batches: number;
 }
 
 const schedules: Readonly<Record<string, (course: Course) => number | Schedule>> = {
-  decay: ({ lr, decay, batches }) => (decay === 1 ? lr : stepDecay(lr, { every: batches, factor: decay })),
+  decay: ({ lr, decay, decayFrom = 0, batches }) => {
+    const falling = stepDecay(lr, { every: batches, factor: decay });
+    return decay === 1 ? lr : (step) => falling(Math.max(0, step - decayFrom * batches));
+  },
   steps: ({ lr, epochs, batches }) =>
     milestones(lr, {
       at: [...new Set([1 / 2, 3 / 4].map((share) => Math.max(1, Math.round(share * epochs * batches))))],

@@ -11,7 +11,9 @@ import { restore } from "../train/restore.ts";
 import { NoRunError, readConfig } from "../train/run-folder.ts";
 import { type ZooEntry, zoo } from "../zoo/index.ts";
 import { type Io, UsageError } from "./command.ts";
-import { dataNames, findData, findModel, usualRate } from "./names.ts";
+import { dataNames, findData } from "./data-sets.ts";
+import { findModel } from "./names.ts";
+import { usualRate } from "./optimizers.ts";
 import { type Options, readKey } from "./options.ts";
 import { commandLine } from "./program.ts";
 import { noSuch } from "./suggest.ts";
@@ -28,8 +30,11 @@ export interface TrainConfig {
   readonly optimizer: string;
   readonly lr: number;
   readonly decay: number;
+  readonly decayFrom?: number;
   readonly schedule?: string;
+  readonly momentum?: number;
   readonly weightDecay?: number;
+  readonly clip?: number;
   readonly shift: number;
   readonly crop?: number;
   readonly flip?: number;
@@ -46,7 +51,7 @@ export interface TrainConfig {
 const needed = ["model", "data", "epochs", "batch", "optimizer", "lr", "decay", "shift", "seed"] as const;
 const optional = [
   ...["samples", "maxSteps", "device", "threads", "dataDir"],
-  ...["schedule", "weightDecay", "crop", "flip", "init", "freeze", "lrScale"],
+  ...["decayFrom", "schedule", "momentum", "weightDecay", "clip", "crop", "flip", "init", "freeze", "lrScale"],
 ] as const;
 
 /**
@@ -102,10 +107,14 @@ export function chooseDevice({ device: flag, threads }: { device?: string; threa
  * The model, with parameters drawn from the seed, made to fit the data. Throws a UsageError with the models that do where
  * they do not go together.
  */
-export function buildModel(entry: ZooEntry, data: Dataset, seedOf: number): Layer {
+export function buildModel(
+  entry: ZooEntry,
+  data: Dataset,
+  { seed: seedOf, batch }: Pick<TrainConfig, "seed" | "batch">,
+): Layer {
   const { name = "the data", shape } = data.info;
   seed(seedOf);
-  const model = fitted(entry, data);
+  const model = fitted(entry, data, batch);
   if (!(model instanceof Error)) return model;
   const others = shapesOnly(() => fittingModels(data, 9));
   throw new UsageError(
@@ -124,12 +133,12 @@ function fittingModels(data: Dataset, most: number): string[] {
 }
 
 /** A model made for the data, or why there is none. */
-function fitted(entry: ZooEntry, { info }: Dataset): Layer | Error {
+function fitted(entry: ZooEntry, { info }: Dataset, batch?: number): Layer | Error {
   const { shape, tokens, classes } = info;
   if ((tokens === undefined) !== (entry.tokens === undefined))
     return new ShapeError(`it takes ${entry.tokens === undefined ? "pixels, not text" : "text, not pixels"}`);
   try {
-    const model = entry.build({ input: shape, tokens, classes: classes?.length });
+    const model = entry.build({ input: shape, tokens, classes: classes?.length, batch });
     nameModules(model);
     const logits = evaluating(() => model.forward(zeros([1, ...shape], tokens === undefined ? "f32" : "i32")));
     const wanted = [1, ...taskOf(entry).outputs(info)];
@@ -167,6 +176,9 @@ export async function readRun(run: string): Promise<TrainConfig> {
   return dataDir !== undefined && (await isFolder(dataDir)) ? { ...rest, dataDir } : rest;
 }
 
+/** Where a run keeps the words of its tokens. */
+export const vocabularyFile = (run: string): string => join(run, "vocabulary.json");
+
 /** The command that trains anew what a run trained, in a folder of its own. */
 export const startAgain = (io: Io, run: string, ...flags: readonly string[]): string =>
   commandLine(io, "train", "--config", join(run, "config.json"), ...flags);
@@ -195,7 +207,7 @@ export async function openRun(run: string, { best = false }: Options, io: Io): P
   for (const { name, reason } of skipped) io.stderr.write(`skipped ${name}: ${reason}\n`);
   if (checkpoint === undefined)
     throw new Error(`${run} has saved no checkpoint yet; train it with: ${commandLine(io, "train", "--resume", run)}`);
-  const model = buildModel(entry, findData(entry, config.data, "train"), config.seed);
+  const model = buildModel(entry, findData(entry, config.data, "train"), config);
   await restore(checkpoint, { model }).catch((error: Error) => {
     throw new Error(
       `${run}: its checkpoint of step ${checkpoint.step} is not one of ${config.model}, which its config.json names (${error.message}); was that file changed?`,

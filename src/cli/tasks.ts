@@ -4,7 +4,7 @@ import type { Shape, Tensor } from "../graph/index.ts";
 import { crossEntropy, type Layer } from "../nn/index.ts";
 import { accuracy, confusion, type Evaluation, type Measured, perplexity, renderConfusion } from "../train/index.ts";
 import type { ZooEntry } from "../zoo/index.ts";
-import type { Loss } from "./names.ts";
+import type { Loss } from "./optimizers.ts";
 
 export interface Task {
   /** The shape of a model's outputs for one sample. */

@@ -1,14 +1,18 @@
 // hebb train: a model of the zoo on a data set, into a run folder; or a run that goes on where it stopped.
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
-import { type Dataset, randomCrop, randomFlip } from "../data/index.ts";
+import { basename, dirname, join, resolve } from "node:path";
+import { type Dataset, randomCrop, randomFlip, type Vocabulary } from "../data/index.ts";
 import { largestShift, randomShift } from "../data/random-shift.ts";
+import { writeAtomic } from "../io/atomic.ts";
+import { clipByNorm } from "../optim/index.ts";
 import { type FitResult, Progress, Trainer, TrainingError } from "../train/index.ts";
 import { checkRunFolder } from "../train/run-folder.ts";
 import type { ZooEntry } from "../zoo/index.ts";
 import { type Command, type Io, report, UsageError } from "./command.ts";
-import { describeModels, findData, findModel, findOptimizer, isPath, usualRate } from "./names.ts";
+import { findData, isPath } from "./data-sets.ts";
+import { describeModels, findModel } from "./names.ts";
+import { findOptimizer, usualRate } from "./optimizers.ts";
 import { type Flag, flagName, type Options } from "./options.ts";
 import { commandLine } from "./program.ts";
 import { rateOf } from "./rates.ts";
@@ -22,6 +26,7 @@ import {
   startLower,
   type TrainConfig,
   usualData,
+  vocabularyFile,
 } from "./setup.ts";
 import { lossOf, type Task, taskOf } from "./tasks.ts";
 import { initialize, transferGroups } from "./transfer.ts";
@@ -34,8 +39,11 @@ const fixed = [
   "optimizer",
   "lr",
   "decay",
+  "decayFrom",
   "schedule",
+  "momentum",
   "weightDecay",
+  "clip",
   "shift",
   "crop",
   "flip",
@@ -46,10 +54,21 @@ const fixed = [
 ] as const satisfies readonly Flag[];
 /** Whose defaults are those of the model's recipe. */
 const ofModel = Object.fromEntries(
-  ["epochs", "batch", "optimizer", "lr", "decay", "schedule", "weightDecay", "shift", "crop", "flip"].map((flag) => [
-    flag,
-    "the model's, below",
-  ]),
+  [
+    "epochs",
+    "batch",
+    "optimizer",
+    "lr",
+    "decay",
+    "decayFrom",
+    "schedule",
+    "momentum",
+    "weightDecay",
+    "clip",
+    "shift",
+    "crop",
+    "flip",
+  ].map((flag) => [flag, "the model's, below"]),
 );
 const changeable = ["epochs", "maxSteps", "device", "threads", "dataDir"] as const satisfies readonly Flag[];
 
@@ -92,7 +111,14 @@ async function newConfig(model: string | undefined, options: Options, io: Io): P
   const { data, why } = options.data === undefined ? await usualData(entry, options) : { data: options.data };
   if (why !== undefined) io.stderr.write(`data: ${data} (${why})\n`);
   const place = isPath(data) ? resolve(data) : data;
-  const settled = { ...recipe, lr, seed: 1, ...options, data: place, optimizer, device };
+  const { weightDecay, clip, momentum, ...common } = recipe;
+  const own =
+    optimizer === recipe.optimizer
+      ? recipe
+      : findOptimizer(optimizer).searches
+        ? common
+        : { ...common, weightDecay, clip };
+  const settled = { ...own, lr, seed: 1, ...options, data: place, optimizer, device };
   return { model: name, ...given(settled, [...fixed, ...changeable]) } as TrainConfig;
 }
 
@@ -151,7 +177,7 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
   const task = taskOf(entry);
   const training = trainingSet(config, download);
   const test = findData(entry, config.data, "test", { ...config, download }).batch(testBatch);
-  const model = buildModel(entry, training, config.seed);
+  const model = buildModel(entry, training, config);
   const signal = io.interruption();
   await training.load();
   await test.load();
@@ -159,7 +185,9 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
   if (config.init !== undefined && resume === undefined) await initialize(model, config.init, io);
   const optimizer = findOptimizer(config.optimizer).make(model, lossOf(entry, model), {
     lr,
+    momentum: config.momentum,
     weightDecay: config.weightDecay,
+    transforms: config.clip === undefined ? [] : [clipByNorm(config.clip)],
     constraints: entry.constraints,
     groups: transferGroups(config, lr),
   });
@@ -172,11 +200,14 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
     device: config.device,
     data: { train: await checksum(config.data, training), test: await checksum(config.data, test) },
   };
-  const fitted = trainer.fit(training, {
+  const vocabulary = training.info.vocabulary && (await training.vocabulary());
+  const fitted = trainer.fit(entry.streams ? training.streams(config.batch) : training, {
     ...config,
     validation: test,
     checkpointEvery: 500,
     signal,
+    onEvent: (event) =>
+      event.kind === "checkpoint" && vocabulary ? keepVocabulary(event.path as string, vocabulary) : undefined,
     progress: new Progress({ output: io.stderr }),
     config: kept,
     environment,
@@ -187,6 +218,12 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
   });
   const told = result.validation && task.tell(result.validation, test.info);
   return conclude(kept, { result, told }, { json }, io);
+}
+
+/** The words of a run's tokens, beside its checkpoints, for texts that are made from it. */
+async function keepVocabulary(checkpoint: string, vocabulary: Vocabulary): Promise<void> {
+  const file = vocabularyFile(dirname(dirname(checkpoint)));
+  if (!existsSync(file)) await writeAtomic(file, JSON.stringify(vocabulary));
 }
 
 /** The error of a run that cannot go on, with the command to type once its advice is followed. */
@@ -200,9 +237,9 @@ const testBatch = 250;
 
 function trainingSet(config: TrainConfig, download: boolean | undefined): Dataset {
   const { batch, shift, crop = 0, flip = 0, seed } = config;
-  const set = findData(findModel(config.model), config.data, "train", { ...config, download })
-    .batch(batch)
-    .shuffle({ seed });
+  const entry = findModel(config.model);
+  const whole = findData(entry, config.data, "train", { ...config, download }).batch(batch);
+  const set = entry.streams ? whole : whole.shuffle({ seed });
   const moves = [
     ...(shift > 0 ? [randomShift(shift)] : []),
     ...(crop > 0 ? [randomCrop({ padding: crop })] : []),

@@ -40,7 +40,13 @@ export {
   googlenetLoss,
   googlenetWithAuxiliary,
 } from "./googlenet.ts";
-export { LanguageModel, type LanguageModelOptions, languageModel, type SteppedModel } from "./language-model.ts";
+export {
+  isStepped,
+  LanguageModel,
+  type LanguageModelOptions,
+  languageModel,
+  type SteppedModel,
+} from "./language-model.ts";
 export { lenet1 } from "./lenet1.ts";
 export { lenet4 } from "./lenet4.ts";
 export { type LeNet5Options, lenet5 } from "./lenet5.ts";

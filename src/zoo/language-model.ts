@@ -27,6 +27,8 @@ export interface SteppedModel {
   run(x: Tensor, state?: State): { logits: Tensor; state: State };
 }
 
+export const isStepped = (model: object): model is SteppedModel => "run" in model && typeof model.run === "function";
+
 /**
  * x i32 [B, T] → logits [B, T, tokens] of the token that follows each place: P(x_{t+1} | x_1 … x_t) = softmax(V h_t + b) over the
  * states h of a recurrent layer; for crossEntropy with the sequence one place further. `run(x, state)` also takes the state to start

@@ -1,0 +1,96 @@
+// The data sets that the command line calls by name, and folders of images.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import {
+  cifar10,
+  type DataOptions,
+  type Dataset,
+  fashionMnist,
+  glyphs,
+  imageFolder,
+  mnist,
+  mr,
+  ptb,
+  type Split,
+  sst,
+  tinyShakespeare,
+  trec,
+} from "../data/index.ts";
+import type { Shape } from "../graph/index.ts";
+import type { ZooEntry } from "../zoo/index.ts";
+import { UsageError } from "./command.ts";
+import { find } from "./find.ts";
+
+/** Where a data set lies and how much of it is taken. */
+export interface DataPlace {
+  readonly dataDir?: string;
+  /** Only the first so many of the split. */
+  readonly samples?: number;
+  /** Tokens of a sample of a text that is cut into such. */
+  readonly length?: number;
+  /** Fetch what is missing, also into a folder that the user named. */
+  readonly download?: boolean;
+}
+
+const taken =
+  <S extends string, O extends DataOptions>(set: (split: S, options?: O) => Dataset, more?: O) =>
+  (split: S, { dataDir: dir, samples, download }: DataPlace): Dataset => {
+    const data = set(split, { ...more, dir, download } as O);
+    return samples === undefined ? data : data.take(samples);
+  };
+
+const dataSets: Readonly<Record<string, (split: Split, place: DataPlace) => Dataset>> = {
+  mnist: taken(mnist),
+  "fashion-mnist": taken(fashionMnist),
+  cifar10: taken(cifar10),
+  mr: taken(mr),
+  sst: taken(sst),
+  "mr-characters": taken(mr, { level: "characters" }),
+  trec: taken(trec),
+  "trec-characters": taken(trec, { level: "characters" }),
+  "tiny-shakespeare": (split, { length, ...place }) =>
+    taken(tinyShakespeare, { length })(split === "test" ? "valid" : "train", place),
+  ptb: (split, { length, ...place }) => taken(ptb, { length })(split, place),
+  glyphs: (split, { samples }) => glyphs(split, { count: samples }),
+};
+
+export const dataNames: readonly string[] = Object.keys(dataSets);
+
+/** Whether `--data` names a folder of images instead of a data set. */
+export const isPath = (data: string): boolean => /[\\/]|^\.\.?$/.test(data);
+
+/**
+ * A split of a data set, or of a folder with a folder of images for each class, which are taken at the size that the model is made for;
+ * normalised where the model wants it so, unless `raw`. A folder without a part for tests keeps a tenth of its images for them. Nothing
+ * is read yet. Throws a UsageError for a name that is none, and for a model that takes no images.
+ */
+export function findData(
+  { name: model, input, tokens, task, streams, normalize }: ZooEntry,
+  name: string,
+  split: Split,
+  { raw = false, ...place }: DataPlace & { raw?: boolean } = {},
+): Dataset {
+  if (isPath(name) && (input.length !== 3 || tokens !== undefined))
+    throw new UsageError(`${model} takes no images, so it cannot be trained on the folder ${name}`);
+  const length = task === "language" ? input[0] * (streams && split === "test" ? 10 : 1) : undefined; // no state is carried in tests
+  const data = isPath(name)
+    ? folderOf(name, split, input, place)
+    : find("data set", name, dataSets)(split, { ...place, length });
+  return normalize && !raw ? data.normalize() : data;
+}
+
+function folderOf(path: string, split: Split, input: Shape, { samples }: DataPlace): Dataset {
+  const [channels, height, width] = input;
+  if (channels !== 1 && channels !== 3)
+    throw new UsageError(`images have 1 or 3 channels, and the model takes ${channels}, so not the folder ${path}`);
+  const options = { size: [height, width], channels } as const;
+  try {
+    const parts = existsSync(join(path, "train"));
+    const data = parts
+      ? imageFolder(path, { ...options, split })
+      : imageFolder(path, options).split(0.9)[split === "train" ? 0 : 1];
+    return samples === undefined ? data : data.take(samples);
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error });
+  }
+}

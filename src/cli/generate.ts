@@ -1,0 +1,118 @@
+// hebb generate: a text that a run's language model goes on with from a prompt, written as it is made.
+import { readFile } from "node:fs/promises";
+import { Vocabulary } from "../data/index.ts";
+import { seed as seedStream } from "../graph/index.ts";
+import { beamSearch, generate, isStepped, type SteppedModel, stepped } from "../zoo/index.ts";
+import { type Command, type Io, report, UsageError } from "./command.ts";
+import { findData } from "./data-sets.ts";
+import { commandLine } from "./program.ts";
+import { chooseDevice, openRun, type TrainedModel, vocabularyFile } from "./setup.ts";
+
+/** Tokens of a text as people read them, and back. */
+interface Writing {
+  encode(text: string): number[];
+  /** What the token adds to the text. */
+  piece(token: number, first: boolean): string;
+}
+
+export const generateText: Command = {
+  summary: "writes a text with a run's language model",
+  positionals: "RUN",
+  flags: ["prompt", "length", "temperature", "topK", "topP", "beams", "seed", "device", "threads", "best", "json"],
+  run: async (positionals, options, io) => {
+    if (positionals.length !== 1)
+      throw new UsageError(
+        `generate needs one run folder, e.g. ${commandLine(io, "generate", "runs/charlstm-tiny-shakespeare-20260101-120000")}`,
+      );
+    const [run] = positionals;
+    const device = chooseDevice(options);
+    const opened = await openRun(run, options, io);
+    if (opened.entry.task !== "language")
+      throw new UsageError(`${run} is a run of ${opened.config.model}, which is no language model`);
+    const { prompt = "\n", length = 500, temperature, topK, topP, beams, seed = 1 } = options;
+    const writing = await writingOf(run, opened);
+    const start = writing.encode(prompt);
+    const model = steppedOf(opened);
+    seedStream(seed);
+    const started = performance.now();
+    const tokens =
+      beams === undefined
+        ? await generate(model, start, {
+            length,
+            temperature,
+            topK,
+            topP,
+            ...streamed(writing, prompt, options.json, io),
+          })
+        : [...(await beamSearch(model, start, { beams, length }))[0].tokens];
+    const seconds = (performance.now() - started) / 1000;
+    const text =
+      prompt.trimStart() + tokens.map((token, i) => writing.piece(token, i === 0 && prompt.trim() === "")).join("");
+    if (beams === undefined && !options.json) io.stdout.write("\n");
+    io.stderr.write(`${tokens.length} tokens, ${Math.round(tokens.length / seconds)} a second\n`);
+    report(io, options, beams === undefined ? "" : text, {
+      command: "generate",
+      run,
+      device,
+      prompt,
+      text,
+      tokens: tokens.length,
+      seconds,
+    });
+    return 0;
+  },
+};
+
+/** Writes each token as it is made; with --json the text comes whole, at the end. */
+function streamed(
+  writing: Writing,
+  prompt: string,
+  json: boolean | undefined,
+  io: Io,
+): { signal: AbortSignal; onToken?: (token: number) => void } {
+  const signal = io.interruption();
+  if (json) return { signal };
+  io.stdout.write(prompt.trimStart());
+  let first = prompt.trim() === "";
+  const onToken = (token: number): void => {
+    io.stdout.write(writing.piece(token, first));
+    first = false;
+  };
+  return { signal, onToken };
+}
+
+/** A model with a state as it is; another is asked over the last tokens, as many as it was trained on. */
+const steppedOf = ({ model, entry }: TrainedModel): SteppedModel =>
+  isStepped(model) ? model : stepped(model, entry.input[0]);
+
+/** How a run's tokens are written, from the vocabulary that it keeps, else that of its data. */
+async function writingOf(run: string, { config, entry }: TrainedModel): Promise<Writing> {
+  const kept = await readFile(vocabularyFile(run), "utf8").catch(() => undefined);
+  const vocabulary =
+    kept === undefined ? await findData(entry, config.data, "train", config).vocabulary() : parse(run, kept);
+  const byCharacters = vocabulary.words.every((word) => [...word].length <= 1);
+  return {
+    encode: (text) => {
+      const parts = byCharacters ? [...text] : text.split(/\s+/).filter((word) => word !== "");
+      try {
+        return [...vocabulary.encode(parts.length > 0 ? parts : [byCharacters ? "\n" : "<eos>"])];
+      } catch (error) {
+        throw new UsageError(`--prompt: ${(error as Error).message}`);
+      }
+    },
+    piece: (token, first) => {
+      const word = vocabulary.words[token];
+      return byCharacters ? word : word === "<eos>" ? "\n" : `${first ? "" : " "}${word}`;
+    },
+  };
+}
+
+function parse(run: string, text: string): Vocabulary {
+  try {
+    return Vocabulary.from(JSON.parse(text));
+  } catch (error) {
+    throw new Error(
+      `${vocabularyFile(run)} is damaged (${(error as Error).message}); delete it, and the vocabulary of the run's data is taken`,
+    );
+  }
+}

@@ -1,0 +1,92 @@
+// The optimizers that the command line calls by name.
+import type { Batch } from "../data/index.ts";
+import type { Tensor } from "../graph/index.ts";
+import {
+  adadelta,
+  adagrad,
+  adam,
+  adamax,
+  adamw,
+  bfgs,
+  conjugateGradient,
+  type FirstOrderOptions,
+  hessianFree,
+  lbfgs,
+  naturalGradient,
+  newton,
+  type Optimizer,
+  rmsprop,
+  type Schedule,
+  sgd,
+} from "../optim/index.ts";
+import type { ZooEntry } from "../zoo/index.ts";
+import { UsageError } from "./command.ts";
+import { find } from "./find.ts";
+
+export type Loss = (batch: Batch) => Tensor | { readonly loss: Tensor; readonly outputs: Tensor };
+
+/** What the command line sets of an optimizer. */
+interface Settings extends FirstOrderOptions {
+  readonly momentum?: number | undefined;
+}
+
+interface OptimizerEntry {
+  /** The learning rate where neither the user nor the model's recipe names one. */
+  readonly lr: number;
+  /** Whether its steps are found by search, which takes no settings but the rate. */
+  readonly searches?: boolean;
+  /** Throws a UsageError for a setting that it has not. */
+  make(model: object, loss: Loss, settings: Settings): Optimizer<Batch>;
+}
+
+type Make = (model: object, loss: Loss, options: FirstOrderOptions) => Optimizer<Batch>;
+
+const firstOrder = (name: string, lr: number, make: Make): OptimizerEntry => ({
+  lr,
+  make(model, loss, { momentum, ...options }) {
+    if (momentum !== undefined) throw new UsageError(`--momentum is of sgd, ${name} has none`);
+    return make(model, loss, options);
+  },
+});
+
+/** Whose steps are found by search, from values and curvature; they move all parameters alike, by the loss alone. */
+const searching = (
+  name: string,
+  make: (model: object, loss: Loss, options: { lr: number | Schedule }) => Optimizer<Batch>,
+): OptimizerEntry => ({
+  lr: 1,
+  searches: true,
+  make(model, loss, { lr, ...others }) {
+    const refused = Object.entries(others).filter(([, value]) => value !== undefined && `${value}` !== "");
+    if (refused.length > 0)
+      throw new UsageError(
+        `${name} searches for its steps and takes no ${refused.map(([setting]) => setting).join(", ")}; leave that out, or take sgd or adam`,
+      );
+    return make(model, loss, { lr });
+  },
+});
+
+const optimizers: Readonly<Record<string, OptimizerEntry>> = {
+  sgd: { lr: 0.05, make: (model, loss, { momentum = 0.9, ...rest }) => sgd(model, loss, { momentum, ...rest }) },
+  adam: firstOrder("adam", 1e-3, adam),
+  adamw: firstOrder("adamw", 1e-3, adamw),
+  adamax: firstOrder("adamax", 2e-3, adamax),
+  adagrad: firstOrder("adagrad", 0.01, adagrad),
+  adadelta: firstOrder("adadelta", 1, adadelta),
+  rmsprop: firstOrder("rmsprop", 1e-3, rmsprop),
+  newton: searching("newton", newton),
+  "natural-gradient": searching("natural-gradient", naturalGradient),
+  "conjugate-gradient": searching("conjugate-gradient", conjugateGradient),
+  bfgs: searching("bfgs", bfgs),
+  lbfgs: searching("lbfgs", lbfgs),
+  "hessian-free": searching("hessian-free", hessianFree),
+};
+
+export const optimizerNames: readonly string[] = Object.keys(optimizers);
+
+export const findOptimizer = (name: string): OptimizerEntry => find("optimizer", name, optimizers);
+
+/** The learning rate where the user names none: the recipe's, or the optimizer's where that is another one. */
+export function usualRate({ recipe }: ZooEntry, optimizer: string): number {
+  return optimizer === recipe.optimizer ? recipe.lr : findOptimizer(optimizer).lr;
+}
