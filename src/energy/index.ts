@@ -1,0 +1,8 @@
+// The energy room: models of how probable their data are, and memories that fall into place.
+export {
+  type ContrastiveDivergence,
+  type ContrastiveDivergenceOptions,
+  contrastiveDivergence,
+  hintonsGuide,
+} from "./contrastive-divergence.ts";
+export { RBM, type RbmKind, type RbmOptions } from "./rbm.ts";
