@@ -40,7 +40,7 @@ export function contrastiveDivergence(rbm: RBM, options: ContrastiveDivergenceOp
   if (visible !== "samples" && visible !== "means")
     throw new TypeError(`contrastiveDivergence: visible must be "samples" or "means", got ${JSON.stringify(visible)}`);
   checkSparsity(sparsity);
-  const chains = persistent === undefined ? undefined : state(start(rbm, persistent), [persistent, rbm.visible]);
+  const chains = persistent === undefined ? undefined : startChains(rbm, persistent);
   const gradients = ({ x }: { x: Tensor }): ReturnType<ContrastiveDivergence["gradients"]> => {
     const data = rowsOf("contrastiveDivergence", x, rbm.visible).cast(rbm.weight.dtype);
     const active = rbm.forward(data); // p(h = 1 | v) [B, hidden]
@@ -74,7 +74,7 @@ interface States {
 }
 
 /** The gradients of mean F over the data less mean F over the model's states: one product for both. */
-export function differences(rbm: RBM, data: States, model: States): Map<Tensor, Tensor> {
+function differences(rbm: RBM, data: States, model: States): Map<Tensor, Tensor> {
   const [n, m] = [data.v.shape[0] * rbm.deviation, model.v.shape[0] * rbm.deviation];
   const h = concat([data.h.div(-n), model.h.div(m)]); // [n + m, hidden]
   const v = concat([data.v, model.v]); // [n + m, visible]
@@ -98,9 +98,11 @@ function towards({ target, weight }: { target: number; weight: number }, active:
 }
 
 /** Chains begin with fair coins, or with N(0, σ²). */
-function start({ kind, visible, deviation }: RBM, chains: number): Float32Array {
-  if (kind === "gaussian") return init.normal([chains, visible], 0, deviation);
-  return init.uniform([chains, visible]).map((u) => Number(u < 0.5));
+function startChains({ kind, visible, deviation, weight }: RBM, chains: number): Tensor {
+  const shape = [chains, visible];
+  const drawn =
+    kind === "gaussian" ? init.normal(shape, 0, deviation) : init.uniform(shape).map((u) => Number(u < 0.5));
+  return state(weight.dtype === "f64" ? Float64Array.from(drawn) : drawn, shape);
 }
 
 function checkSparsity(sparsity: ContrastiveDivergenceOptions["sparsity"]): void {

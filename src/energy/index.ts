@@ -5,4 +5,6 @@ export {
   contrastiveDivergence,
   hintonsGuide,
 } from "./contrastive-divergence.ts";
+export { pseudoLikelihood, reconstructionError } from "./monitor.ts";
+export { type AnnealingOptions, annealedImportance, logPartition, type PartitionEstimate } from "./partition.ts";
 export { RBM, type RbmKind, type RbmOptions } from "./rbm.ts";
