@@ -1,9 +1,9 @@
 // Seconds for an epoch of CD-1 on MNIST (784-500, batches of 100), beside PyTorch: node bench/rbm.mjs THREADS, built from src/ before.
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import * as hebb from "../dist/index.js";
-import { contrastiveDivergence, hintonsGuide, RBM } from "../dist/energy/index.js";
 import { mnist } from "../dist/data/index.js";
+import { contrastiveDivergence, hintonsGuide, RBM } from "../dist/energy/index.js";
+import * as hebb from "../dist/index.js";
 import { sgd } from "../dist/optim/index.js";
 
 const threads = Number(process.argv[2] ?? 1);
@@ -32,6 +32,8 @@ const show = (name, lines) =>
 const script = fileURLToPath(new URL("contestants/rbm.py", import.meta.url));
 console.log(`${threads} threads`);
 for (const device of ["wasm", "native"]) show(`hebb ${device}`, await ours(device));
-const { stdout, stderr } = spawnSync("/usr/bin/python3", [script, String(threads), String(epochs), folder], { encoding: "utf8" });
+const { stdout, stderr } = spawnSync("/usr/bin/python3", [script, String(threads), String(epochs), folder], {
+  encoding: "utf8",
+});
 if (stdout === "") console.log(stderr);
 else show("PyTorch", JSON.parse(stdout));

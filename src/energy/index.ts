@@ -5,6 +5,8 @@ export {
   contrastiveDivergence,
   hintonsGuide,
 } from "./contrastive-divergence.ts";
+export { Hopfield, type Recalled, type RecallOptions, type Spins } from "./hopfield.ts";
 export { pseudoLikelihood, reconstructionError } from "./monitor.ts";
 export { type AnnealingOptions, annealedImportance, logPartition, type PartitionEstimate } from "./partition.ts";
 export { RBM, type RbmKind, type RbmOptions } from "./rbm.ts";
+export { SOM, type SomFitOptions } from "./som.ts";
