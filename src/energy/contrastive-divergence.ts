@@ -98,7 +98,7 @@ function towards({ target, weight }: { target: number; weight: number }, active:
 }
 
 /** Chains begin with fair coins, or with N(0, σ²). */
-function startChains({ kind, visible, deviation, weight }: RBM, chains: number): Tensor {
+export function startChains({ kind, visible, deviation, weight }: RBM, chains: number): Tensor {
   const shape = [chains, visible];
   const drawn =
     kind === "gaussian" ? init.normal(shape, 0, deviation) : init.uniform(shape).map((u) => Number(u < 0.5));

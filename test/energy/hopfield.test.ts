@@ -46,7 +46,6 @@ test("recall from 5 % of wrong units falls with the load, past 0.138 it fails; t
     return recalled / asked;
   };
   const shares = [0.05, 0.1, 0.138, 0.2, 0.3].map(share);
-  console.log(shares);
   expect(shares[0]).toBeGreaterThanOrEqual(0.95);
   expect(shares[1]).toBeGreaterThan(0.9);
   expect(shares[2]).toBeGreaterThan(shares[3]);
