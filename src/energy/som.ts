@@ -94,17 +94,22 @@ export class SOM {
   async #fitOnline(x: Tensor, epochs: number, alpha: Falling, sigma: Falling): Promise<void> {
     const [count, n] = x.shape;
     const [data, weight] = [await x.data(), Float64Array.from(await this.weight.data())];
-    const distances = this.#gridDistances();
-    const units = this.weight.shape[0];
     for (let epoch = 0, done = 0; epoch < epochs; epoch++) {
       for (const example of permutation(count)) {
         const progress = done++ / Math.max(1, epochs * count - 1);
         const row = data.subarray(example * n, (example + 1) * n);
         const nearest = nearestRow(weight, row);
-        const [a, width] = [alpha(progress), -2 * sigma(progress) ** 2];
-        for (let unit = 0; unit < units; unit++) {
-          const pull = a * hostMath.exp(distances[nearest * units + unit] / width);
-          for (let f = 0, at = unit * n; f < n; f++) weight[at + f] += pull * (row[f] - weight[at + f]);
+        // h is a product of a factor for the rows between and one for the columns
+        const width = -2 * sigma(progress) ** 2;
+        const factor = (_: unknown, d: number): number => hostMath.exp((d * d) / width);
+        const [down, across] = [this.rows, this.columns].map((length) => Float64Array.from({ length }, factor));
+        const [r, c] = [Math.floor(nearest / this.columns), nearest % this.columns];
+        const rate = alpha(progress);
+        for (let i = 0, at = 0; i < this.rows; i++) {
+          for (let j = 0; j < this.columns; j++) {
+            const pull = rate * down[Math.abs(i - r)] * across[Math.abs(j - c)];
+            for (let f = 0; f < n; f++, at++) weight[at] += pull * (row[f] - weight[at]);
+          }
         }
       }
     }

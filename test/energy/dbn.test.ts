@@ -48,7 +48,6 @@ test("greedy training, then copies that compute what the net does, then labels",
   const reports: { layer: number; epoch: number; loss: number }[] = [];
   await pretrain(dbn, repeated(100), { epochs: 15, onEpoch: (report) => reports.push(report) });
   expect(reports.map(({ layer }) => layer)).toEqual([...new Array(15).fill(0), ...new Array(15).fill(1)]);
-  console.log(reports[0], reports[14], reports[29]);
   expect(reports[14].loss).toBeLessThan(0.5 * reports[0].loss);
   const classifier = await dbn.classifier(2);
   const encoder = await dbn.autoencoder();
@@ -103,7 +102,6 @@ test("up-down raises the likelihood, and draws are patterns of the data", async 
     return drawn.filter((row) => known.has(row)).length / drawn.length;
   };
   const found = await share(await net.sample(500, { steps: 300 }));
-  console.log({ before, after, found, dbn: await share(await dbn.sample(500)) });
   expect(after).toBeGreaterThan(before + 1);
   expect(after).toBeGreaterThan(-4); // fair coins: −6.24
   expect(found).toBeGreaterThan(0.5); // of fair coins 12 in 512
@@ -151,5 +149,16 @@ test("what is wrong is said in one line", async () => {
     classes: () => dbn.classifier(0),
     sample: () => dbn.sample(0),
   };
-  expect(await messagesOf(misuse)).toMatchInlineSnapshot();
+  expect(await messagesOf(misuse)).toMatchInlineSnapshot(`
+    "sizes: TypeError: DBN: sizes must be a list, such as [784, 500], got a number
+    one size: RangeError: DBN: needs two sizes or more, such as [784, 500], got 1
+    layer: RangeError: DBN: there is no layer 1, but 0 to 0
+    x: ShapeError: DBN: needs [B, 9], or as many in other axes, got x [1, 2], in DBN
+    epochs: ShapeError: pretrain: epochs must be a whole number ≥ 1, got 0
+    no batch: RangeError: pretrain: the data have no batch
+    untie: RangeError: untie: the net is one machine, which has nothing to untie
+    gaussian: TypeError: untie: needs bits as data, those of this net are gaussian
+    classes: ShapeError: classifier: classes must be a whole number ≥ 1, got 0
+    sample: ShapeError: sample: count must be a whole number ≥ 1, got 0"
+  `);
 });

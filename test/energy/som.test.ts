@@ -50,15 +50,15 @@ test("one step of each rule by hand", async () => {
 
 describe.each(["online", "batch"] as const)("%s", (rule) => {
   test.each([2, 3])("a 10 × 10 map of uniform data in %i dimensions keeps neighbours together", async (features) => {
-    const x = uniform([1000, features]);
+    const x = uniform([600, features]);
     await realize(x);
-    for (let s = 0; s < 3; s++) {
+    for (let s = 0; s < 2; s++) {
       seed(s);
       const map = new SOM(10, 10, features);
       const before = await map.quantizationError(x).item();
-      await map.fit(x, { rule, epochs: 30, radius: [5, 1] });
+      await map.fit(x, { rule, epochs: 20, radius: [5, 1] });
       const apart = new SOM(10, 10, features);
-      await apart.fit(x, { rule, epochs: 30, radius: [0.01, 0.01] });
+      await apart.fit(x, { rule, epochs: 20, radius: [0.01, 0.01] });
       expect(await map.quantizationError(x).item()).toBeLessThan(0.5 * before);
       const wrong = await map.topographicError(x).item();
       expect(wrong).toBeLessThan(0.1);
