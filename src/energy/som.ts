@@ -100,9 +100,7 @@ export class SOM {
         const row = data.subarray(example * n, (example + 1) * n);
         const nearest = nearestRow(weight, row);
         // h is a product of a factor for the rows between and one for the columns
-        const width = -2 * sigma(progress) ** 2;
-        const factor = (_: unknown, d: number): number => hostMath.exp((d * d) / width);
-        const [down, across] = [this.rows, this.columns].map((length) => Float64Array.from({ length }, factor));
+        const [down, across] = [bell(this.rows, sigma(progress)), bell(this.columns, sigma(progress))];
         const [r, c] = [Math.floor(nearest / this.columns), nearest % this.columns];
         const rate = alpha(progress);
         for (let i = 0, at = 0; i < this.rows; i++) {
@@ -148,6 +146,14 @@ function falling(name: string, [first, last]: readonly [number, number]): Fallin
   if (!(first >= last && last > 0 && Number.isFinite(first)))
     throw new RangeError(`fit: ${name} must fall from a finite number to one above 0, got ${first} and ${last}`);
   return (progress) => first * hostMath.exp(progress * hostMath.log(last / first));
+}
+
+/** exp(−d² / 2σ²) for d = 0 … length − 1, each from the one before, as d² grows by 2d − 1. */
+function bell(length: number, sigma: number): Float64Array {
+  const values = new Float64Array(length).fill(1);
+  const q = hostMath.exp(-0.5 / sigma ** 2);
+  for (let d = 1, ratio = q; d < length; d++, ratio *= q * q) values[d] = values[d - 1] * ratio;
+  return values;
 }
 
 /** The number of the row of a matrix that lies nearest to a point. */

@@ -57,7 +57,7 @@ test("greedy training, then copies that compute what the net does, then labels",
   ]); // biome-ignore format: a list
   const means = dbn.layers[0].visibleMeans(dbn.layers[1].visibleMeans(dbn.forward(x)));
   const decoded = await values(encoder.forward(x).sigmoid());
-  (await values(means)).forEach((v, i) => expect(decoded[i]).toBeCloseTo(v, 5));
+  (await values(means)).forEach((v, i) => void expect(decoded[i]).toBeCloseTo(v, 5));
   const before = await values(dbn.layers[0].weight);
   const student = adam(
     classifier,
@@ -78,7 +78,7 @@ test("the copies of a Gaussian net keep its deviation", async () => {
   const v = tensor([[0.3, -2, 1]]);
   const encoder = await dbn.autoencoder();
   const expected = await values(dbn.layers[0].visibleMeans(dbn.layers[1].visibleMeans(dbn.forward(v))));
-  (await values(encoder.forward(v))).forEach((found, i) => expect(found).toBeCloseTo(expected[i], 5));
+  (await values(encoder.forward(v))).forEach((found, i) => void expect(found).toBeCloseTo(expected[i], 5));
   const linear = await dbn.autoencoder({ linearCode: true });
   expect(linear.length).toBe(encoder.length - 1);
 });
@@ -127,7 +127,7 @@ test("each part of up-down learns from its own draws", async () => {
     });
   // weights are near 0: the generative bias's gradient is ½ less the data's mean
   const expected = await values(x.mean(0).neg().add(0.5));
-  mean.forEach((g, j) => expect(g).toBeCloseTo(expected[j], 1));
+  mean.forEach((g, j) => void expect(g).toBeCloseTo(expected[j], 1));
   expect(ps.map(([name]) => name)).toEqual([
     "recognition.0.weight", "recognition.0.bias", "generative.0.weight", "generative.0.bias", "top.weight", "top.visibleBias", "top.hiddenBias",
   ]); // biome-ignore format: a list

@@ -237,9 +237,9 @@ describe("bars and stripes", () => {
     const reached = async (options: ContrastiveDivergenceOptions, lr: number): Promise<number> => {
       seed(1);
       const rbm = new RBM(9, 8);
-      const rate = polynomial(lr, { steps: 8000 });
+      const rate = polynomial(lr, { steps: 4000 });
       const student = sgd(rbm, contrastiveDivergence(rbm, options), { lr: rate, momentum: 0.5 });
-      for (let i = 0; i < 8000; i++) await student.step({ x: many });
+      for (let i = 0; i < 4000; i++) await student.step({ x: many });
       const kept = rbm.reconstruct(x).sub(x).abs().lt(0.5).cast("f32").mean();
       expect(await kept.item()).toBeGreaterThan(0.9);
       return logLikelihood(rbm, x);
