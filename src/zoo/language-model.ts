@@ -61,19 +61,21 @@ export class LanguageModel implements SteppedModel {
   }
 
   forward(x: Tensor): Tensor {
-    return this.run(x, isTraining() ? this.carried : undefined).logits;
+    return within(this, x, () => this.#run(x, isTraining() ? this.carried : undefined).logits);
   }
 
   run(x: Tensor, before?: State): { logits: Tensor; state: State } {
-    return within(this, x, () => {
-      const vectors = this.drop.forward(this.embedding.forward(x)); // [B, T, features]
-      const { outputs, state: after } = this.recurrent.run(vectors, { state: before }); // [B, T, hidden]
-      if (before !== undefined && before === this.carried)
-        this.carried.forEach((leaf, i) => {
-          leaf.assign(after[i]);
-        });
-      return { logits: this.output.forward(this.drop.forward(outputs)), state: after }; // [B, T, tokens]
-    });
+    return within(this, x, () => this.#run(x, before));
+  }
+
+  #run(x: Tensor, before: State | undefined): { logits: Tensor; state: State } {
+    const vectors = this.drop.forward(this.embedding.forward(x)); // [B, T, features]
+    const { outputs, state: after } = this.recurrent.run(vectors, { state: before }); // [B, T, hidden]
+    if (before !== undefined && before === this.carried)
+      this.carried.forEach((leaf, i) => {
+        leaf.assign(after[i]);
+      });
+    return { logits: this.output.forward(this.drop.forward(outputs)), state: after }; // [B, T, tokens]
   }
 }
 
