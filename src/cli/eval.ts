@@ -37,7 +37,7 @@ export const evaluate: Command = {
     const { samples, loss } = measured!;
     if (!Number.isFinite(loss))
       throw new Error(
-        `the loss of ${run} over ${samples} test samples of ${data} is ${loss}, so its checkpoint of step ${checkpoint.step} is of no use; start again with: ${startLower(io, run, config)}`,
+        `the loss of ${run} over ${samples} test ${task.unit} of ${data} is ${loss}, so its checkpoint of step ${checkpoint.step} is of no use; start again with: ${startLower(io, run, config)}`,
       );
     const { figures, words, table } = task.tell(measured!, test.info);
     const summary = `${words.join(", ")} over ${samples} test samples of ${data}, step ${checkpoint.step}`;

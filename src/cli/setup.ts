@@ -137,6 +137,8 @@ function fitted(entry: ZooEntry, { info }: Dataset, batch?: number): Layer | Err
   const { shape, tokens, classes } = info;
   if ((tokens === undefined) !== (entry.tokens === undefined))
     return new ShapeError(`it takes ${entry.tokens === undefined ? "pixels, not text" : "text, not pixels"}`);
+  const unfit = taskOf(entry).unfit(info);
+  if (unfit !== undefined) return new ShapeError(unfit);
   try {
     const model = entry.build({ input: shape, tokens, classes: classes?.length, batch });
     nameModules(model);

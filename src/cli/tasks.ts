@@ -9,6 +9,10 @@ import type { Loss } from "./optimizers.ts";
 export interface Task {
   /** The shape of a model's outputs for one sample. */
   outputs(info: SampleInfo): Shape;
+  /** Why a data set is not for this task; undefined where it is. */
+  unfit(info: SampleInfo): string | undefined;
+  /** What the pace counts. */
+  readonly unit: string;
   measured(info: SampleInfo): Measured<Batch, Tensor>;
   tell(evaluation: Evaluation, info: SampleInfo): Told;
 }
@@ -28,6 +32,8 @@ const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 /** Which of some classes a sample is of. */
 const classify: Task = {
   outputs: ({ classes = [] }) => [classes.length],
+  unfit: ({ classes }) => (classes === undefined ? "it tells classes apart, and there are none" : undefined),
+  unit: "samples",
   measured: ({ classes = [] }) => ({ metrics: { accuracy }, collect: { confusion: confusion(classes.length) } }),
   tell: ({ loss, metrics, collected }, { classes = [] }) => {
     const table = (collected as { confusion: number[][] } | undefined)?.confusion;
@@ -42,7 +48,10 @@ const classify: Task = {
 /** The token that follows each place of a sequence. */
 const language: Task = {
   outputs: ({ shape, tokens = 0 }) => [...shape, tokens],
-  measured: () => ({ metrics: { perplexity: perplexity() } }),
+  unfit: ({ shape, targetShape }) =>
+    `${shape}` === `${targetShape}` ? undefined : "it learns which token comes next, and there is no text that goes on",
+  unit: "tokens",
+  measured: () => ({ metrics: { perplexity: perplexity() }, size: ({ x }) => x.size }),
   tell: ({ loss, metrics }) => ({
     figures: { perplexity: metrics.perplexity },
     words: [`perplexity ${metrics.perplexity.toFixed(2)}`, `loss ${loss.toFixed(4)} nats a token`],

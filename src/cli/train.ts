@@ -208,7 +208,7 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
     signal,
     onEvent: (event) =>
       event.kind === "checkpoint" && vocabulary ? keepVocabulary(event.path as string, vocabulary) : undefined,
-    progress: new Progress({ output: io.stderr }),
+    progress: new Progress({ output: io.stderr, unit: task.unit }),
     config: kept,
     environment,
     ...(resume === undefined ? { out, name: `${config.model}-${basename(config.data)}` } : { resume }),

@@ -10,6 +10,8 @@ export interface ProgressState {
   /** Shown in order, the first kept longest where the line is narrow; a name with "accuracy" in it as a percentage. */
   readonly metrics?: Readonly<Record<string, number>>;
   readonly samplesPerSecond?: number;
+  /** What is counted, "samples" unless said otherwise. */
+  readonly unit?: string;
   /** Seconds to the end of the training. */
   readonly eta?: number;
 }
@@ -46,7 +48,12 @@ const showEpoch = ({ epoch, epochs }: ProgressState) =>
   epochs === undefined ? `epoch ${epoch}` : `epoch ${epoch}/${epochs}`;
 
 /** The figures in the order they are shown, with their worth, all different: first metric, ETA, other metrics, samples/s. */
-function showFigures({ metrics = {}, samplesPerSecond, eta }: ProgressState): { text: string; worth: number }[] {
+function showFigures({
+  metrics = {},
+  samplesPerSecond,
+  unit = "samples",
+  eta,
+}: ProgressState): { text: string; worth: number }[] {
   const figures = Object.entries(metrics).map(([name, value], i) => ({
     text: showMetric(name, value),
     worth: i === 0 ? 2 : 1 / i,
@@ -54,7 +61,7 @@ function showFigures({ metrics = {}, samplesPerSecond, eta }: ProgressState): { 
   if (samplesPerSecond !== undefined && Number.isFinite(samplesPerSecond)) {
     const digits = samplesPerSecond < 10 ? 1 : 0;
     const rate = samplesPerSecond.toLocaleString("en-US", { maximumFractionDigits: digits });
-    figures.push({ text: `${rate} samples/s`, worth: 0 });
+    figures.push({ text: `${rate} ${unit}/s`, worth: 0 });
   }
   if (eta !== undefined && Number.isFinite(eta)) figures.push({ text: `ETA ${showDuration(eta)}`, worth: 1.5 });
   return figures;
@@ -75,7 +82,7 @@ export function showDuration(seconds: number): string {
 }
 
 /** What a trainer reports after a step; `samples` is a running count of those trained on. */
-export interface ProgressUpdate extends Omit<ProgressState, "samplesPerSecond" | "eta"> {
+export interface ProgressUpdate extends Omit<ProgressState, "samplesPerSecond" | "unit" | "eta"> {
   readonly samples: number;
 }
 
@@ -87,11 +94,13 @@ interface Output {
 
 /**
  * Draws the progress: on a terminal at most ten times a second, one line that is cleared for what is printed in between;
- * elsewhere (a pipe, a log file, TERM=dumb) a line at each epoch's end and otherwise at most one each `every` seconds.
+ * elsewhere (a pipe, a log file, TERM=dumb) a line at each epoch's end and otherwise at most one each `every` seconds. The pace is in
+ * `unit`, "samples" unless the trainer counts something else, such as tokens.
  */
 export class Progress {
   readonly #output: Output;
   readonly #every: number;
+  readonly #unit: string;
   readonly #now: () => number;
   readonly #isTerminal: boolean;
   #shown = Number.NEGATIVE_INFINITY;
@@ -102,11 +111,13 @@ export class Progress {
   constructor({
     output = process.stderr,
     every = 30,
+    unit = "samples",
     now = () => performance.now() / 1000,
     terminal = output.isTTY === true && process.env.TERM !== "dumb",
-  }: { output?: Output; every?: number; now?: () => number; terminal?: boolean } = {}) {
+  }: { output?: Output; every?: number; unit?: string; now?: () => number; terminal?: boolean } = {}) {
     this.#output = output;
     this.#every = every;
+    this.#unit = unit;
     this.#now = now;
     this.#isTerminal = terminal;
     if (!terminal) this.#shown = now();
@@ -170,6 +181,7 @@ export class Progress {
     const left = epochs * steps - stepsDone(update);
     return {
       ...state,
+      unit: this.#unit,
       samplesPerSecond: (samples - samplesBefore) / seconds, // not finite, so not shown, where there is no pace yet
       eta: left > 0 ? (seconds / (stepsDone(update) - stepsBefore)) * left : undefined,
     };

@@ -21,13 +21,13 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const trainFlags =
-  "--data, --samples, --batch, --optimizer, --lr, --decay, --schedule, --weight-decay, --shift, --crop, --flip, --init, --freeze, --lr-scale, --seed, --epochs, --max-steps, --device, --threads, --data-dir, --download, --out, --resume, --config, --json, --help";
+  "--data, --samples, --batch, --optimizer, --lr, --decay, --decay-from, --schedule, --momentum, --weight-decay, --clip, --shift, --crop, --flip, --init, --freeze, --lr-scale, --seed, --epochs, --max-steps, --device, --threads, --data-dir, --download, --out, --resume, --config, --json, --help";
 
 test.each<[string, string]>([
-  ["", "a command is missing; one of train, eval, predict, inspect, info, devices (hebb --help tells more)"],
+  ["", "a command is missing; one of train, eval, predict, generate, inspect, info, devices (hebb --help tells more)"],
   [
     "trian lenet5",
-    'there is no command "trian"; did you mean train? (there are train, eval, predict, inspect, info, devices)',
+    'there is no command "trian"; did you mean train? (there are train, eval, predict, generate, inspect, info, devices)',
   ],
   ["train", "train needs a model, e.g. hebb train lenet5"],
   ["train lenet5 mlp", "train takes one model, got lenet5 mlp"],
@@ -35,12 +35,12 @@ test.each<[string, string]>([
   ["info lenet-5", `there is no model "lenet-5"; did you mean lenet5? (there are ${modelNames})`],
   [
     "train resnet50",
-    "resnet50 is made for [3, 224, 224] and 1000 classes; name a folder of images by --data ./PATH, or a data set: mnist, fashion-mnist, cifar10, mr, mr-characters, trec, trec-characters, glyphs",
+    "resnet50 is made for [3, 224, 224] and 1000 classes; name a folder of images by --data ./PATH, or a data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs",
   ],
   ["info constructor", `there is no model "constructor"; there are ${modelNames}`],
   [
     "train mlp --data mnits",
-    'there is no data set "mnits"; did you mean mnist? (there are mnist, fashion-mnist, cifar10, mr, mr-characters, trec, trec-characters, glyphs)',
+    'there is no data set "mnits"; did you mean mnist? (there are mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs)',
   ],
   [
     "train lenet5 --data trec",
@@ -60,10 +60,20 @@ test.each<[string, string]>([
     "images have 1 or 3 channels, and the model takes 48, so not the folder /absent/x",
   ],
   ["train resnet20 --data /absent/x", "imageFolder: there is no folder /absent/x; name one with a folder a class"],
+  [
+    "train charlstm --data trec",
+    "charlstm does not fit trec, whose samples are [40] (it learns which token comes next, and there is no text that goes on); models that fit: textcnn",
+  ],
+  [
+    "train mlp --data glyphs --optimizer lbfgs --weight-decay 0.1",
+    "lbfgs searches for its steps and takes no weightDecay; leave that out, or take sgd or adam",
+  ],
+  ["train mlp --data glyphs --optimizer adam --momentum 0.5", "--momentum is of sgd, adam has none"],
+  ["generate", "generate needs one run folder, e.g. hebb generate runs/charlstm-tiny-shakespeare-20260101-120000"],
   ["train textcnn --data trec --shift 1", "--shift moves images; trec has none, so leave it at 0"],
   [
     "train mlp --data glyphs --optimizer adma",
-    'there is no optimizer "adma"; did you mean adam? (there are sgd, adam, adamw, adamax, adagrad, adadelta, rmsprop)',
+    'there is no optimizer "adma"; did you mean adam? (there are sgd, adam, adamw, adamax, adagrad, adadelta, rmsprop, newton, natural-gradient, conjugate-gradient, bfgs, lbfgs, hessian-free)',
   ],
   ["train mlp --data glyphs --device cuda", 'there is no device "cuda"; there are auto, native, wasm, js'],
   ["train mlp --epocs 3", `there is no flag "--epocs"; did you mean --epochs? (there are ${trainFlags})`],
@@ -88,7 +98,7 @@ test.each<[string, string]>([
   ["train --config FOLDER/list.json", '--config FOLDER/list.json holds no JSON object; write { "epochs": 5, … }'],
   [
     "train --config FOLDER/typo.json",
-    '--config FOLDER/typo.json: there is no flag "epoch"; did you mean epochs? (there are model, data, samples, batch, optimizer, lr, decay, schedule, weightDecay, shift, crop, flip, init, freeze, lrScale, seed, epochs, maxSteps, device, threads, dataDir, download, out, resume, config, json)',
+    '--config FOLDER/typo.json: there is no flag "epoch"; did you mean epochs? (there are model, data, samples, batch, optimizer, lr, decay, decayFrom, schedule, momentum, weightDecay, clip, shift, crop, flip, init, freeze, lrScale, seed, epochs, maxSteps, device, threads, dataDir, download, out, resume, config, json)',
   ],
   [
     "train --config FOLDER/text.json",
@@ -224,8 +234,8 @@ test("help and version", async () => {
   ])
     expect(stdout).toContain(`--${flag} `);
   for (const words of [
-    "data set: mnist, fashion-mnist, cifar10, mr, mr-characters, trec, trec-characters, glyphs; or a folder of images, ./PATH, with a folder for each class (default: the model's, below; glyphs where mnist is not found)",
-    "optimizer: sgd, adam, adamw, adamax, adagrad, adadelta, rmsprop (default: the model's, below)",
+    "data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs; or a folder of images, ./PATH, with a folder for each class (default: the model's, below; glyphs where mnist is not found)",
+    "optimizer: sgd, adam, adamw, adamax, adagrad, adadelta, rmsprop, newton, natural-gradient, conjugate-gradient, bfgs, lbfgs, hessian-free (default: the model's, below)",
     "where to compute: auto, native, wasm, js (default: HEBB_DEVICE, else auto)",
     "  lenet5          --data mnist --epochs 10 --batch 64 --optimizer adam --lr 0.003 --decay 0.7 --shift 1\n",
   ])

@@ -25,10 +25,15 @@ afterAll(() => {
 
 /** Test accuracy at the end of a training, in percent. */
 async function learn(args: string): Promise<number> {
+  return 100 * (await trained(args)).accuracy;
+}
+
+/** The figures at the end of a training. */
+async function trained(args: string): Promise<ReturnType<typeof lastJson>> {
   const outcome = await hebb([...`train ${args} --json --out`.split(" "), join(folder, args.replaceAll(" ", "_"))]);
   expect(outcome.status, outcome.stderr).toBe(0);
-  console.log(`${args}: ${(100 * lastJson(outcome).accuracy).toFixed(2)} %`);
-  return 100 * lastJson(outcome).accuracy;
+  console.log(`${args}: ${JSON.stringify(lastJson(outcome).test)}`);
+  return lastJson(outcome);
 }
 
 const minutes = 60_000;
@@ -70,5 +75,13 @@ test.skipIf(!has("trec"))(
   { timeout: 10 * minutes },
   async () => {
     expect(await learn("textcnn --data trec --epochs 4")).toBeGreaterThan(87);
+  },
+);
+
+test.skipIf(!has("tiny-shakespeare"))(
+  "an LSTM writes Shakespeare's characters at 2.1 nats each after a third of an epoch",
+  { timeout: 10 * minutes },
+  async () => {
+    expect((await trained("charlstm --data tiny-shakespeare --samples 2560 --epochs 1")).test.loss).toBeLessThan(2.1);
   },
 );
