@@ -5,6 +5,7 @@ export type { FileSource } from "../io/source.ts";
 export { type CifarOptions, cifar10, decodeCifar, readCifar } from "./cifar10.ts";
 export { type ColorAxes, colorAxes } from "./color-axes.ts";
 export { type ColorJitterOptions, colorJitter } from "./color-jitter.ts";
+export { type CurvesOptions, curves, drawCurve } from "./curves.ts";
 export { cutout } from "./cutout.ts";
 export type { DataOptions } from "./data-file.ts";
 export { type Batch, Dataset, type Position } from "./dataset.ts";
