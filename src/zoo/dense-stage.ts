@@ -1,8 +1,17 @@
 // One layer of an auto-encoder's half.
 import { type Tensor, within } from "../graph/index.ts";
-import { Flatten, identity, Linear, TiedLinear } from "../nn/index.ts";
+import { Flatten, identity, type init, Linear, TiedLinear } from "../nn/index.ts";
 
-/** a(W·x + b): x [B, …], flattened to [B, inputs] → [B, outputs]; from widths, or with the weights of another stage, transposed. */
+export interface DenseStageOptions {
+  activation?: (u: Tensor) => Tensor;
+  /** Starting values of weights of its own. */
+  init?: init.Init | undefined;
+}
+
+/**
+ * a(W·x + b): x [B, …], flattened to [B, inputs] → [B, outputs]; from widths, or with the weights of another stage, transposed.
+ * Throws a TypeError for a stage that shares its weights already.
+ */
 export class DenseStage {
   linear: Linear | TiedLinear;
   readonly activation: (u: Tensor) => Tensor;
@@ -10,9 +19,12 @@ export class DenseStage {
 
   constructor(
     from: readonly [inputs: number, outputs: number] | DenseStage,
-    activation: (u: Tensor) => Tensor = identity,
+    { activation = identity, init }: DenseStageOptions = {},
   ) {
-    this.linear = from instanceof DenseStage ? new TiedLinear(linearOf(from)) : new Linear(from[0], from[1]);
+    this.linear =
+      from instanceof DenseStage
+        ? new TiedLinear(ownLinear(from))
+        : new Linear(from[0], from[1], init === undefined ? {} : { init });
     this.activation = activation;
   }
 
@@ -21,10 +33,7 @@ export class DenseStage {
   }
 }
 
-/** A stage's own layer. Throws where it shares another's. */
-export function linearOf({ linear }: DenseStage): Linear {
+function ownLinear({ linear }: DenseStage): Linear {
   if (linear instanceof Linear) return linear;
-  throw new TypeError(
-    "autoencoder: a stage with tied weights has no weights of its own; give the stage that it is tied to",
-  );
+  throw new TypeError("DenseStage: the stage has no weights of its own; give the one that it is tied to");
 }

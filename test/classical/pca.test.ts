@@ -75,11 +75,7 @@ test("PCA of f32 images keeps their dtype and shape, and is summed over parts", 
   expect([found.components.dtype, found.components.shape]).toEqual(["f32", [2, 48]]);
   const some = images.slice(0, 0, 2);
   expect(found.reconstruct(some).shape).toEqual([2, 1, 6, 8]);
-  const whole = (await images
-    .cast("f64")
-    .variance(0, {})
-    .sum()
-    .item()) as number;
+  const whole = (await images.cast("f64").variance(0, {}).sum().item()) as number;
   expect(found.totalVariance / whole).toBeCloseTo(1, 3);
 });
 
