@@ -1,6 +1,15 @@
 // The auto-encoder: a network that learns to give its input back through a code (Rumelhart, Hinton & Williams, 1986; Bourlard & Kamp, 1988).
 import { type Tensor, within } from "../graph/index.ts";
-import { binaryCrossEntropy, type Corrupt, identity, mse, type Part, Sequential, sigmoid } from "../nn/index.ts";
+import {
+  binaryCrossEntropy,
+  type Corrupt,
+  identity,
+  type init,
+  mse,
+  type Part,
+  Sequential,
+  sigmoid,
+} from "../nn/index.ts";
 import { DenseStage } from "./dense-stage.ts";
 
 /** How a reconstruction is held against x: by squares, or as probabilities of what lies in [0, 1]. */
@@ -83,28 +92,30 @@ export interface AutoencoderOptions extends AutoencoderForm {
   activation?: (u: Tensor) => Tensor;
   /** After the code's layer, where it is to be another one. */
   code?: (u: Tensor) => Tensor;
+  /** Starting values of the weights. Default: those of `Linear`. */
+  init?: init.Init;
   /** Whether the decoder uses the encoder's weights, transposed. */
   tied?: boolean;
 }
 
 /**
  * `autoencoder(784, 256, 30)`: layers of these widths down to the code and back, sigmoids between them unless `{ activation }`
- * comes last: x [B, …] is flattened to [B, inputs], its code is [B, last width]. Weights start as those of `Linear` do.
+ * comes last: x [B, …] is flattened to [B, inputs], its code is [B, last width].
  * Throws a RangeError for less than two widths.
  */
 export function autoencoder(...widths: readonly number[] | readonly [...number[], AutoencoderOptions]): Autoencoder {
   const last = widths[widths.length - 1];
-  const { activation = sigmoid, code = activation, tied = false, ...form } = typeof last === "object" ? last : {};
+  const { activation = sigmoid, code = activation, init, tied = false, ...form } = typeof last === "object" ? last : {};
   const sizes = (widths as readonly unknown[]).filter((width) => typeof width === "number");
   if (sizes.length < 2)
     throw new RangeError(`autoencoder: needs the widths of its input and its code at least, got ${sizes.length}`);
   const depth = sizes.length - 1;
   const encoder = sizes
     .slice(1)
-    .map((size, k) => new DenseStage([sizes[k], size], k === depth - 1 ? code : activation));
+    .map((size, k) => new DenseStage([sizes[k], size], { activation: k === depth - 1 ? code : activation, init }));
   const decoder = encoder.map((stage, k) => {
     const back = tied ? stage : ([sizes[k + 1], sizes[k]] as const);
-    return new DenseStage(back, k === 0 ? identity : activation);
+    return new DenseStage(back, { activation: k === 0 ? identity : activation, init });
   });
   return new Autoencoder(encoder, decoder.reverse(), form);
 }

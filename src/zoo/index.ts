@@ -27,7 +27,7 @@ export { type CharCnnOptions, charCnn } from "./char-cnn.ts";
 export { type ConvAutoencoderOptions, convAutoencoder } from "./conv-autoencoder.ts";
 export { type ConvNetOptions, convNet } from "./convnet.ts";
 export { deepAutoencoder } from "./deep-autoencoder.ts";
-export { DenseStage } from "./dense-stage.ts";
+export { DenseStage, type DenseStageOptions } from "./dense-stage.ts";
 export type { Fitting, Recipe, ZooEntry } from "./entry.ts";
 export { type GatedConvOptions, gatedConv } from "./gated-conv.ts";
 export { goFeatures, goPlanes } from "./go-features.ts";

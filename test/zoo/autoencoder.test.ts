@@ -251,7 +251,7 @@ test("codes are as sparse as asked for, the more the larger the weight", async (
   for (const weight of [0, 0.1, 1, 3, 10]) {
     seed(2);
     const model = await trained(autoencoder(36, 16), x, { sparse: { target: 0.05, weight } });
-    const means = await model.encode(x).mean(0).data();
+    const means = Array.from(await model.encode(x).mean(0).data());
     activity.push(means.reduce((s, v) => s + v, 0) / 16);
     if (weight === 3) expect(means.reduce((s, v) => s + Math.abs(v - 0.05), 0) / 16).toBeLessThan(0.02);
   }
