@@ -1,7 +1,7 @@
 // Auto-encoders: their losses and penalties against differences and formulas, what each kind is for at small size, and misuse.
 import { beforeEach, describe, expect, test } from "vitest";
 import { pca } from "../../src/classical/index.ts";
-import { device, evaluating, grad, seed, shapesOnly, type Tensor, tensor, training, zeros } from "../../src/index.ts";
+import { compile, device, grad, seed, shapesOnly, type Tensor, tensor, training, zeros } from "../../src/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { adam, sgd } from "../../src/optim/index.ts";
 import * as zoo from "../../src/zoo/index.ts";
@@ -135,16 +135,20 @@ test("a sparse penalty is Ng's sum, and running averages move in training alone"
   const kl = (p: number, q: number): number => p * Math.log(p / q) + (1 - p) * Math.log((1 - p) / (1 - q));
   const options = { target: 0.1, weight: 2 };
   expect(await nn.sparsePenalty(h, options).item()).toBeCloseTo(2 * (kl(0.1, 0.3) + kl(0.1, 0.3)), 5);
-  const holder = new nn.BatchNorm1d(2); // its states are as good as any
-  const running = holder.running_var; // [1, 1], which counts as 1 − 10⁻⁶
-  const value = training(() => nn.sparsePenalty(h, { ...options, running, momentum: 0.5 }));
-  expect(await value.item()).toBeCloseTo(2 * 2 * kl(0.1, 0.65), 5);
-  expect([...(await running.data())].map((v) => +v.toFixed(6))).toEqual([0.65, 0.65]);
-  expect(await evaluating(() => nn.sparsePenalty(h, { ...options, running })).item()).toBeCloseTo(4 * kl(0.1, 0.65), 5);
+  const running = new nn.BatchNorm1d(2).running_var; // a state [2] of ones
   const leaf = tensor(await h.data(), [2, 2]);
-  const slope = grad(training(() => nn.sparsePenalty(leaf, { ...options, running, momentum: 0.5 })), leaf); // biome-ignore format: a call
-  const r = 0.475;
-  expect((await slope.data())[0]).toBeCloseTo(2 * 0.5 * (-0.1 / r + 0.9 / (1 - r)), 4);
+  const step = compile((x: Tensor) =>
+    training(() => {
+      const value = nn.sparsePenalty(x, { ...options, running, momentum: 0.5 });
+      return [value, grad(value, x)] as const;
+    }),
+  );
+  const [value, slope] = await step(leaf);
+  expect(await value.item()).toBeCloseTo(4 * kl(0.1, 0.65), 5); // of (1 + 0.3) / 2
+  expect([...(await running.data())].map((v) => +v.toFixed(6))).toEqual([0.65, 0.65]);
+  expect((await slope.data())[0]).toBeCloseTo(2 * 0.5 * (-0.1 / 0.65 + 0.9 / 0.35), 4); // as if r were the batch's mean
+  expect(await nn.sparsePenalty(h, { ...options, running }).item()).toBeCloseTo(4 * kl(0.1, 0.65), 5);
+  expect([...(await running.data())].map((v) => +v.toFixed(6))).toEqual([0.65, 0.65]);
 });
 
 test("corruption: rates of each kind, training alone, and another draw a step", async () => {
@@ -262,12 +266,12 @@ test.each([1, 2, 3])(
   "a denoising auto-encoder takes noise away better, with a stabler code; seed %i",
   async (start) => {
     const [x, held] = [bars(200), bars(100)];
-    const noise = new nn.Corrupt("masking", 0.4);
+    const noise = new nn.Corrupt("gaussian", 0.3);
     const build = (corruption?: nn.Corrupt): zoo.Autoencoder => {
       seed(start);
-      return autoencoder(36, 20, corruption === undefined ? {} : { corruption });
+      return autoencoder(36, 20, { tied: true, ...(corruption === undefined ? {} : { corruption }) });
     };
-    const [plain, denoising] = [await trained(build(), x, {}), await trained(build(noise), x, {})];
+    const [plain, denoising] = [await trained(build(), x, {}, 1200), await trained(build(noise), x, {}, 1200)];
     const damaged = training(() => noise.forward(held));
     await damaged.data();
     const error = (model: zoo.Autoencoder): Promise<number> => rms(model.reconstruct(damaged), held);
@@ -348,5 +352,24 @@ test("misuse is refused in one line that names the place", async () => {
     "pretraining without data": () => zoo.pretrain(model, { optimizer: adam, data: [] }),
     "pretraining of no epoch": () => zoo.pretrain(model, { optimizer: adam, data: [{ x }], epochs: 0 }),
   };
-  expect(await messagesOf(misuse)).toMatchInlineSnapshot();
+  expect(await messagesOf(misuse)).toMatchInlineSnapshot(`
+    "one width: RangeError: autoencoder: needs the widths of its input and its code at least, got 1
+    a loss of none: RangeError: autoencoder: loss must be "squared" or "cross-entropy", got "absolute"
+    cross-entropy of tanh: RangeError: autoencoder: the cross-entropy's output is the sigmoid; leave output out, or take the squared error
+    more stages one way: RangeError: autoencoder: encoder and decoder need as many stages, at least 1, got 2 and 1
+    a stage tied to a tied one: TypeError: DenseStage: the stage has no weights of its own; give the one that it is tied to
+    convolutions of no maps: RangeError: convAutoencoder: maps must name the maps of at least one stage, got none
+    corruption of a stranger: ShapeError: Corrupt: kind must be one of "masking", "gaussian", "salt-and-pepper", got "rain"
+    more than everything masked: ShapeError: Corrupt: amount must lie in [0, 1], got 1.5
+    negative noise: ShapeError: Corrupt: amount must be ≥ 0, got -1
+    a target of nothing: RangeError: sparsePenalty: target must lie in (0, 1), got 0
+    a negative weight: RangeError: sparsePenalty: weight must be a finite number ≥ 0, got -1
+    running averages of other units: ShapeError: sparsePenalty: running averages [5] are not those of units [6]
+    contraction of a scalar: ShapeError: contractivePenalty: needs samples [B, …] of x and f(x), got [2, 6] and []
+    expansion: RangeError: autoencoderLoss: contractive.weight must be a finite number ≥ 0, got -1
+    recirculation of a deep one: TypeError: recirculation: needs an auto-encoder of one dense stage each way with weights of its own, e.g. autoencoder(784, 100)
+    recirculation without change: RangeError: recirculation: regression must lie in [0, 1), got 1
+    pretraining without data: Error: pretrain: the data holds no batches in its last epoch; give an iterable that starts anew
+    pretraining of no epoch: RangeError: pretrain: epochs must be a whole number ≥ 1, got 0"
+  `);
 });
