@@ -233,9 +233,9 @@ async function orthonormal(matrix: Tensor): Promise<Float64Array> {
   return a;
 }
 
-/** Bars on a 6 × 6 grid: each image is one row or one column, with a little noise. */
-function bars(n: number): Tensor {
-  const values = draw([n, 36], 0, 0.1);
+/** Bars on a 6 × 6 grid: each image is one row or one column, with noise. */
+function bars(n: number, noise = 0.1): Tensor {
+  const values = draw([n, 36], 0, noise);
   for (let i = 0; i < n; i++) {
     const which = Math.floor(12 * random());
     for (let j = 0; j < 6; j++) values[i * 36 + (which < 6 ? 6 * which + j : 6 * j + which - 6)] += 0.9;
@@ -281,6 +281,20 @@ test.each([1, 2, 3])(
     expect(await drift(denoising)).toBeLessThan(await drift(plain));
   },
 );
+
+test("a contractive code changes a third as much with its input, at an error at most a tenth larger", async () => {
+  const [x, held] = [bars(200, 0.6), bars(100, 0.6)];
+  const figures: number[][] = [];
+  for (const weight of [0, 0.6]) {
+    seed(1);
+    const model = await trained(autoencoder(36, 16), x, { contractive: { weight } }, 1500);
+    const norm = Math.sqrt((await contraction(model, held).item()) as number);
+    figures.push([norm, (await autoencoderLoss(model)({ x: held }).item()) as number]);
+  }
+  const [plain, contractive] = figures;
+  expect(contractive[0]).toBeLessThan(plain[0] / 3);
+  expect(contractive[1]).toBeLessThan(1.1 * plain[1]);
+});
 
 test("recirculation follows the gradient of the squared error, and learns", async () => {
   const model = double(autoencoder(8, 5));
