@@ -235,9 +235,10 @@ async function orthonormal(matrix: Tensor): Promise<Float64Array> {
 
 /** Bars on a 6 × 6 grid: each image is one row or one column, with noise. */
 function bars(n: number, noise = 0.1): Tensor {
-  const values = draw([n, 36], 0, noise);
+  const next = stream(n);
+  const values = new Float64Array(n * 36).map(() => noise * next());
   for (let i = 0; i < n; i++) {
-    const which = Math.floor(12 * random());
+    const which = Math.floor(12 * next());
     for (let j = 0; j < 6; j++) values[i * 36 + (which < 6 ? 6 * which + j : 6 * j + which - 6)] += 0.9;
   }
   return tensor(Float32Array.from(values), [n, 36]);
