@@ -22,14 +22,15 @@ test("on curves its squared error is at most half of that of PCA", { timeout: 28
   const error = async (back: Tensor): Promise<number> =>
     ((await back.sub(held).square().sum().item()) as number) / 1000;
   const linear = await error((await pca(await pixels("train", 4000), { components: 6 })).reconstruct(held));
-  const model = autoencoder(784, 256, 64, 6, { activation: relu, code: identity, init: init.heNormal });
-  const [epochs, size] = [12, 8000];
-  const optimizer = adam<{ x: Tensor }>(model, autoencoderLoss(model), { lr: 1e-3 });
-  const data = curves("train", { count: size }).shuffle().batch(64);
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    optimizer.lr = 1e-3 * (1 - epoch / epochs);
-    for await (const { x } of data) await optimizer.step({ x: x.reshape(64, 784) });
-  }
+  const model = autoencoder(784, 256, 128, 64, 6, { activation: relu, code: identity, init: init.heNormal });
+  const [epochs, steps] = [30, 200];
+  const optimizer = adam<{ x: Tensor }>(model, autoencoderLoss(model));
+  const data = curves("train").shuffle().batch(100);
+  for (let epoch = 0; epoch < epochs; epoch++)
+    for await (const { x } of data) {
+      optimizer.lr = 2e-3 * (1 - optimizer.steps / (epochs * steps));
+      await optimizer.step({ x: x.reshape(100, 784) });
+    }
   const found = await error(model.reconstruct(held));
   console.log(`squared error per curve: PCA ${linear.toFixed(2)}, auto-encoder ${found.toFixed(2)}`);
   expect(found).toBeLessThan(linear / 2);
