@@ -8,6 +8,7 @@ export { type CifarOptions, cifar10, decodeCifar, readCifar } from "./cifar10.ts
 export { type ColorAxes, colorAxes } from "./color-axes.ts";
 export { type ColorJitterOptions, colorJitter } from "./color-jitter.ts";
 export { type CorpusOptions, ptb, tinyShakespeare } from "./corpus.ts";
+export { type CurvesOptions, curves, drawCurve } from "./curves.ts";
 export { cutout } from "./cutout.ts";
 export type { DataOptions } from "./data-file.ts";
 export { type Batch, Dataset, type Position } from "./dataset.ts";

@@ -3,6 +3,7 @@ export { AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d } from "./adaptiv
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from "./batch-norm.ts";
 export { Parallel, Residual } from "./branches.ts";
 export type { Cell, CellOptions, State } from "./cell.ts";
+export { contractivePenalty, denseContractivePenalty } from "./contractive-penalty.ts";
 export { Conv1d, Conv2d, Conv3d, ConvNd, type ConvNdOptions, type PaddingMode } from "./conv.ts";
 export {
   ConvTranspose1d,
@@ -11,6 +12,7 @@ export {
   ConvTransposeNd,
   type ConvTransposeOptions,
 } from "./conv-transpose.ts";
+export { Corrupt, type Corruption } from "./corrupt.ts";
 export { type CrossEntropyOptions, crossEntropy, type NllOptions, nll } from "./cross-entropy.ts";
 export { DropConnect, type DropConnectOptions } from "./drop-connect.ts";
 export { Dropout, Dropout2d } from "./dropout.ts";
@@ -113,5 +115,7 @@ export type { Recurrent, RecurrentOptions, RunOptions, RunResult } from "./recur
 export { irnn, RNN, RNNCell, type RNNKind } from "./rnn.ts";
 export { type Lengths, reverseSequences, sequenceMask } from "./sequence.ts";
 export { type Part, Sequential } from "./sequential.ts";
+export { type SparsePenaltyOptions, sparsePenalty } from "./sparse-penalty.ts";
 export { Standout, type StandoutOptions } from "./standout.ts";
 export { Subsample2d } from "./subsample.ts";
+export { TiedLinear } from "./tied-linear.ts";

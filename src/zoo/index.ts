@@ -16,8 +16,19 @@ import { textCnnEntry } from "./text-cnn.ts";
 import { vggEntries } from "./vgg.ts";
 
 export { type AlexNet2012Options, type AlexNetOptions, alexnet, alexnet2012 } from "./alexnet.ts";
+export {
+  Autoencoder,
+  type AutoencoderForm,
+  type AutoencoderOptions,
+  autoencoder,
+  type ReconstructionError,
+} from "./autoencoder.ts";
+export { type AutoencoderLossOptions, autoencoderLoss, contraction } from "./autoencoder-loss.ts";
 export { type CharCnnOptions, charCnn } from "./char-cnn.ts";
+export { type ConvAutoencoderOptions, convAutoencoder } from "./conv-autoencoder.ts";
 export { type ConvNetOptions, convNet } from "./convnet.ts";
+export { deepAutoencoder } from "./deep-autoencoder.ts";
+export { DenseStage, type DenseStageOptions } from "./dense-stage.ts";
 export type { Fitting, Recipe, ZooEntry } from "./entry.ts";
 export { type GatedConvOptions, gatedConv } from "./gated-conv.ts";
 export {
@@ -52,6 +63,8 @@ export { lenet4 } from "./lenet4.ts";
 export { type LeNet5Options, lenet5 } from "./lenet5.ts";
 export { type MlpOptions, mlp } from "./mlp.ts";
 export { type NinOptions, nin } from "./nin.ts";
+export { type PretrainOptions, pretrain } from "./pretrain.ts";
+export { type RecirculationOptions, recirculation } from "./recirculation.ts";
 export { type ImageNetResNetOptions, type ResNetOptions, resnet, resnetCifar, type Shortcut } from "./resnet.ts";
 export { type TextCnnOptions, textCnn } from "./text-cnn.ts";
 export { type VggConfiguration, type VggOptions, vgg } from "./vgg.ts";
