@@ -7,6 +7,7 @@ export {
   type AttentionMemory,
   type AttentionOptions,
 } from "./attention.ts";
+export { AttentionPool } from "./attention-pool.ts";
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from "./batch-norm.ts";
 export { Parallel, Residual } from "./branches.ts";
 export type { Cell, CellOptions, State } from "./cell.ts";
