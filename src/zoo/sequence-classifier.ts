@@ -119,6 +119,7 @@ class States {
   drop: Dropout;
   readonly width: number;
   readonly padding: number | null;
+  readonly #model: string;
 
   constructor(model: string, options: SequenceTaggerOptions) {
     const { tokens, cell = "lstm", hidden = 128, features = hidden, layers = 1, padding = 0 } = options;
@@ -128,10 +129,12 @@ class States {
     this.drop = new Dropout(dropout);
     this.width = bidirectional ? 2 * hidden : hidden;
     this.padding = padding;
+    this.#model = model;
   }
 
   forward(x: Tensor, given?: Lengths): Run {
     return within(this, x, () => {
+      if (x.rank !== 2) throw new RangeError(`${this.#model}: takes x [B, T], got [${x.shape.join(", ")}]`);
       const lengths = given ?? this.#lengths(x);
       const vectors = this.drop.forward(this.embedding.forward(x)); // [B, T, features]
       return { ...this.recurrent.run(vectors, { lengths }), lengths };
