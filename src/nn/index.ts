@@ -1,5 +1,13 @@
 // The nn room: layers, activations, losses, starting values, and the names and values of a model's tensors.
 export { AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d } from "./adaptive-pool.ts";
+export {
+  type Attended,
+  Attention,
+  type AttentionKind,
+  type AttentionMemory,
+  type AttentionOptions,
+} from "./attention.ts";
+export { AttentionPool } from "./attention-pool.ts";
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from "./batch-norm.ts";
 export { Parallel, Residual } from "./branches.ts";
 export type { Cell, CellOptions, State } from "./cell.ts";

@@ -44,7 +44,8 @@ export async function generate(
   prompt: readonly number[],
   { length = 200, stop, onToken, signal, ...options }: GenerateOptions = {},
 ): Promise<number[]> {
-  checkPrompt("generate", prompt, length);
+  checkPrompt("generate", prompt);
+  checkCounts("generate", { length });
   checkSample(options);
   const next = drawStream();
   const step = stepOf(model);
@@ -68,10 +69,11 @@ function drawStream(): () => number {
   return () => next() / 2 ** 32;
 }
 
-type Step = (x: Tensor, state: State | undefined) => Promise<{ logits: Tensor; state: State }>;
+/** One step of a model, compiled. */
+export type Step = (x: Tensor, state: State | undefined) => Promise<{ logits: Tensor; state: State }>;
 
 /** The model as a compiled step: x [B, T] and the state before → logits [B, tokens] after the last place, and the state there. */
-function stepOf(model: SteppedModel): Step {
+export function stepOf(model: SteppedModel): Step {
   const run = (x: Tensor, state?: State): { logits: Tensor; state: State } =>
     evaluating(() => {
       const { logits, state: after } = model.run(x, state);
@@ -131,19 +133,27 @@ export interface Beam {
 export async function beamSearch(
   model: SteppedModel,
   prompt: readonly number[],
-  { beams = 5, length = 100, stop, lengthPenalty = 0 }: BeamOptions = {},
+  { beams = 5, ...options }: BeamOptions = {},
 ): Promise<Beam[]> {
-  checkPrompt("beamSearch", prompt, length);
-  if (!(Number.isSafeInteger(beams) && beams >= 1))
-    throw new RangeError(`beamSearch: beams is a whole number of at least 1, got ${beams}`);
+  checkPrompt("beamSearch", prompt);
+  checkCounts("beamSearch", { beams, length: options.length ?? 1 });
+  const repeated = Int32Array.from({ length: beams * prompt.length }, (_, i) => prompt[i % prompt.length]);
   const step = stepOf(model);
+  const first = await step(tensor(repeated, [beams, prompt.length]), undefined);
+  return followBeams(step, first, { beams, ...options });
+}
+
+/** The best continuations, the best first, of what a first step has given for `beams` equal rows. */
+export async function followBeams(
+  step: Step,
+  { logits, state }: { logits: Tensor; state: State },
+  { beams = 5, length = 100, stop, lengthPenalty = 0 }: BeamOptions,
+): Promise<Beam[]> {
   const beam = (tokens: readonly number[], logProbability: number): Beam => ({
     tokens,
     logProbability,
     score: logProbability / hostMath.exp(lengthPenalty * hostMath.log((5 + tokens.length) / 6)),
   });
-  const repeated = Int32Array.from({ length: beams * prompt.length }, (_, i) => prompt[i % prompt.length]);
-  let { logits, state } = await step(tensor(repeated, [beams, prompt.length]), undefined);
   let alive: Beam[] = [beam([], 0)];
   const done: Beam[] = [];
   for (let n = 0; n < length; n++) {
@@ -209,10 +219,15 @@ export const stepped = (model: Layer, context: number): SteppedModel => ({
   },
 });
 
-function checkPrompt(caller: string, prompt: readonly number[], length: number): void {
+function checkPrompt(caller: string, prompt: readonly number[]): void {
   if (prompt.length === 0) throw new RangeError(`${caller}: the prompt is empty; give at least one token`);
-  if (!(Number.isSafeInteger(length) && length >= 1))
-    throw new RangeError(`${caller}: length is a whole number of at least 1, got ${length}`);
+}
+
+/** Throws a RangeError, in the caller's name, unless each is a whole number of at least 1. */
+export function checkCounts(caller: string, counts: Readonly<Record<string, number>>): void {
+  for (const [name, count] of Object.entries(counts))
+    if (!(Number.isSafeInteger(count) && count >= 1))
+      throw new RangeError(`${caller}: ${name} is a whole number of at least 1, got ${count}`);
 }
 
 function checkSample({ temperature = 1, topK = 1, topP = 1 }: SampleOptions): void {

@@ -12,6 +12,7 @@ import { lenet5Entry, lenet5Of1998Entry } from "./lenet5.ts";
 import { mlpDropoutEntry, mlpEntry, mlpWideEntry } from "./mlp.ts";
 import { ninEntry, ninImageNetEntry } from "./nin.ts";
 import { resnetEntries } from "./resnet.ts";
+import { textLstmEntry } from "./sequence-classifier.ts";
 import { textCnnEntry } from "./text-cnn.ts";
 import { vggEntries } from "./vgg.ts";
 
@@ -65,8 +66,18 @@ export { type MlpOptions, mlp } from "./mlp.ts";
 export { type NinOptions, nin } from "./nin.ts";
 export { type PretrainOptions, pretrain } from "./pretrain.ts";
 export { type RecirculationOptions, recirculation } from "./recirculation.ts";
+export type { RecurrentKind } from "./recurrent-kinds.ts";
 export { type ImageNetResNetOptions, type ResNetOptions, resnet, resnetCifar, type Shortcut } from "./resnet.ts";
+export { Seq2Seq, type Seq2SeqOptions, type SourceBatch, seq2seq, type TeacherBatch } from "./seq2seq.ts";
+export {
+  type SequenceClassifierOptions,
+  type SequenceModel,
+  type SequenceTaggerOptions,
+  sequenceClassifier,
+  sequenceTagger,
+} from "./sequence-classifier.ts";
 export { type TextCnnOptions, textCnn } from "./text-cnn.ts";
+export { type DecodeOptions, decode, type TranslateOptions, translate } from "./translate.ts";
 export { type VggConfiguration, type VggOptions, vgg } from "./vgg.ts";
 
 /** Every model that can be called by name. */
@@ -88,6 +99,7 @@ export const zoo: readonly ZooEntry[] = [
   googlenetEntry,
   ...resnetEntries,
   textCnnEntry,
+  textLstmEntry,
   ...languageEntries,
   charCnnEntry,
   goPolicyEntry,

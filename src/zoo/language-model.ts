@@ -1,12 +1,13 @@
 // Recurrent language models: of characters (Karpathy, The unreasonable effectiveness of recurrent neural networks, 2015) and of words (Zaremba, Sutskever & Vinyals, Recurrent neural network regularization, 2014).
 import { isTraining, type Shape, state, type Tensor, within, zeros } from "../graph/index.ts";
-import { Dropout, Embedding, GRU, init, Linear, LSTM, RNN, type State } from "../nn/index.ts";
+import { Dropout, Embedding, init, Linear, type Recurrent, type State } from "../nn/index.ts";
 import type { ZooEntry } from "./entry.ts";
+import { type RecurrentKind, recurrentOf, statesOf } from "./recurrent-kinds.ts";
 
 export interface LanguageModelOptions {
   /** Size of the vocabulary. */
   tokens: number;
-  cell?: "lstm" | "gru" | "rnn";
+  cell?: RecurrentKind;
   hidden?: number;
   /** Size of the tokens' vectors, by default that of the state. */
   features?: number;
@@ -36,11 +37,9 @@ export const isStepped = (model: object): model is SteppedModel => "run" in mode
  */
 export const languageModel = (options: LanguageModelOptions): LanguageModel => new LanguageModel(options);
 
-const cells = { lstm: LSTM, gru: GRU, rnn: RNN };
-
 export class LanguageModel implements SteppedModel {
   embedding: Embedding; // [tokens, features]
-  recurrent: LSTM | GRU | RNN;
+  recurrent: Recurrent;
   drop: Dropout;
   output: Linear; // [tokens, hidden]
   /** The states that streams of training have reached, each [layers, streams, hidden]. */
@@ -48,16 +47,16 @@ export class LanguageModel implements SteppedModel {
 
   constructor(options: LanguageModelOptions) {
     const { tokens, cell = "lstm", hidden = 256, features = hidden, layers = 1, dropout = 0, streams } = options;
-    if (!Object.hasOwn(cells, cell))
-      throw new RangeError(`languageModel: cell is "lstm", "gru" or "rnn", not ${JSON.stringify(cell)}`);
+    const Kind = recurrentOf("languageModel", cell);
     const own = options.init;
     const recurrent = { layers, dropout, ...(own && { init: { input: own, recurrent: own, bias: own } }) };
     this.embedding = new Embedding(tokens, features, own && { init: own });
-    this.recurrent = new cells[cell](features, hidden, recurrent);
+    this.recurrent = new Kind(features, hidden, recurrent);
     this.drop = new Dropout(dropout);
     this.output = new Linear(hidden, tokens, own && { init: own });
     const shape = [layers, streams ?? 0, hidden];
-    this.carried = streams === undefined ? undefined : (cell === "lstm" ? [0, 1] : [0]).map(() => state(zeros(shape)));
+    this.carried =
+      streams === undefined ? undefined : Array.from({ length: statesOf(cell) }, () => state(zeros(shape)));
   }
 
   forward(x: Tensor): Tensor {
@@ -86,7 +85,7 @@ const tokensOf = (name: string, input: Shape, tokens: number): number => {
   return tokens;
 };
 
-const ofCharacters = (cell: "lstm" | "gru" | "rnn"): ZooEntry => ({
+const ofCharacters = (cell: RecurrentKind): ZooEntry => ({
   name: `char${cell}`,
   paper: "Karpathy, The unreasonable effectiveness of recurrent neural networks, 2015",
   input: [128],

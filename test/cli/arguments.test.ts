@@ -44,7 +44,7 @@ test.each<[string, string]>([
   ],
   [
     "train lenet5 --data trec",
-    "lenet5 does not fit trec, whose samples are [40] (it takes pixels, not text); models that fit: textcnn",
+    "lenet5 does not fit trec, whose samples are [40] (it takes pixels, not text); models that fit: textcnn, textlstm",
   ],
   [
     "train textcnn --data glyphs",
