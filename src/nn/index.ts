@@ -84,6 +84,7 @@ export {
   type Sizes,
   stateDict,
 } from "./module.ts";
+export { type AttendOptions, MultiHeadAttention, type MultiHeadAttentionOptions } from "./multi-head-attention.ts";
 export {
   GroupNorm,
   type GroupNormOptions,
@@ -115,3 +116,4 @@ export { type Lengths, reverseSequences, sequenceMask } from "./sequence.ts";
 export { type Part, Sequential } from "./sequential.ts";
 export { Standout, type StandoutOptions } from "./standout.ts";
 export { Subsample2d } from "./subsample.ts";
+export { TransformerEncoderLayer, type TransformerEncoderLayerOptions } from "./transformer-encoder-layer.ts";

@@ -13,6 +13,7 @@ import { mlpDropoutEntry, mlpEntry, mlpWideEntry } from "./mlp.ts";
 import { ninEntry, ninImageNetEntry } from "./nin.ts";
 import { resnetEntries } from "./resnet.ts";
 import { textCnnEntry } from "./text-cnn.ts";
+import { gptEntry } from "./transformer.ts";
 import { vggEntries } from "./vgg.ts";
 
 export { type AlexNet2012Options, type AlexNetOptions, alexnet, alexnet2012 } from "./alexnet.ts";
@@ -48,6 +49,7 @@ export { type MlpOptions, mlp } from "./mlp.ts";
 export { type NinOptions, nin } from "./nin.ts";
 export { type ImageNetResNetOptions, type ResNetOptions, resnet, resnetCifar, type Shortcut } from "./resnet.ts";
 export { type TextCnnOptions, textCnn } from "./text-cnn.ts";
+export { Gpt, type GptOptions, gpt } from "./transformer.ts";
 export { type VggConfiguration, type VggOptions, vgg } from "./vgg.ts";
 
 /** Every model that can be called by name. */
@@ -70,6 +72,7 @@ export const zoo: readonly ZooEntry[] = [
   ...resnetEntries,
   textCnnEntry,
   ...languageEntries,
+  gptEntry,
   charCnnEntry,
   goPolicyEntry,
 ];
