@@ -41,12 +41,16 @@ export {
   googlenetLoss,
   googlenetWithAuxiliary,
 } from "./googlenet.ts";
+export { Ham, type HamOptions, type HamRun, type HamTask, ham, hamLoss } from "./ham.ts";
+export { type Access, type HardAccess, hardAccess, type SoftAccess, softAccess } from "./ham-access.ts";
+export { HamMemory, type Tree as HamTree } from "./ham-memory.ts";
 export { LanguageModel, type LanguageModelOptions, languageModel, type SteppedModel } from "./language-model.ts";
 export { lenet1 } from "./lenet1.ts";
 export { lenet4 } from "./lenet4.ts";
 export { type LeNet5Options, lenet5 } from "./lenet5.ts";
 export { type MlpOptions, mlp } from "./mlp.ts";
 export { type NinOptions, nin } from "./nin.ts";
+export { type Decisions, type ReinforceOptions, reinforce } from "./reinforce.ts";
 export { type ImageNetResNetOptions, type ResNetOptions, resnet, resnetCifar, type Shortcut } from "./resnet.ts";
 export { type TextCnnOptions, textCnn } from "./text-cnn.ts";
 export { Gpt, type GptOptions, gpt } from "./transformer.ts";
