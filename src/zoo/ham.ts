@@ -78,6 +78,8 @@ export class Ham {
 
   /** Answers and accesses; `places` i32 [B, T] are leaves for the hard form to go to, instead of those it would. */
   run(x: Tensor, { places }: { places?: Tensor | undefined } = {}): HamRun {
+    if (places !== undefined && this.form === "soft")
+      throw new RangeError('ham: places are for the form "hard"; this one goes to all leaves');
     return within(this, x, () => {
       const { leaves, question, answers } = this.#inputs(x);
       let tree = this.memory.build(padded(leaves));
@@ -120,7 +122,7 @@ export class Ham {
 /** Leaves [B, n, features] and zeros up to the next power of 2. */
 function padded(leaves: Tensor): Tensor {
   const [, count] = leaves.shape;
-  const size = 2 ** Math.ceil(Math.log2(count));
+  const size = 2 ** (32 - Math.clz32(count - 1));
   return size === count ? leaves : leaves.pad([[0, 0], [0, size - count], [0, 0]]); // biome-ignore format: widths
 }
 
