@@ -11,8 +11,8 @@ export interface Decisions {
 }
 
 export interface ReinforceOptions {
-  /** λ, the weight of the entropy, which keeps decisions open. */
-  entropy?: number;
+  /** λ, the weight of the entropy, which keeps decisions open; a tensor [] where it changes from step to step. */
+  entropy?: number | Tensor;
   /** Whether each run's returns are compared with the mean of the other runs'. */
   baseline?: boolean;
 }

@@ -15,7 +15,7 @@ import {
   training,
 } from "../../src/index.ts";
 import { namedParameters, parameters } from "../../src/nn/index.ts";
-import { adam } from "../../src/optim/index.ts";
+import { adam, clipByNorm } from "../../src/optim/index.ts";
 import {
   type Ham,
   HamMemory,
@@ -335,11 +335,16 @@ describe("in compiled steps", () => {
     expect(search.forward(numbers([1, 2, 3, 4, 1])).shape).toEqual([1, 5]);
   });
 
-  /** The share of wrong answers after training on data sets in turn. */
-  async function learned(model: Ham, sets: readonly Dataset[], test: Dataset, entropy: number): Promise<number> {
+  /** The share of wrong answers after training on batches of sets by turns. */
+  async function learned(model: Ham, sets: readonly Dataset[], test: Dataset, entropy = 0): Promise<number> {
     const loss = (batch: { x: Tensor; y: Tensor }) => hamLoss(model, batch, { entropy });
-    const optimizer = adam(model, loss, { lr: 3e-3 });
-    for (const set of sets) for await (const batch of set.batch(64)) await optimizer.step(batch);
+    const optimizer = adam(model, loss, { lr: 3e-3, transforms: [clipByNorm(1)] });
+    const batches = sets.map((set) => set.batch(64)[Symbol.asyncIterator]());
+    for (;;) {
+      const turn = (await Promise.all(batches.map((next) => next.next()))).map(({ value }) => value);
+      if (!turn[0]) break;
+      for (const batch of turn) if (batch) await optimizer.step(batch);
+    }
     let right = 0;
     for await (const { x, y } of test.batch(512))
       right = await evaluating(() => model.forward(x).argmax(-1).eq(y).mean()).item();
@@ -348,25 +353,23 @@ describe("in compiled steps", () => {
 
   test("the hard form learns to turn sequences of 4 around by REINFORCE, and can do it with 8", async () => {
     seed(1);
-    const sets = [0, 1, 2, 3].flatMap((seed) => [2, 4].map((length) => reverseTask({ length, count: 6400, seed })));
+    const sets = [2, 4].map((length) => reverseTask({ length, count: 64 * 300 }));
     const test = reverseTask({ length: 8, count: 512, seed: 99 });
-    expect(await learned(ham({ tokens: 9, form: "hard" }), sets, test, 0.1)).toBeLessThan(0.1);
+    expect(await learned(ham({ tokens: 9, form: "hard" }), sets, test, 0.05)).toBeLessThan(0.1);
   });
 
   test("the soft form learns to look up keys among 4", async () => {
     seed(1);
-    const sets = [0, 1, 2, 3, 4, 5].flatMap((seed) =>
-      [2, 4].map((length) => searchTask({ length, symbols: 32, count: 6400, seed })),
-    );
+    const sets = [2, 4].map((length) => searchTask({ length, symbols: 32, count: 64 * 600 }));
     const test = searchTask({ length: 4, symbols: 32, count: 512, seed: 99 });
-    expect(await learned(ham({ tokens: 33, task: "search" }), sets, test, 0)).toBeLessThan(0.1);
+    expect(await learned(ham({ tokens: 33, task: "search" }), sets, test)).toBeLessThan(0.1);
   });
 
   test("the soft form learns to add in binary", async () => {
     seed(1);
-    const sets = [0, 1, 2, 3, 4, 5].map((seed) => binaryAddition({ length: 4, count: 6400, seed }));
     const model = ham({ tokens: 2, task: "addition" });
-    expect(await learned(model, sets, binaryAddition({ length: 4, count: 512, seed: 99 }), 0)).toBeLessThan(0.02);
+    const sets = [binaryAddition({ length: 4, count: 64 * 600 })];
+    expect(await learned(model, sets, binaryAddition({ length: 4, count: 512, seed: 99 }))).toBeLessThan(0.02);
   });
 });
 
