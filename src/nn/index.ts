@@ -94,6 +94,7 @@ export {
   type Sizes,
   stateDict,
 } from "./module.ts";
+export { type AttendOptions, MultiHeadAttention, type MultiHeadAttentionOptions } from "./multi-head-attention.ts";
 export {
   GroupNorm,
   type GroupNormOptions,
@@ -127,3 +128,4 @@ export { type SparsePenaltyOptions, sparsePenalty } from "./sparse-penalty.ts";
 export { Standout, type StandoutOptions } from "./standout.ts";
 export { Subsample2d } from "./subsample.ts";
 export { TiedLinear } from "./tied-linear.ts";
+export { TransformerEncoderLayer, type TransformerEncoderLayerOptions } from "./transformer-encoder-layer.ts";

@@ -14,6 +14,7 @@ import { ninEntry, ninImageNetEntry } from "./nin.ts";
 import { resnetEntries } from "./resnet.ts";
 import { textLstmEntry } from "./sequence-classifier.ts";
 import { textCnnEntry } from "./text-cnn.ts";
+import { gptEntry } from "./transformer.ts";
 import { vggEntries } from "./vgg.ts";
 
 export { type AlexNet2012Options, type AlexNetOptions, alexnet, alexnet2012 } from "./alexnet.ts";
@@ -52,11 +53,18 @@ export {
   googlenetLoss,
   googlenetWithAuxiliary,
 } from "./googlenet.ts";
+export { Ham, type HamOptions, type HamRun, type HamTask, ham, hamLoss } from "./ham.ts";
+export { type Access, type HardAccess, hardAccess, type SoftAccess, softAccess } from "./ham-access.ts";
+export { HamMemory, type Tree as HamTree } from "./ham-memory.ts";
 export {
   isStepped,
   LanguageModel,
+  LanguageModel,
+  type LanguageModelOptions,
   type LanguageModelOptions,
   languageModel,
+  languageModel,
+  type SteppedModel,
   type SteppedModel,
 } from "./language-model.ts";
 export { lenet1 } from "./lenet1.ts";
@@ -67,6 +75,7 @@ export { type NinOptions, nin } from "./nin.ts";
 export { type PretrainOptions, pretrain } from "./pretrain.ts";
 export { type RecirculationOptions, recirculation } from "./recirculation.ts";
 export type { RecurrentKind } from "./recurrent-kinds.ts";
+export { type Decisions, type ReinforceOptions, reinforce } from "./reinforce.ts";
 export { type ImageNetResNetOptions, type ResNetOptions, resnet, resnetCifar, type Shortcut } from "./resnet.ts";
 export { Seq2Seq, type Seq2SeqOptions, type SourceBatch, seq2seq, type TeacherBatch } from "./seq2seq.ts";
 export {
@@ -77,6 +86,7 @@ export {
   sequenceTagger,
 } from "./sequence-classifier.ts";
 export { type TextCnnOptions, textCnn } from "./text-cnn.ts";
+export { Gpt, type GptOptions, gpt } from "./transformer.ts";
 export { type DecodeOptions, decode, type TranslateOptions, translate } from "./translate.ts";
 export { type VggConfiguration, type VggOptions, vgg } from "./vgg.ts";
 
@@ -101,6 +111,7 @@ export const zoo: readonly ZooEntry[] = [
   textCnnEntry,
   textLstmEntry,
   ...languageEntries,
+  gptEntry,
   charCnnEntry,
   goPolicyEntry,
 ];
