@@ -141,12 +141,14 @@ test("the Go policy: 5×5, eleven 3×3, one filter 1×1, a bias for each point",
   });
 });
 
-test("every entry has a name of its own and builds a model for its own input that gives one logit a class", () => {
+test("every entry has a name of its own and builds a model for its own input that gives one logit a class, or a token at each place", () => {
   expect(new Set(zoo.map(({ name }) => name)).size).toBe(zoo.length);
-  for (const { name, input, tokens, classes, build } of zoo) {
+  for (const { name, input, tokens, classes, task, build } of zoo) {
     const Values = tokens === undefined ? Float32Array : Int32Array;
     const x = tensor(new Values(input.reduce((n, d) => n * d, 2)), [2, ...input]);
-    expect(shapesOnly(() => build()).forward(x).shape, name).toEqual([2, classes]);
+    expect(shapesOnly(() => build()).forward(x).shape, name).toEqual(
+      task === "language" ? [2, ...input, tokens] : [2, classes],
+    );
   }
 });
 
