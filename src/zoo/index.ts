@@ -49,6 +49,17 @@ export { type NinOptions, nin } from "./nin.ts";
 export { type ImageNetResNetOptions, type ResNetOptions, resnet, resnetCifar, type Shortcut } from "./resnet.ts";
 export { type TextCnnOptions, textCnn } from "./text-cnn.ts";
 export { type VggConfiguration, type VggOptions, vgg } from "./vgg.ts";
+export {
+  type Analogy,
+  type AnalogyScore,
+  type Neighbour,
+  readAnalogies,
+  readSimilarities,
+  type SectionScore,
+  type Similarity,
+  WordVectors,
+} from "./word-vectors.ts";
+export { signedLoss, Word2Vec, type Word2VecOptions, word2vec } from "./word2vec.ts";
 
 /** Every model that can be called by name. */
 export const zoo: readonly ZooEntry[] = [
