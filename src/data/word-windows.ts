@@ -15,7 +15,7 @@ export interface WordWindowOptions {
   negatives?: number;
   /** t: a word of frequency f > t is passed over with probability 1 − √(t / f); 0 keeps all. */
   subsample?: number;
-  /** Examples in a batch. */
+  /** Examples in a batch, which all see the vectors of before it: more are quicker, fewer learn more from a text. */
   batch?: number;
   seed?: number;
   epochs?: number;
@@ -49,7 +49,7 @@ export function keepShares(counts: ArrayLike<number>, t: number): Float64Array {
  * RangeError for an option that is none.
  */
 export function* wordWindows(text: CountedText, options: WordWindowOptions = {}): Generator<WordBatch> {
-  const { architecture = "skip-gram", window = 5, subsample = 1e-4, batch = 512, seed = 0, epochs = 1 } = options;
+  const { architecture = "skip-gram", window = 5, subsample = 1e-4, batch = 128, seed = 0, epochs = 1 } = options;
   check({ architecture, window, subsample, batch, epochs, ...options });
   const keep = keepShares(text.counts, subsample);
   const next = randomStream(seed, windowKey);

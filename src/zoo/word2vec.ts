@@ -92,7 +92,7 @@ const reportEvery = 200;
  * seed. By default skip-gram with 5 negative samples, window 5, 100 features. Throws as wordWindows does.
  */
 export async function word2vec(text: CountedText, options: Word2VecOptions = {}): Promise<WordVectors> {
-  const { features = 100, lr = 0.025, batch = 512, onProgress } = options;
+  const { features = 100, lr = 0.025, batch = 128, onProgress } = options;
   const model = new Word2Vec(text.vocabulary.size, options);
   let steps = 0;
   for (const windows of wordWindows(text, { ...options, batch })) {
