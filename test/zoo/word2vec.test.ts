@@ -13,8 +13,8 @@ test("the loss and its gradients are those of the formula, in doubles", async ()
   const [P, T, D] = [3, 4, 5];
   const [h, u] = [draw(P * D), draw(P * T * D)];
   const s = Float64Array.from([1, -1, -1, 0, 1, 1, -1, 1, -1, -1, 0, 0]);
-  const [th, tu] = [tensor(h, [P, D], "f64"), tensor(u, [P, T, D], "f64")];
-  const loss = signedLoss(th, tu, tensor(s, [P, T], "f64"));
+  const [th, tu] = [tensor(h, [P, D]), tensor(u, [P, T, D])];
+  const loss = signedLoss(th, tu, tensor(s, [P, T]));
   const [dh, du] = grad(loss, [th, tu]);
   let expected = 0;
   const [gh, gu] = [new Float64Array(P * D), new Float64Array(P * T * D)];
