@@ -299,7 +299,10 @@ const scatterCases = (dtype: DType): Case[] =>
     const shape = [...indices, ...table.slice(1)];
     const [x, y] = [leaf(shape, dtype), leaf(reversed(shape), dtype)];
     const turned = y.permute(axesReversed(shape));
+    const base = leaf(table, dtype);
     return [
+      oneCase("onto", [x, rows, base], make("scatterAdd", [x, rows, base], { size })),
+      oneCase("onto flipped", [x, rows, base], make("scatterAdd", [x, rows, base.flip([0])], { size })),
       oneCase("", [x, rows], make("scatterAdd", [x, rows], { size })),
       oneCase("permuted", [y, rows], make("scatterAdd", [turned, rows], { size })),
     ];

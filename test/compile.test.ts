@@ -159,3 +159,20 @@ test("gradients laid in one range are computed there; as a result, the range alo
   expect(moves(loss, together.mul(0.5))).toEqual([]);
   expect(moves(loss, together)).toEqual([["3610"]]);
 });
+
+test("rows added to a leaf that is updated are added where it lies: no copy of the table, no pass over it", () => {
+  const [a, b] = [param(new Float32Array(1000 * 8), [1000, 8]), param(new Float32Array(1000 * 8), [1000, 8])];
+  const rows = tensor(Int32Array.of(3, 5, 3));
+  const updates = [
+    { leaf: a, value: a.indexAdd(rows, b.gather(rows)) },
+    { leaf: b, value: b.indexAdd(rows, a.gather(rows)) },
+  ];
+  const { kernels, copies, arenaBytes } = compileTrace(trace([], updates), { verify: true });
+  expect(copies).toEqual([]);
+  expect(arenaBytes).toBeLessThan(1000);
+  for (const { tiled } of kernels) expect(tiled.outer.reduce((n, axis) => n * axis.extent, 1)).toBe(24);
+  const kept = compileTrace(trace([a.mul(2)], [{ leaf: a, value: a.indexAdd(rows, a.slice(0, 0, 3)) }]), {
+    verify: true,
+  });
+  expect(kept.copies).toEqual([]); // what reads the old table comes first
+});

@@ -70,8 +70,8 @@ function boundsOf(node: Node, inputs: readonly Reference[], values: Values): Flo
   if (node.op === "scatterAdd")
     return sumBounds(
       node,
-      inDoubles(node, [errors[0], y.values]),
-      inDoubles(node, [absolute(x.values), y.values]),
+      inDoubles(node, [errors[0], y.values, ...errors.slice(2)]),
+      inDoubles(node, [absolute(x.values), y.values, ...inputs.slice(2).map((base) => absolute(base.values))]),
       x.values,
     );
   if (node.op === "matmul" || node.op === "conv") {

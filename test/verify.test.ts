@@ -44,7 +44,7 @@ interface Forms {
 function forms(outputs: readonly Tensor[], updates: readonly Update[] = []): Forms {
   const graph = trace(outputs, updates);
   const prepared = prepare(graph, wasmTarget, { join: true, transpose: true, stage: true });
-  const groups = schedule(prepared, { fuse: true, merge: true, mostBuffers: 100 });
+  const groups = schedule(prepared, { fuse: true, merge: true, mostBuffers: 100, inPlace: true });
   const kernels = groups.flatMap((g) => lower(g, () => true, { collapse: true }));
   const { at, copies, arenaBytes } = plan(prepared, kernels, graph.leaves.length, {
     alignment: 4,

@@ -11,6 +11,8 @@ export interface Group {
   readonly cores: Node[];
   /** Instructions for one element, roughly. */
   cost: number;
+  /** A scattering that adds to the very leaf it updates: nothing needs the old value any more. */
+  inPlace?: boolean;
 }
 
 export interface ScheduleOptions {
@@ -20,6 +22,8 @@ export interface ScheduleOptions {
   readonly merge: boolean;
   /** Buffers that a kernel may have. */
   readonly mostBuffers: number;
+  /** Scatter into leaves where they lie. */
+  readonly inPlace: boolean;
 }
 
 const isCore = (n: Node): boolean => traits[n.op].class === "reduction" || isContraction(n);
@@ -59,6 +63,7 @@ class Scheduler {
     for (const n of this.order) {
       if (!this.options.fuse && n.op !== "const") this.buffered.add(n);
       if (ownKernels(n)) this.buffered.add(n);
+      if (n.op === "scatterAdd" && n.inputs.length === 3) this.buffered.add(n.inputs[0]); // so that no table is read any more
       if (n.op === "gather") this.buffered.add(baseOf(n.inputs[0], false));
       if (isContraction(n)) for (const x of n.inputs) this.buffered.add(baseOf(x, true));
     }
@@ -310,5 +315,22 @@ function readInPlace(group: Group, target: Node): boolean {
   return visit(group.roots[0], false);
 }
 
-export const schedule = (prepared: Prepared, options: ScheduleOptions): Group[] =>
-  new Scheduler(prepared, options).groups();
+/** Puts scatterings that update the leaf they start from after all else, and marks those that can do so in place. */
+function updatesLast(groups: readonly Group[], { updates }: Prepared): Group[] {
+  const leafOf = new Map(updates.map(({ leaf, value }) => [value, leaf]));
+  const read = new Set(groups.flatMap((g) => [...g.reads]));
+  const own = ({ roots: [n] }: Group): boolean =>
+    n.op === "scatterAdd" && n.inputs[2]?.op === "buffer" && n.inputs[2].leaf === leafOf.get(n) && !read.has(n);
+  const [last, rest] = [groups.filter(own), groups.filter((g) => !own(g))];
+  last.forEach((group, i) => {
+    const [values, indices, base] = group.roots[0].inputs;
+    const needed = last.slice(i + 1).some((g) => g.reads.has(base)) || values === base || indices === base;
+    group.inPlace = !needed;
+  });
+  return [...rest, ...last];
+}
+
+export function schedule(prepared: Prepared, options: ScheduleOptions): Group[] {
+  const groups = new Scheduler(prepared, options).groups();
+  return options.inPlace ? updatesLast(groups, prepared) : groups;
+}

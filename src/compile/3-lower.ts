@@ -71,12 +71,12 @@ class Lowering implements ValueMaker {
 
   /** Adds each value to the row of the result that its index names, if there is one, one after the other. */
   scatter(node: Node): Kernel {
-    const [values, indices] = node.inputs;
+    const [values, indices, base] = node.inputs;
     const { coords } = this.#rootPlace;
     const rank = indices.shape.length;
     const row = this.value(indices, new Place(indices.shape, { coords: coords.slice(0, rank) }, []));
     const index = flatten([ofRow(row, node.shape[0]), ...coords.slice(rank)], stridesOf(node.shape));
-    const before = this.exprs.load(this.#buffer(node, false), index, [], node.dtype);
+    const before = this.exprs.load(this.#buffer(this.group.inPlace ? base : node, false), index, [], node.dtype);
     const sum = this.exprs.op("add", [before, this.value(values, this.#rootPlace)]);
     const value = this.exprs.op("where", [isRow(this.exprs, row, node.shape[0]), sum, before]);
     const stores = [{ buffer: this.#buffer(node, true), index, value }];
@@ -96,11 +96,12 @@ class Lowering implements ValueMaker {
     return { outer, reduced, reductions, stores, buffers, exprs: this.exprs.list, serial: false };
   }
 
-  /** Fills a node's buffer with zeros. */
+  /** Fills the buffer of a scattering with what it starts from. */
   clear(node: Node): Kernel {
-    const stores = [
-      { buffer: this.#buffer(node, true), index: this.#rootPlace.flat, value: this.exprs.constant(0, node.dtype) },
-    ];
+    const base = node.inputs[2];
+    const value =
+      base === undefined ? this.exprs.constant(0, node.dtype) : this.value(base, this.#rootPlace.reshaped(base.shape));
+    const stores = [{ buffer: this.#buffer(node, true), index: this.#rootPlace.flat, value }];
     const { outer, reduced, reductions, buffers } = this;
     return { outer, reduced, reductions, stores, buffers, exprs: this.exprs.list, serial: false };
   }
@@ -182,7 +183,7 @@ export interface LowerOptions {
   readonly collapse: boolean;
 }
 
-/** The kernels of a group: one, or two where values are scattered into a cleared buffer, or one for each part of a concatenation. */
+/** The kernels of a group: one, or two where values are scattered into a filled buffer, or one for each part of a concatenation. */
 export function lower(group: Group, stored: (n: Node) => boolean, options: LowerOptions): Kernel[] {
   const [root] = group.roots;
   if (root.op === "concat")
@@ -194,10 +195,11 @@ export function lower(group: Group, stored: (n: Node) => boolean, options: Lower
     return [refined(root.shape, reduced, options, (split) => new Lowering(group, split).kernel(stored))];
   }
   const flat = { ...group, roots: [root], cores: [] };
-  const clear = new Lowering(flat, { outer: [[sizeOf(root.shape)]], reduced: [] }, [sizeOf(root.shape)]).clear(root);
   const { shape } = root.inputs[0];
   const scatter = new Lowering(flat, { outer: shape.map((d) => [d]), reduced: [] }, shape).scatter(root);
-  return [clear, scatter];
+  if (group.inPlace) return [scatter];
+  const base = root.inputs[2]?.op !== "buffer" && root.inputs[2] !== undefined ? root.shape : [sizeOf(root.shape)];
+  return [refined(base, [], options, (split) => new Lowering(flat, split, base).clear(root)), scatter];
 }
 
 /** A kernel over the axes, split where that removes a division; `make` lowers it for a split. */

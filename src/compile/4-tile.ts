@@ -96,11 +96,16 @@ function choices(kernel: Kernel, options: TileOptions, most: number): Choice[] {
   const live = liveExprs(kernel);
   const accesses: Access[] = loadsOf(live);
   accesses.push(...kernel.stores.map((s) => ({ index: s.index, guards: [], store: true })));
-  const vectorizable = options.vectorize && !kernel.serial && live.every(hasVectorForm);
+  const vectorizable = options.vectorize && live.every(hasVectorForm);
   const candidates = (axes: readonly Axis[]): Axis[] =>
-    vectorizable ? axes.filter((a) => a.extent >= 3 && live.every((e) => affineAlong(e, a))) : [];
-  if (kernel.reductions.length === 0) return [elementwise(kernel, live, accesses, candidates(kernel.outer), options)];
+    vectorizable
+      ? axes.filter(
+          (a) => a.extent >= 3 && live.every((e) => affineAlong(e, a)) && (!kernel.serial || withinRow(kernel, a)),
+        )
+      : [];
   const unroll = options.unroll && !kernel.serial;
+  if (kernel.reductions.length === 0)
+    return [elementwise(kernel, live, accesses, candidates(kernel.outer), { ...options, unroll })];
   const [best, ...others] = reducing(kernel, live, candidates, { ...options, unroll });
   const sameSums = (c: Choice): boolean => c.vector === best.vector || (onResults(c) && onResults(best));
   const onResults = ({ vector }: Choice): boolean => vector !== undefined && kernel.outer.includes(vector);
@@ -186,6 +191,10 @@ const hasVectorForm = (e: Expr): boolean =>
 /** Whether lanes of an axis are a constant step apart in everything the expression reads. */
 const affineAlong = (e: Expr, axis: Axis): boolean =>
   indicesIn(e).every((index) => coefficient(index, axis) !== undefined);
+
+/** Whether what scattering stores along an axis are neighbours in one row, so that no lane needs another. */
+export const withinRow = (kernel: Kernel, axis: Axis): boolean =>
+  kernel.stores.every(({ index }) => coefficient(index, axis) === 1);
 
 function elementwise(
   kernel: Kernel,

@@ -77,7 +77,7 @@ export function compileTrace(
   });
   if (verify) verifyPrepared(trace, prepared);
   const { mostBuffers, alignment } = target;
-  const groups = schedule(prepared, { fuse: on("fuse"), merge: on("merge"), mostBuffers });
+  const groups = schedule(prepared, { fuse: on("fuse"), merge: on("merge"), mostBuffers, inPlace: on("inPlace") });
   if (verify) verifyGroups(prepared, groups);
   const kernels = lowerAll(prepared, groups, { collapse: on("collapse") });
   for (const { buffers } of kernels) for (const { node } of buffers) checkSize(node, target);

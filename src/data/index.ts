@@ -8,6 +8,7 @@ export { type CifarOptions, cifar10, decodeCifar, readCifar } from "./cifar10.ts
 export { type ColorAxes, colorAxes } from "./color-axes.ts";
 export { type ColorJitterOptions, colorJitter } from "./color-jitter.ts";
 export { type CorpusOptions, ptb, tinyShakespeare } from "./corpus.ts";
+export { type CountedText, type CountOptions, countWords } from "./counted-text.ts";
 export { type CurvesOptions, curves, drawCurve } from "./curves.ts";
 export { cutout } from "./cutout.ts";
 export type { DataOptions } from "./data-file.ts";
@@ -16,6 +17,7 @@ export { decodeImage, type Image, type ImageSource } from "./decode-image.ts";
 export { type DownloadOptions, download, type Progress, type Remote, stderrProgress } from "./download.ts";
 export type { Fit } from "./fit-image.ts";
 export { drawGlyph, type GlyphOptions, glyphs } from "./glyphs.ts";
+export { type HuffmanPath, huffmanPaths } from "./huffman.ts";
 export { decodeIdx, encodeIdx, type Idx, type IdxArray, type IdxOptions, readIdx } from "./idx.ts";
 export { readImage } from "./image.ts";
 export { type ImageFolderOptions, imageFolder } from "./image-folder.ts";
@@ -63,3 +65,4 @@ export {
 } from "./text.ts";
 export { cmnEng, multi30k, splitCharacters, splitWords, type TranslationOptions } from "./translation.ts";
 export { type TokenText, type WindowOptions, windows } from "./windows.ts";
+export { keepShares, type WordBatch, type WordWindowOptions, wordWindows } from "./word-windows.ts";

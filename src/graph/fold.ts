@@ -82,6 +82,7 @@ function foldEmpty({ op, inputs, args, shape, dtype }: Draft, add: Add): Node | 
   const fill = (value: number): Node => add({ op: "const", inputs: [], args: { value }, shape, dtype });
   if (op === "pad") return fill((args as Args["pad"]).value);
   if (op === "concat") return add({ op, inputs: inputs.filter((x) => sizeOf(x.shape) > 0), args, shape, dtype });
+  if (op === "scatterAdd" && inputs.length === 3) return inputs[2];
   return op === "sum" || op === "matmul" || op === "conv" || op === "scatterAdd" ? fill(0) : undefined;
 }
 

@@ -104,7 +104,8 @@ const vjp: { readonly [O in Op]: Vjp<O> } = {
     const [values, rows] = t.inputs;
     const within = rows.ge(0).and(rows.lt(size)); // what was dropped has no gradient
     const lead = within.reshape(...rows.shape, ...values.shape.slice(rows.rank).map(() => 1));
-    return [size === 0 ? values.full(0) : where(lead, g.gather(rows), 0)];
+    const cotangent = size === 0 ? values.full(0) : where(lead, g.gather(rows), 0);
+    return t.inputs.length === 3 ? [cotangent, undefined, g] : [cotangent];
   },
   matmul: (g, t) => [g.matmul(second(t).transpose()), first(t).transpose().matmul(g)],
   conv: (g, t, args) => [convInputGradient(g, t, args), convWeightGradient(g, t, args)],

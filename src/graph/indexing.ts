@@ -112,8 +112,8 @@ export function indexAdd(x: Tensor, indices: Tensor, values: Tensor, axis: numbe
   const wanted = x.shape.with(a, indices.size);
   if (!sameShape(values.shape, wanted)) fail("indexAdd", `values must be ${show(wanted)}, got ${show(values.shape)}`);
   const order = toFront(a, x.rank);
-  const sums = make("scatterAdd", [fitting("indexAdd", x, values).permute(order), indices], { size: x.shape[a] });
-  return x.add(sums.permute(order.map((_, i) => order.indexOf(i))));
+  const rows = [fitting("indexAdd", x, values).permute(order), indices, x.permute(order)];
+  return make("scatterAdd", rows, { size: x.shape[a] }).permute(order.map((_, i) => order.indexOf(i)));
 }
 
 /** x with value, which broadcasts, in place of its elements from start to before stop along an axis. */

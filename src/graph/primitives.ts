@@ -62,6 +62,7 @@ export interface Args extends Record<Elementary, None> {
   /** Any number of inputs, one after the other along an axis. */
   concat: { axis: number };
   gather: None;
+  /** values, indices and, optional, what the sums start from instead of zeros. */
   scatterAdd: { size: number };
   matmul: None;
   conv: ConvArgs;
@@ -262,13 +263,16 @@ export const rules: { readonly [O in Computed]: ShapeRule<O> } = {
     if (x.shape[0] === 0 && sizeOf(indices.shape) > 0) fail("gather", "the table has no rows");
     return { shape: [...indices.shape, ...x.shape.slice(1)], dtype: x.dtype };
   },
-  scatterAdd: ([values, indices], { size }) => {
+  scatterAdd: ([values, indices, base], { size }) => {
     if (indices.dtype !== "i32") fail("scatterAdd", `indices must be i32, got ${indices.dtype}`);
     const lead = values.shape.slice(0, indices.shape.length);
     if (!sameShape(lead, indices.shape)) {
       fail("scatterAdd", `values must begin with the indices' axes, ${show(values.shape)} and ${show(indices.shape)}`);
     }
-    return { shape: [size, ...values.shape.slice(indices.shape.length)], dtype: values.dtype };
+    const shape = [size, ...values.shape.slice(indices.shape.length)];
+    if (base !== undefined && (base.dtype !== values.dtype || !sameShape(base.shape, shape)))
+      fail("scatterAdd", `starts from ${values.dtype} ${show(shape)}, got ${base.dtype} ${show(base.shape)}`);
+    return { shape, dtype: values.dtype };
   },
   matmul: ([a, b]) => matmulRule(a, b),
   conv: ([x, w], args) => ({ shape: convShape(x.shape, w.shape, args), dtype: binaryDtype("conv", x, w) }),

@@ -12,3 +12,11 @@ export {
   writeSafetensors,
 } from "./safetensors.ts";
 export type { FileSource } from "./source.ts";
+export {
+  parseWordVectors,
+  readWordVectors,
+  serializeWordVectors,
+  type WordVectorFormat,
+  type WordVectorTable,
+  writeWordVectors,
+} from "./word-vector-file.ts";

@@ -59,12 +59,8 @@ export { HamMemory, type Tree as HamTree } from "./ham-memory.ts";
 export {
   isStepped,
   LanguageModel,
-  LanguageModel,
-  type LanguageModelOptions,
   type LanguageModelOptions,
   languageModel,
-  languageModel,
-  type SteppedModel,
   type SteppedModel,
 } from "./language-model.ts";
 export { lenet1 } from "./lenet1.ts";
@@ -89,6 +85,17 @@ export { type TextCnnOptions, textCnn } from "./text-cnn.ts";
 export { Gpt, type GptOptions, gpt } from "./transformer.ts";
 export { type DecodeOptions, decode, type TranslateOptions, translate } from "./translate.ts";
 export { type VggConfiguration, type VggOptions, vgg } from "./vgg.ts";
+export {
+  type Analogy,
+  type AnalogyScore,
+  type Neighbour,
+  readAnalogies,
+  readSimilarities,
+  type SectionScore,
+  type Similarity,
+  WordVectors,
+} from "./word-vectors.ts";
+export { signedLoss, Word2Vec, type Word2VecOptions, word2vec } from "./word2vec.ts";
 
 /** Every model that can be called by name. */
 export const zoo: readonly ZooEntry[] = [

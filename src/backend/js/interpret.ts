@@ -204,7 +204,8 @@ export const interpret: { readonly [O in Op]: Interpret } = {
       if (row >= 0 && row < rows) out.set(table.subarray(row * width, (row + 1) * width), i * width);
     });
   },
-  scatterAdd: (node, [values, indices], out) => {
+  scatterAdd: (node, [values, indices, base], out) => {
+    if (base !== undefined) out.set(base);
     const rows = node.shape[0];
     const width = rows === 0 ? 0 : out.length / rows;
     indices.forEach((row, i) => {

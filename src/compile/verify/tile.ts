@@ -1,6 +1,6 @@
 // Checks of tiling: every loop has one place in the layout, and what runs along lanes or is unrolled does so in equal steps.
 
-import { liveExprs, type TiledKernel, vectorOnResult } from "../4-tile.ts";
+import { liveExprs, type TiledKernel, vectorOnResult, withinRow } from "../4-tile.ts";
 import { type Axis, coefficient } from "../affine.ts";
 import { indicesIn } from "../kernel.ts";
 import { fault as faultAfter } from "./fault.ts";
@@ -28,7 +28,8 @@ export function verifyTile(kernel: TiledKernel, name: string): void {
   if (!(Number.isInteger(rounds) && rounds >= 1 && rounds <= Math.max(1, steps)))
     fault(`rounds of ${rounds} steps along ${steps}`);
   const along = [...unrolled.map((u) => u.axis), ...(vector === undefined ? [] : [vector])];
-  if (kernel.serial && along.length > 0) fault(`${names(along)} run side by side, the kernel is serial`);
+  const dependent = kernel.serial && along.some((axis) => !withinRow(kernel, axis));
+  if (dependent) fault(`${names(along)} run side by side, the kernel is serial`);
   const live = liveExprs(kernel);
   for (const axis of along) {
     const uneven = [...live.flatMap(indicesIn), ...kernel.stores.map((s) => s.index)].find(
