@@ -4,9 +4,12 @@ import { fail, show } from "../graph/internal.ts";
 import { type Sizes, sizesOf } from "./module.ts";
 import { windowMaxima, windowSums } from "./pool.ts";
 
-function checkImages(op: string, x: Tensor): void {
-  if (x.rank !== 4 || x.shape[2] * x.shape[3] === 0)
-    fail(op, `needs images [N, C, H, W] of at least one element, got ${show(x.shape)}`);
+/** Axes of an input besides [N, C], by how many there are. */
+const inputs = ["sequences [N, C, L]", "images [N, C, H, W]", "volumes [N, C, D, H, W]"];
+
+function checkInput(op: string, x: Tensor, rank: number): void {
+  if (x.rank !== rank + 2 || x.shape.slice(2).includes(0))
+    fail(op, `needs ${inputs[rank - 1]} of at least one element, got ${show(x.shape)}`);
 }
 
 /** Mean or largest of the bins along one axis: bin i of m over n elements is ⌊i·n/m⌋ … ⌈(i + 1)·n/m⌉ − 1, so that bins may share elements. */
@@ -34,51 +37,123 @@ const largestOf = (bin: Tensor, axis: number): Tensor =>
     max.maximum(value),
   );
 
+/** The bins of all spatial axes, the last axis first: of what is largest, rows' first, then the first row. */
+const binned = (x: Tensor, size: readonly number[], join: (bin: Tensor, axis: number) => Tensor): Tensor =>
+  size.reduceRight((t, count, i) => bins(t, i + 2, count, join), x);
+
 /**
- * Means of images over a grid of bins, x [N, C, H, W] → [N, C, ...size]: along an axis bin i of m covers the elements ⌊i·n/m⌋
+ * Means over a grid of bins, x [N, C, …] → [N, C, ...size]: along an axis bin i of m covers the elements ⌊i·n/m⌋
  * to ⌈(i + 1)·n/m⌉ − 1, as in PyTorch, so that neighbours share elements where m does not divide n. Throws for other ranks.
  */
-export class AdaptiveAvgPool2d {
+export abstract class AdaptiveAvgPoolNd {
   readonly size: readonly number[];
 
-  constructor(size: Sizes) {
-    this.size = sizesOf("AdaptiveAvgPool2d", "size", size, 2);
+  protected constructor(layer: string, rank: number, size: Sizes) {
+    this.size = sizesOf(layer, "size", size, rank);
   }
 
   forward(x: Tensor): Tensor {
     return within(this, x, () => {
-      checkImages("adaptivePool", x);
+      checkInput("adaptivePool", x, this.size.length);
       const windows = tiles(x, this.size);
-      if (windows !== undefined) return windowSums(x, windows).div(windows.size[0] * windows.size[1]);
-      return bins(bins(x, 3, this.size[1], meanOf), 2, this.size[0], meanOf);
+      if (windows === undefined) return binned(x, this.size, meanOf);
+      return windowSums(x, windows).div(windows.size.reduce((product, n) => product * n, 1));
     });
   }
 }
 
-/** Largest elements of images over the bins of `AdaptiveAvgPool2d`, x [N, C, H, W] → [N, C, ...size]; the gradient goes to the first of the largest. Throws for other ranks. */
-export class AdaptiveMaxPool2d {
+/** Largest elements over the bins of adaptive means, x [N, C, …] → [N, C, ...size]; the gradient goes to the first of the largest. Throws for other ranks. */
+export abstract class AdaptiveMaxPoolNd {
   readonly size: readonly number[];
 
-  constructor(size: Sizes) {
-    this.size = sizesOf("AdaptiveMaxPool2d", "size", size, 2);
+  protected constructor(layer: string, rank: number, size: Sizes) {
+    this.size = sizesOf(layer, "size", size, rank);
   }
 
   forward(x: Tensor): Tensor {
     return within(this, x, () => {
-      checkImages("adaptivePool", x);
+      checkInput("adaptivePool", x, this.size.length);
       const windows = tiles(x, this.size);
-      if (windows !== undefined) return windowMaxima(x, windows);
-      return bins(bins(x, 3, this.size[1], largestOf), 2, this.size[0], largestOf); // rows' first, then the first row
+      return windows === undefined ? binned(x, this.size, largestOf) : windowMaxima(x, windows);
     });
   }
 }
 
-/** Mean of each map, x [N, C, H, W] → [N, C] (Lin et al., Network in network, 2013). Throws for other ranks. */
-export class GlobalAvgPool2d {
+/** Mean of each map, x [N, C, …] → [N, C] (Lin et al., Network in network, 2013). Throws for other ranks. */
+export abstract class GlobalAvgPoolNd {
+  readonly #rank: number;
+
+  protected constructor(rank: number) {
+    this.#rank = rank;
+  }
+
   forward(x: Tensor): Tensor {
     return within(this, x, () => {
-      checkImages("globalPool", x);
-      return x.mean([2, 3]);
+      checkInput("globalPool", x, this.#rank);
+      return x.mean(x.shape.slice(2).map((_, i) => i + 2));
     });
+  }
+}
+
+/** Means of the bins of sequences [N, C, L] → [N, C, size]; see `AdaptiveAvgPoolNd`. */
+export class AdaptiveAvgPool1d extends AdaptiveAvgPoolNd {
+  constructor(size: Sizes) {
+    super("AdaptiveAvgPool1d", 1, size);
+  }
+}
+
+/** Means of the bins of images [N, C, H, W] → [N, C, ...size]; see `AdaptiveAvgPoolNd`. */
+export class AdaptiveAvgPool2d extends AdaptiveAvgPoolNd {
+  constructor(size: Sizes) {
+    super("AdaptiveAvgPool2d", 2, size);
+  }
+}
+
+/** Means of the bins of volumes [N, C, D, H, W] → [N, C, ...size]; see `AdaptiveAvgPoolNd`. */
+export class AdaptiveAvgPool3d extends AdaptiveAvgPoolNd {
+  constructor(size: Sizes) {
+    super("AdaptiveAvgPool3d", 3, size);
+  }
+}
+
+/** Largest elements of the bins of sequences [N, C, L] → [N, C, size]; see `AdaptiveMaxPoolNd`. */
+export class AdaptiveMaxPool1d extends AdaptiveMaxPoolNd {
+  constructor(size: Sizes) {
+    super("AdaptiveMaxPool1d", 1, size);
+  }
+}
+
+/** Largest elements of the bins of images [N, C, H, W] → [N, C, ...size]; see `AdaptiveMaxPoolNd`. */
+export class AdaptiveMaxPool2d extends AdaptiveMaxPoolNd {
+  constructor(size: Sizes) {
+    super("AdaptiveMaxPool2d", 2, size);
+  }
+}
+
+/** Largest elements of the bins of volumes [N, C, D, H, W] → [N, C, ...size]; see `AdaptiveMaxPoolNd`. */
+export class AdaptiveMaxPool3d extends AdaptiveMaxPoolNd {
+  constructor(size: Sizes) {
+    super("AdaptiveMaxPool3d", 3, size);
+  }
+}
+
+/** Mean of each map of sequences [N, C, L] → [N, C]; see `GlobalAvgPoolNd`. */
+export class GlobalAvgPool1d extends GlobalAvgPoolNd {
+  constructor() {
+    super(1);
+  }
+}
+
+/** Mean of each map of images [N, C, H, W] → [N, C]; see `GlobalAvgPoolNd`. */
+export class GlobalAvgPool2d extends GlobalAvgPoolNd {
+  constructor() {
+    super(2);
+  }
+}
+
+/** Mean of each map of volumes [N, C, D, H, W] → [N, C]; see `GlobalAvgPoolNd`. */
+export class GlobalAvgPool3d extends GlobalAvgPoolNd {
+  constructor() {
+    super(3);
   }
 }

@@ -29,21 +29,50 @@ export class Dropout {
 }
 
 /**
- * Spatial dropout: in training sets each map of each image to 0 as a whole with probability p and divides the others by 1 − p;
- * else x itself; x [N, C, H, W] (Tompson et al., 2015). Throws unless 0 ≤ p ≤ 1, and for other ranks.
+ * Spatial dropout: in training sets each map of each sample to 0 as a whole with probability p and divides the others by 1 − p;
+ * else x itself; x [N, C, …] (Tompson et al., 2015). Throws unless 0 ≤ p ≤ 1, and for other ranks.
  */
-export class Dropout2d {
+export abstract class DropoutNd {
   readonly p: number;
+  readonly #rank: number;
 
-  constructor(p = 0.5) {
-    checkShare("Dropout2d", p);
+  protected constructor(layer: string, rank: number, p: number) {
+    checkShare(layer, p);
     this.p = p;
+    this.#rank = rank;
   }
 
   forward(x: Tensor): Tensor {
     return within(this, x, () => {
-      if (x.rank !== 4) fail("dropout", `needs images [N, C, H, W], got ${show(x.shape)}`);
-      return dropped(x, this.p, [...x.shape.slice(0, 2), 1, 1]);
+      if (x.rank !== this.#rank + 2) fail("dropout", `needs ${spatial[this.#rank - 1]}, got ${show(x.shape)}`);
+      return dropped(
+        x,
+        this.p,
+        x.shape.map((d, i) => (i < 2 ? d : 1)),
+      );
     });
+  }
+}
+
+const spatial = ["sequences [N, C, L]", "images [N, C, H, W]", "volumes [N, C, D, H, W]"];
+
+/** Spatial dropout of sequences [N, C, L]; see `DropoutNd`. */
+export class Dropout1d extends DropoutNd {
+  constructor(p = 0.5) {
+    super("Dropout1d", 1, p);
+  }
+}
+
+/** Spatial dropout of images [N, C, H, W]; see `DropoutNd`. */
+export class Dropout2d extends DropoutNd {
+  constructor(p = 0.5) {
+    super("Dropout2d", 2, p);
+  }
+}
+
+/** Spatial dropout of volumes [N, C, D, H, W]; see `DropoutNd`. */
+export class Dropout3d extends DropoutNd {
+  constructor(p = 0.5) {
+    super("Dropout3d", 3, p);
   }
 }

@@ -1,5 +1,15 @@
 // The nn room: layers, activations, losses, starting values, and the names and values of a model's tensors.
-export { AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d } from "./adaptive-pool.ts";
+export {
+  AdaptiveAvgPool1d,
+  AdaptiveAvgPool2d,
+  AdaptiveAvgPool3d,
+  AdaptiveMaxPool1d,
+  AdaptiveMaxPool2d,
+  AdaptiveMaxPool3d,
+  GlobalAvgPool1d,
+  GlobalAvgPool2d,
+  GlobalAvgPool3d,
+} from "./adaptive-pool.ts";
 export {
   type Attended,
   Attention,
@@ -23,7 +33,7 @@ export {
 export { Corrupt, type Corruption } from "./corrupt.ts";
 export { type CrossEntropyOptions, crossEntropy, type NllOptions, nll } from "./cross-entropy.ts";
 export { DropConnect, type DropConnectOptions } from "./drop-connect.ts";
-export { Dropout, Dropout2d } from "./dropout.ts";
+export { Dropout, Dropout1d, Dropout2d, Dropout3d } from "./dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export { Flatten } from "./flatten.ts";
 export {

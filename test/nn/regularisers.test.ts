@@ -14,19 +14,25 @@ for (const name of testDevices) {
     });
     beforeEach(() => seed(7));
 
-    test("Dropout2d drops whole maps, each image its own, keeps the mean, and rests outside training", async () => {
-      const layer = new nn.Dropout2d(0.25);
-      const x = zeros([40, 50, 2, 3]).add(1);
-      expect(layer.forward(x)).toBe(x);
-      const step = compile(() => training(() => layer.forward(x)));
-      const [a, b] = [await (await step()).data(), await (await step()).data()];
-      expect(a).not.toEqual(b);
-      const maps = Array.from({ length: 2000 }, (_, i) => [...new Set(a.slice(6 * i, 6 * i + 6))]);
-      expect(maps.every((values) => values.length === 1)).toBe(true);
-      expect([...new Set(a)].sort()).toEqual([0, Math.fround(1 / 0.75)]);
-      expect(maps.filter(([v]) => v === 0).length / 2000).toBeCloseTo(0.25, 1.3);
-      expect(new Set([0, 1, 2].map((n) => a.slice(300 * n, 300 * n + 300).join())).size).toBe(3);
-    });
+    test.each([
+      ["Dropout1d", new nn.Dropout1d(0.25), [6]],
+      ["Dropout2d", new nn.Dropout2d(0.25), [2, 3]],
+      ["Dropout3d", new nn.Dropout3d(0.25), [1, 3, 2]],
+    ])(
+      "%s drops whole maps, each sample its own, keeps the mean, and rests outside training",
+      async (_, layer, size) => {
+        const x = zeros([40, 50, ...size]).add(1);
+        expect(layer.forward(x)).toBe(x);
+        const step = compile(() => training(() => layer.forward(x)));
+        const [a, b] = [await (await step()).data(), await (await step()).data()];
+        expect(a).not.toEqual(b);
+        const maps = Array.from({ length: 2000 }, (_, i) => [...new Set(a.slice(6 * i, 6 * i + 6))]);
+        expect(maps.every((values) => values.length === 1)).toBe(true);
+        expect([...new Set(a)].sort()).toEqual([0, Math.fround(1 / 0.75)]);
+        expect(maps.filter(([v]) => v === 0).length / 2000).toBeCloseTo(0.25, 1.3);
+        expect(new Set([0, 1, 2].map((n) => a.slice(300 * n, 300 * n + 300).join())).size).toBe(3);
+      },
+    );
 
     test("DropConnect masks weights and biases anew for each example, and dropped ones have no gradient", async () => {
       const layer = new nn.DropConnect(3, 2, { p: 0.4 });
@@ -191,6 +197,9 @@ const misuse: Record<string, () => unknown> = {
   "LocalResponseNorm on one axis": () => new nn.LocalResponseNorm().forward(zeros([3])),
   "Dropout2d of less than nothing": () => new nn.Dropout2d(-0.1),
   "Dropout2d on vectors": () => new nn.Dropout2d().forward(vectors),
+  "Dropout1d on images": () => new nn.Dropout1d().forward(zeros([1, 2, 3, 4])),
+  "AdaptiveMaxPool3d on images": () => new nn.AdaptiveMaxPool3d(1).forward(zeros([1, 2, 3, 4])),
+  "GlobalAvgPool1d on images": () => new nn.GlobalAvgPool1d().forward(zeros([1, 2, 3, 4])),
   "DropConnect of more than everything": () => new nn.DropConnect(2, 2, { p: 2 }),
   "DropConnect of half a sample": () => new nn.DropConnect(2, 2, { samples: 0.5 }),
   "DropConnect on other features": () => new nn.DropConnect(3, 2).forward(vectors),
@@ -234,6 +243,9 @@ test("misuse is refused in one line that names the place", async () => {
     LocalResponseNorm on one axis: ShapeError: localResponseNorm: needs channels, [N, C, …], got [3], in LocalResponseNorm
     Dropout2d of less than nothing: ShapeError: Dropout2d: p must lie in [0, 1], got -0.1
     Dropout2d on vectors: ShapeError: dropout: needs images [N, C, H, W], got [3, 2], in Dropout2d
+    Dropout1d on images: ShapeError: dropout: needs sequences [N, C, L], got [1, 2, 3, 4], in Dropout1d
+    AdaptiveMaxPool3d on images: ShapeError: adaptivePool: needs volumes [N, C, D, H, W] of at least one element, got [1, 2, 3, 4], in AdaptiveMaxPool3d
+    GlobalAvgPool1d on images: ShapeError: globalPool: needs sequences [N, C, L] of at least one element, got [1, 2, 3, 4], in GlobalAvgPool1d
     DropConnect of more than everything: ShapeError: DropConnect: p must lie in [0, 1], got 2
     DropConnect of half a sample: ShapeError: DropConnect: samples must be a whole number ≥ 0, got 0.5
     DropConnect on other features: ShapeError: dropConnect: needs [..., 3], got [3, 2], in DropConnect
