@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
 
 /** The subpaths that users import, in the order of the rooms; those below `run` are the compiler's own. */
-const rooms = ["", "nn", "optim", "data", "io", "train", "energy", "zoo"];
+const rooms = ["", "nn", "optim", "data", "io", "train", "energy", "classical", "zoo"];
 
 /** Top-level declarations of a .d.ts file, by name: { doc, text }. */
 function declarations(file) {
