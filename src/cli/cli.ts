@@ -8,14 +8,16 @@ import { info } from "./info.ts";
 import { inspect } from "./inspect.ts";
 import { describeFlags, parseOptions, withConfigFile } from "./options.ts";
 import { predict } from "./predict.ts";
+import { sample } from "./sample.ts";
 import { noSuch } from "./suggest.ts";
 import { train } from "./train.ts";
 
-const commands: Readonly<Record<string, Command>> = {
+export const commands: Readonly<Record<string, Command>> = {
   train,
   eval: evaluate,
   predict,
   generate: generateText,
+  sample,
   inspect,
   info,
   devices,

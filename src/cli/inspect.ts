@@ -1,17 +1,16 @@
 // hebb inspect: a page that shows a run from inside, its curves, filters, activations, gradients and mistakes.
-import { open, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { writeAtomic } from "../io/atomic.ts";
-import { isFolder } from "../io/folder.ts";
 import { type MetricsEvent, readMetrics } from "../train/log.ts";
 import { type Command, report, UsageError } from "./command.ts";
 import { findData } from "./data-sets.ts";
-import { percent } from "./inspect/html.ts";
 import { figuresOf, lookInto, sectionsOf } from "./inspect/look.ts";
 import { pageOf, pageStart } from "./inspect/page.ts";
 import { choose } from "./inspect/samples.ts";
 import { commandLine } from "./program.ts";
+import { refuseOthers } from "./replaceable.ts";
 import { chooseDevice, openRun, type TrainedModel } from "./setup.ts";
+import { taskOf } from "./tasks.ts";
 
 const usualSamples = 500;
 
@@ -38,15 +37,17 @@ export const inspect: Command = {
     const opened = await openRun(run, options, io);
     const { config, entry, model, checkpoint } = opened;
     const { out = join(run, "inspect.html"), samples: most = usualSamples, dataDir, download } = options;
-    await refuseOthers(out);
+    await refuseOthers(out, "hebb inspect", (content) => content.toString("latin1").startsWith(pageStart));
     const events = await eventsOf(run);
     const place = { samples: config.samples, dataDir: dataDir ?? config.dataDir, download };
     const raw = await choose(findData(entry, config.data, "test", { ...place, raw: true }), most);
-    const look = await lookInto(model, { raw, data: entry.normalize ? raw.normalize() : raw, events });
-    const { samples, loss, accuracy } = look.answers;
+    const look = await lookInto(entry, model, { raw, data: entry.normalize ? raw.normalize() : raw, events });
+    const { samples, loss } = look.evaluation;
+    const { words, figures: told } = taskOf(entry).tell(look.evaluation, raw.info);
     const figures = { run, model: config.model, data: config.data, device, step: checkpoint.step };
-    const measured = { ...figures, samples, loss, accuracy };
-    const summary = `accuracy ${percent(accuracy)}, loss ${loss.toFixed(4)} over ${samples} test samples of ${config.data}`;
+    const { confusion: _, ...plain } = told as { confusion?: unknown };
+    const measured = { ...figures, samples, loss, ...plain };
+    const summary = `${words.join(", ")} over ${samples} test samples of ${config.data}`;
     const page = await pageOf({
       title: `${config.model} on ${config.data}`,
       about: { run, ...describe(opened, options.best), result: summary },
@@ -68,25 +69,6 @@ const describe = (
   checkpoint: `step ${step}, the ${best ? "best" : "newest"}`,
   training: `${config.optimizer}, learning rate ${config.lr}, batch ${config.batch}, seed ${config.seed}`,
 });
-
-/** Throws a UsageError where the page cannot be put, or where a file is that does not begin as pages do. */
-async function refuseOthers(out: string): Promise<void> {
-  const found = await stat(out).catch(() => undefined);
-  if (found === undefined && (await isFolder(dirname(out)))) return;
-  const other = "choose another --out";
-  if (found === undefined) throw new UsageError(`${out}: there is no folder ${dirname(out)}; make it, or ${other}`);
-  if (!found.isFile()) throw new UsageError(`${out} is no file; ${other}`);
-  const file = await open(out).catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(`${out} is there and cannot be read (${error.code}); ${other}`);
-  });
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(pageStart.length), 0, pageStart.length, 0);
-    if (buffer.toString("latin1", 0, bytesRead) === pageStart) return;
-  } finally {
-    await file.close();
-  }
-  throw new UsageError(`${out} was not made by hebb inspect, so it is left as it is; ${other}`);
-}
 
 /** The run's log; nothing where it has none. */
 const eventsOf = (run: string): Promise<MetricsEvent[]> =>

@@ -10,6 +10,7 @@ import {
   bfgs,
   conjugateGradient,
   type FirstOrderOptions,
+  type GradientSource,
   hessianFree,
   lbfgs,
   naturalGradient,
@@ -22,6 +23,9 @@ import {
 import type { ZooEntry } from "../zoo/index.ts";
 import { UsageError } from "./command.ts";
 import { find } from "./find.ts";
+
+/** What the command line's optimizers follow. */
+type Source = Loss | GradientSource<Batch, Tensor>;
 
 export type Loss = (batch: Batch) => Tensor | { readonly loss: Tensor; readonly outputs: Tensor };
 
@@ -36,16 +40,16 @@ interface OptimizerEntry {
   /** Whether its steps are found by search, which takes no settings but the rate. */
   readonly searches?: boolean;
   /** Throws a UsageError for a setting that it has not. */
-  make(model: object, loss: Loss, settings: Settings): Optimizer<Batch>;
+  make(model: object, source: Source, settings: Settings): Optimizer<Batch>;
 }
 
-type Make = (model: object, loss: Loss, options: FirstOrderOptions) => Optimizer<Batch>;
+type Make = (model: object, source: Source, options: FirstOrderOptions) => Optimizer<Batch>;
 
 const firstOrder = (name: string, lr: number, make: Make): OptimizerEntry => ({
   lr,
-  make(model, loss, { momentum, ...options }) {
+  make(model, source, { momentum, ...options }) {
     if (momentum !== undefined) throw new UsageError(`--momentum is of sgd, ${name} has none`);
-    return make(model, loss, options);
+    return make(model, source, options);
   },
 });
 
@@ -57,6 +61,8 @@ const searching = (
   lr: 1,
   searches: true,
   make(model, loss, { lr, ...others }) {
+    if (typeof loss !== "function")
+      throw new UsageError(`${name} searches for its steps by a loss, and this model has none; take sgd or adam`);
     const refused = Object.entries(others).filter(([, value]) => value !== undefined && `${value}` !== "");
     if (refused.length > 0)
       throw new UsageError(

@@ -37,6 +37,7 @@ export interface Options {
   topK?: number;
   topP?: number;
   beams?: number;
+  steps?: number;
   device?: string;
   threads?: number;
   out?: string;
@@ -142,6 +143,7 @@ const kinds: Readonly<Record<Flag, Kind>> = {
   topK: whole(1, 1_000_000_000)("only the so many likeliest tokens", "all"),
   topP: factor("only the likeliest tokens whose probabilities add up to this", "1"),
   beams: whole(1, 1000)("the likeliest text that a search finds which follows so many, instead of drawing one"),
+  steps: whole(1, 1_000_000)("rounds of Gibbs sampling that a Boltzmann machine draws by"),
   device: text("NAME", `where to compute: ${deviceNames.join(", ")}`, "HEBB_DEVICE, else auto"),
   threads: whole(1, mostThreads)("threads to compute with", `one a core, here ${availableParallelism()}`),
   out: text("PATH", "run folder to make", "runs/MODEL-DATA-TIME"),

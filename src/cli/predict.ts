@@ -29,6 +29,10 @@ export const predict: Command = {
       );
     const device = chooseDevice(options);
     const { config, entry, model } = await openRun(run, options, io);
+    if (entry.task === "reconstruct")
+      throw new UsageError(
+        `predict tells classes, and ${run} is a run of ${config.model}, which learns none; see what it gives back with: ${commandLine(io, "sample", run)}`,
+      );
     const { info } = findData(entry, config.data, "test");
     if (info.tokens !== undefined)
       throw new UsageError(`predict reads images, and ${run} is a run on ${config.data}, which is text`);

@@ -142,10 +142,12 @@ function fitted(entry: ZooEntry, { info }: Dataset, batch?: number): Layer | Err
   try {
     const model = entry.build({ input: shape, tokens, classes: classes?.length, batch });
     nameModules(model);
-    const logits = evaluating(() => model.forward(zeros([1, ...shape], tokens === undefined ? "f32" : "i32")));
-    const wanted = [1, ...taskOf(entry).outputs(info)];
-    if (`${logits.shape}` === `${wanted}`) return model;
-    return new ShapeError(`it gives [${logits.shape}], ${classes?.length ?? tokens} classes take [${wanted}]`);
+    const task = taskOf(entry);
+    const sample = zeros([1, ...shape], tokens === undefined ? "f32" : "i32");
+    const given = evaluating(() => task.answer?.(model, sample) ?? model.forward(sample));
+    const wanted = [1, ...task.outputs(info)];
+    if (`${given.shape}` === `${wanted}`) return model;
+    return new ShapeError(`it gives [${given.shape}], ${classes?.length ?? tokens} classes take [${wanted}]`);
   } catch (error) {
     if (error instanceof ShapeError || error instanceof RangeError) return error;
     throw error;

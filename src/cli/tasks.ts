@@ -2,12 +2,18 @@
 import type { Batch, SampleInfo } from "../data/index.ts";
 import type { Shape, Tensor } from "../graph/index.ts";
 import { crossEntropy, type Layer } from "../nn/index.ts";
+import type { GradientSource } from "../optim/index.ts";
+import { resultOf } from "../optim/loss.ts";
 import { accuracy, confusion, type Evaluation, type Measured, perplexity, renderConfusion } from "../train/index.ts";
-import type { ZooEntry } from "../zoo/index.ts";
+import type { Reconstructing, ZooEntry } from "../zoo/index.ts";
 import type { Loss } from "./optimizers.ts";
 
+type Measurable = Exclude<ReturnType<Loss>, Tensor>;
+
 export interface Task {
-  /** The shape of a model's outputs for one sample. */
+  /** What a model makes of samples; by default its forward. */
+  answer?(model: Layer, x: Tensor): Tensor;
+  /** The shape of that for one sample. */
   outputs(info: SampleInfo): Shape;
   /** Why a data set is not for this task; undefined where it is. */
   unfit(info: SampleInfo): string | undefined;
@@ -58,10 +64,33 @@ const language: Task = {
   }),
 };
 
-const tasks: Readonly<Record<NonNullable<ZooEntry["task"]>, Task>> = { classify, language };
+/** A sample from what was kept of it. */
+const reconstruct: Task = {
+  answer: (model, x) => (model as Reconstructing).reconstruct(x),
+  outputs: ({ shape }) => shape,
+  unfit: () => undefined,
+  unit: "samples",
+  measured: () => ({
+    metrics: { squaredError: ({ x }, outputs) => ({ sum: outputs.sub(x).square().sum(), count: x.shape[0] }) },
+  }),
+  tell: ({ loss, metrics: { squaredError } }) => ({
+    figures: { squaredError },
+    words: [`squared error ${Number(squaredError.toPrecision(4))} a sample`, `loss ${loss.toFixed(4)}`],
+  }),
+};
+
+const tasks: Readonly<Record<NonNullable<ZooEntry["task"]>, Task>> = { classify, language, reconstruct };
 
 export const taskOf = ({ task = "classify" }: ZooEntry): Task => tasks[task];
 
-/** The loss of a model of this entry: the entry's own, or the cross-entropy of its outputs. */
-export const lossOf = ({ loss }: ZooEntry, model: Layer): Loss =>
-  loss === undefined ? ({ x, y }) => crossEntropy(model.forward(x), y) : (batch) => loss(model, batch);
+/** What an optimizer follows to train a model of this entry: the entry's source of gradients, its loss, or the cross-entropy of its outputs. */
+export function sourceOf({ source, loss }: ZooEntry, model: Layer): Loss | GradientSource<Batch, Tensor> {
+  if (source !== undefined) return source(model);
+  return loss === undefined ? ({ x, y }) => crossEntropy(model.forward(x), y) : (batch) => loss(model, batch);
+}
+
+/** The same as a loss to measure; of a source of gradients, the figure that is watched. */
+export function lossOf(entry: ZooEntry, model: Layer): Loss {
+  const source = sourceOf(entry, model);
+  return typeof source === "function" ? source : (batch) => resultOf(source, batch) as Measurable;
+}

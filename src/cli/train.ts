@@ -14,6 +14,7 @@ import { findData, isPath } from "./data-sets.ts";
 import { describeModels, findModel } from "./names.ts";
 import { findOptimizer, usualRate } from "./optimizers.ts";
 import { type Flag, flagName, type Options } from "./options.ts";
+import { prepare } from "./prepare.ts";
 import { commandLine } from "./program.ts";
 import { rateOf } from "./rates.ts";
 import {
@@ -28,7 +29,7 @@ import {
   usualData,
   vocabularyFile,
 } from "./setup.ts";
-import { lossOf, type Task, taskOf } from "./tasks.ts";
+import { sourceOf, type Task, taskOf } from "./tasks.ts";
 import { initialize, transferGroups } from "./transfer.ts";
 
 /** What a run is made of; changing one of the first makes another run, the last may change when it is resumed. */
@@ -183,13 +184,16 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
   await test.load();
   const lr = rateOf(config.schedule ?? "decay", { ...config, batches: training.batches });
   if (config.init !== undefined && resume === undefined) await initialize(model, config.init, io);
-  const optimizer = findOptimizer(config.optimizer).make(model, lossOf(entry, model), {
+  const started = resume === undefined && config.init === undefined;
+  if (started && !(await prepare(entry, model, { data: training, signal, io })))
+    return unprepared(config, { json }, io);
+  const optimizer = findOptimizer(config.optimizer).make(model, sourceOf(entry, model), {
     lr,
     momentum: config.momentum,
     weightDecay: config.weightDecay,
     transforms: config.clip === undefined ? [] : [clipByNorm(config.clip)],
     constraints: entry.constraints,
-    groups: transferGroups(config, lr),
+    groups: [...transferGroups(config, lr), ...(entry.groups ?? [])],
   });
   const trainer = new Trainer(model, optimizer, task.measured(test.info));
   const kept = { ...config, dataDir: await folderToKeep(config) };
@@ -218,6 +222,14 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
   });
   const told = result.validation && task.tell(result.validation, test.info);
   return conclude(kept, { result, told }, { json }, io);
+}
+
+/** Ends a training that was stopped before it began. */
+function unprepared(config: TrainConfig, options: Options, io: Io): number {
+  const { model, data, device } = config;
+  io.stderr.write(`stopped while ${model} was prepared, before anything is saved; start again with the same command\n`);
+  report(io, options, "", { command: "train", model, data, device, reason: "interrupted", steps: 0, config });
+  return 130;
 }
 
 /** The words of a run's tokens, beside its checkpoints, for texts that are made from it. */

@@ -25,18 +25,29 @@ export interface AutoencoderLossOptions {
  */
 export function autoencoderLoss(
   model: Autoencoder,
-  { sparse, contractive }: AutoencoderLossOptions = {},
+  options: AutoencoderLossOptions = {},
 ): (batch: { x: Tensor }) => Tensor {
+  const reconstructed = reconstructionLoss(model, options);
+  return (batch) => reconstructed(batch).loss;
+}
+
+/** `autoencoderLoss` with what it measured as `outputs`, for metrics: the reconstruction of the x that training shows, of the shape of x. */
+export function reconstructionLoss(
+  model: Autoencoder,
+  { sparse, contractive }: AutoencoderLossOptions = {},
+): (batch: { x: Tensor }) => { loss: Tensor; outputs: Tensor } {
   const { weight = 0.1, of = "code" } = contractive ?? {};
   if (!(weight >= 0 && Number.isFinite(weight)))
     throw new RangeError(`autoencoderLoss: contractive.weight must be a finite number ≥ 0, got ${weight}`);
   return ({ x }) => {
     const code = model.encode(model.corrupt(x));
-    let loss = model.error(code, x);
+    const u = model.decoder.forward(code).reshape(x.shape);
+    const outputs = model.output(u);
+    let loss = model.errorOf(u, x);
     if (sparse !== undefined) loss = loss.add(sparsePenalty(code, sparse));
-    if (contractive === undefined) return loss;
+    if (contractive === undefined) return { loss, outputs };
     const penalty = of === "code" ? contraction(model, x) : contractivePenalty((v) => model.reconstruct(v), x);
-    return loss.add(penalty.mul(weight));
+    return { loss: loss.add(penalty.mul(weight)), outputs };
   };
 }
 

@@ -79,7 +79,11 @@ export class Autoencoder {
 
   /** The error of the reconstruction that a code gives of x, summed over the elements of a sample, averaged over the samples [B, …]. */
   error(code: Tensor, x: Tensor): Tensor {
-    const u = this.decoder.forward(code).reshape(x.shape);
+    return this.errorOf(this.decoder.forward(code).reshape(x.shape), x);
+  }
+
+  /** The same of what the decoder gave, before the output's function: u of the shape of x. */
+  errorOf(u: Tensor, x: Tensor): Tensor {
     const total = this.loss === "squared" ? mse(this.output(u), x, sum) : binaryCrossEntropy(u, x, sum);
     return total.div(x.shape[0]);
   }

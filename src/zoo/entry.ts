@@ -1,7 +1,8 @@
 // What the zoo says of each of its models, so that programs can find them by name and train them well without asking.
 import type { Shape, Tensor } from "../graph/index.ts";
 import type { Layer } from "../nn/index.ts";
-import type { Constraint } from "../optim/index.ts";
+import type { Constraint, GradientSource, ParameterGroup } from "../optim/index.ts";
+import type { BatchSource } from "../train/index.ts";
 
 /** How a model is trained unless its user says otherwise. */
 export interface Recipe {
@@ -57,6 +58,14 @@ export interface Fitting {
   readonly batch?: number;
 }
 
+/** A model that learns to give its input back. */
+export interface Reconstructing extends Layer {
+  /** What it makes of x [B, …] on the way, [B, …]. */
+  encode(x: Tensor): Tensor;
+  /** What it gives for x, of the same shape. */
+  reconstruct(x: Tensor): Tensor;
+}
+
 export interface ZooEntry {
   readonly name: string;
   readonly paper: string;
@@ -65,8 +74,8 @@ export interface ZooEntry {
   /** Size of the vocabulary of a model of text, whose samples are i32. */
   readonly tokens?: number;
   readonly classes: number;
-  /** What it learns: the class of a sample, unless said otherwise; or the token that follows each place of a sequence. */
-  readonly task?: "classify" | "language";
+  /** What it learns: the class of a sample, unless said otherwise; the token that follows each place of a sequence; or, as a `Reconstructing`, to give a sample back. */
+  readonly task?: "classify" | "language" | "reconstruct";
   /** Whether training reads a text as streams side by side, each batch going on where the one before ended. */
   readonly streams?: boolean;
   /** Whether it wants pixels as (x − mean) / deviation; otherwise they lie in [0, 1]. */
@@ -74,8 +83,14 @@ export interface ZooEntry {
   readonly recipe: Recipe;
   /** What holds of its parameters after each move. */
   readonly constraints?: readonly Constraint[];
+  /** What differs for some of its parameters. */
+  readonly groups?: readonly ParameterGroup[];
   /** What training makes small, with the outputs that metrics read, where that is not the cross-entropy of the model's outputs. */
   loss?(model: Layer, batch: { x: Tensor; y: Tensor }): Tensor | { readonly loss: Tensor; readonly outputs: Tensor };
-  /** A new model with parameters from the seeded stream. It gives logits [B, classes] for crossEntropy. */
+  /** What training follows where no loss is its gradient's, in the place of `loss`. */
+  source?(model: Layer): GradientSource<{ x: Tensor }, Tensor>;
+  /** What comes once before the training, such as training layer by layer; `say` is told how far it is. */
+  prepare?(model: Layer, data: BatchSource<{ x: Tensor }>, say: (line: string) => void): Promise<void>;
+  /** A new model with parameters from the seeded stream. Unless its task is another, it gives logits [B, classes] for crossEntropy. */
   build(fitting?: Fitting): Layer;
 }

@@ -1,7 +1,9 @@
 // hebb/zoo: models of the literature, each with its paper and, where a data set of hebb is what it was made for, the recipe that trains it.
 import { alexnet2012Entry, alexnetEntry } from "./alexnet.ts";
+import { autoencoderEntries } from "./autoencoder-entries.ts";
 import { charCnnEntry } from "./char-cnn.ts";
 import { convNetEntry } from "./convnet.ts";
+import { deepBeliefNetEntry } from "./deep-belief-net.ts";
 import type { ZooEntry } from "./entry.ts";
 import { goPolicyEntry } from "./go-policy.ts";
 import { googlenetEntry, googlenetOf2015Entry } from "./googlenet.ts";
@@ -11,8 +13,10 @@ import { lenet4Entry } from "./lenet4.ts";
 import { lenet5Entry, lenet5Of1998Entry } from "./lenet5.ts";
 import { mlpDropoutEntry, mlpEntry, mlpWideEntry } from "./mlp.ts";
 import { ninEntry, ninImageNetEntry } from "./nin.ts";
+import { rbmEntry } from "./rbm.ts";
 import { resnetEntries } from "./resnet.ts";
 import { textLstmEntry } from "./sequence-classifier.ts";
+import { stackedAutoencoderEntry } from "./stacked-autoencoder.ts";
 import { textCnnEntry } from "./text-cnn.ts";
 import { gptEntry } from "./transformer.ts";
 import { vggEntries } from "./vgg.ts";
@@ -25,13 +29,13 @@ export {
   autoencoder,
   type ReconstructionError,
 } from "./autoencoder.ts";
-export { type AutoencoderLossOptions, autoencoderLoss, contraction } from "./autoencoder-loss.ts";
+export { type AutoencoderLossOptions, autoencoderLoss, contraction, reconstructionLoss } from "./autoencoder-loss.ts";
 export { type CharCnnOptions, charCnn } from "./char-cnn.ts";
 export { type ConvAutoencoderOptions, convAutoencoder } from "./conv-autoencoder.ts";
 export { type ConvNetOptions, convNet } from "./convnet.ts";
-export { deepAutoencoder } from "./deep-autoencoder.ts";
+export { type DeepAutoencoderOptions, deepAutoencoder } from "./deep-autoencoder.ts";
 export { DenseStage, type DenseStageOptions } from "./dense-stage.ts";
-export type { Fitting, Recipe, ZooEntry } from "./entry.ts";
+export type { Fitting, Recipe, Reconstructing, ZooEntry } from "./entry.ts";
 export { type GatedConvOptions, gatedConv } from "./gated-conv.ts";
 export {
   type Beam,
@@ -121,4 +125,8 @@ export const zoo: readonly ZooEntry[] = [
   gptEntry,
   charCnnEntry,
   goPolicyEntry,
+  ...autoencoderEntries,
+  rbmEntry,
+  deepBeliefNetEntry,
+  stackedAutoencoderEntry,
 ];

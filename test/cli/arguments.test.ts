@@ -3,10 +3,12 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { commands } from "../../src/cli/cli.ts";
 import { zoo } from "../../src/zoo/index.ts";
 import { hebb, lastJson } from "./run-cli.ts";
 
 const modelNames = zoo.map(({ name }) => name).join(", ");
+const commandNames = Object.keys(commands).join(", ");
 
 let folder: string;
 beforeAll(() => {
@@ -24,11 +26,8 @@ const trainFlags =
   "--data, --samples, --batch, --optimizer, --lr, --decay, --decay-from, --schedule, --momentum, --weight-decay, --clip, --shift, --crop, --flip, --init, --freeze, --lr-scale, --seed, --epochs, --max-steps, --device, --threads, --data-dir, --download, --out, --resume, --config, --json, --help";
 
 test.each<[string, string]>([
-  ["", "a command is missing; one of train, eval, predict, generate, inspect, info, devices (hebb --help tells more)"],
-  [
-    "trian lenet5",
-    'there is no command "trian"; did you mean train? (there are train, eval, predict, generate, inspect, info, devices)',
-  ],
+  ["", `a command is missing; one of ${commandNames} (hebb --help tells more)`],
+  ["trian lenet5", `there is no command "trian"; did you mean train? (there are ${commandNames})`],
   ["train", "train needs a model, e.g. hebb train lenet5"],
   ["train lenet5 mlp", "train takes one model, got lenet5 mlp"],
   ["train lenet", `there is no model "lenet"; did you mean lenet1? (there are ${modelNames})`],

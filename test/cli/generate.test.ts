@@ -46,6 +46,12 @@ describe.skipIf(!found)("with the texts", () => {
       await hebb(["generate", run, "--prompt", "KING:", "--length", "12", "--device", "wasm", "--json"]),
     );
     expect(`${json.text}\n`).toBe(text);
+    const inspected = await hebb(["inspect", run, "--samples", "8", "--device", "wasm", "--json"]);
+    expect(inspected.status, inspected.stderr).toBe(0);
+    const html = readFileSync(lastJson(inspected).page, "utf8");
+    expect(html).toContain("Left out: the model learns which token comes next.");
+    expect(html).not.toContain("<h2>Confusion</h2>");
+    expect(lastJson(inspected).perplexity).toBeCloseTo(Math.exp(lastJson(inspected).loss), 3);
     vi.stubEnv("HEBB_DATA", join(folder, "nowhere")); // the run knows its vocabulary
     expect(await ask("--prompt", "KING:")).toBe(text);
     vi.stubEnv("HEBB_DATA", data);

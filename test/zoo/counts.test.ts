@@ -141,14 +141,15 @@ test("the Go policy: 5×5, eleven 3×3, one filter 1×1, a bias for each point",
   });
 });
 
-test("every entry has a name of its own and builds a model for its own input that gives one logit a class, or a token at each place", () => {
+test("every entry has a name of its own and builds a model for its own input that gives what its task asks for", () => {
   expect(new Set(zoo.map(({ name }) => name)).size).toBe(zoo.length);
-  for (const { name, input, tokens, classes, task, build } of zoo) {
+  for (const { name, input, tokens, classes, task = "classify", build } of zoo) {
     const Values = tokens === undefined ? Float32Array : Int32Array;
     const x = tensor(new Values(input.reduce((n, d) => n * d, 2)), [2, ...input]);
-    expect(shapesOnly(() => build()).forward(x).shape, name).toEqual(
-      task === "language" ? [2, ...input, tokens] : [2, classes],
-    );
+    const outputs = { classify: [classes], language: [...input, tokens], reconstruct: input }[task];
+    const model = shapesOnly(() => build());
+    const given = task === "reconstruct" ? (model as models.Reconstructing).reconstruct(x) : model.forward(x);
+    expect(given.shape, name).toEqual([2, ...outputs]);
   }
 });
 

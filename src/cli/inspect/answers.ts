@@ -1,8 +1,8 @@
-// What a model answers to samples: loss, accuracy, confusion, and where it is most wrong.
-import type { Batch, Dataset } from "../../data/index.ts";
+// What a classifier answers to samples, and where it is most wrong.
+import type { Batch } from "../../data/index.ts";
 import type { Tensor } from "../../graph/index.ts";
-import { crossEntropy, type Layer, softmax } from "../../nn/index.ts";
-import { accuracy, type Collector, confusion, evaluator } from "../../train/index.ts";
+import { softmax } from "../../nn/index.ts";
+import type { Collector } from "../../train/index.ts";
 
 export interface Answer {
   /** The sample's place among those that were asked. */
@@ -13,18 +13,16 @@ export interface Answer {
   readonly probability: number;
 }
 
+/** What a classifier says; its parts are absent where the loss is not finite. */
 export interface Answers {
-  readonly samples: number;
-  readonly loss: number;
-  readonly accuracy: number;
-  /** Counts by [label][answer]; absent, as is the list of answers, where the loss is not finite. */
-  readonly confusion?: readonly (readonly number[])[];
+  /** Counts by [label][answer]. */
+  readonly confusion?: readonly (readonly number[])[] | undefined;
   /** The wrong answers, the surest first. */
-  readonly wrong?: readonly Answer[];
+  readonly wrong?: readonly Answer[] | undefined;
 }
 
 /** The answer to each sample and its probability, in order. */
-const answers: Collector<Batch, Tensor, Answer[]> = {
+export const answers: Collector<Batch, Tensor, Answer[]> = {
   collect: ({ y }, logits) => {
     const probabilities = softmax(logits);
     return { label: y, answer: probabilities.argmax(-1), probability: probabilities.max(-1) };
@@ -41,17 +39,6 @@ const answers: Collector<Batch, Tensor, Answer[]> = {
   },
 };
 
-export async function answersOf(model: Layer, data: Dataset): Promise<Answers> {
-  const classes = data.info.classes!.length;
-  const measure = evaluator({
-    model,
-    loss: ({ x, y }: Batch) => crossEntropy(model.forward(x), y),
-    metrics: { accuracy },
-    collect: { confusion: confusion(classes), answers },
-  });
-  const { samples, loss, metrics, collected } = (await measure(data))!;
-  const wrong = collected?.answers
-    .filter(({ label, answer }) => label !== answer)
-    .sort((a, b) => b.probability - a.probability);
-  return { samples, loss, accuracy: metrics.accuracy, confusion: collected?.confusion, wrong };
-}
+/** The wrong ones of some answers, the surest first. */
+export const wrongOf = (all: readonly Answer[]): Answer[] =>
+  all.filter(({ label, answer }) => label !== answer).sort((a, b) => b.probability - a.probability);

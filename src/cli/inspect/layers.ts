@@ -2,8 +2,12 @@
 import type { Batch } from "../../data/index.ts";
 import { evaluating, grad, Tensor } from "../../graph/index.ts";
 import { isFloat, sameShape, topological, traits } from "../../graph/internal.ts";
-import { crossEntropy, type HostTensor, type Layer, namedParameters, type Probed, probe } from "../../nn/index.ts";
+import { type HostTensor, type Layer, namedParameters, type Probed, probe } from "../../nn/index.ts";
+import type { GradientSource } from "../../optim/index.ts";
+import { resultOf } from "../../optim/loss.ts";
 import { compile } from "../../run/index.ts";
+import { outputsOf } from "../../train/evaluate.ts";
+import type { Loss } from "../optimizers.ts";
 
 /** How the numbers of a tensor lie. */
 export interface Spread {
@@ -23,8 +27,8 @@ export interface LayerState {
   readonly activation: Spread;
   /** Share of outputs where that function's slope is below 0.05; absent where none follows. */
   readonly flat?: number;
-  /** Of ∂loss/∂output. */
-  readonly gradient: Spread;
+  /** Of ∂loss/∂output; absent where training follows no loss. */
+  readonly gradient?: Spread;
   /** The activation of the first samples and channels, where it has at least two axes besides the sample's. */
   readonly maps?: HostTensor;
 }
@@ -34,7 +38,7 @@ export interface ParameterState {
   readonly shape: readonly number[];
   /** √Σθ² */
   readonly norm: number;
-  /** √Σ(∂loss/∂θ)² */
+  /** √Σ(∂loss/∂θ)², or of the gradient that training follows. */
   readonly gradientNorm: number;
 }
 
@@ -48,27 +52,31 @@ const mapSamples = 4;
 export const mapChannels = 12;
 const bins = 25;
 
-/** Layers in evaluating mode, the loss as in training. */
-export async function stateOf(model: Layer, batch: Batch): Promise<ModelState> {
+/** Layers in evaluating mode; `source` is what training follows. */
+export async function stateOf(
+  model: Layer,
+  batch: Batch,
+  source: Loss | GradientSource<Batch, Tensor>,
+): Promise<ModelState> {
   const named = [...namedParameters(model)];
   const step = compile(({ x, y }: Batch) =>
     evaluating(() => {
-      const { result, layers } = probe(() => model.forward(x));
+      const { result, layers } = probe(() => resultOf(source, { x, y }));
       const probed = layers.filter(({ output }) => isFloat(output.dtype));
-      const outputs = probed.map(({ output }) => output);
-      const wanted = [...outputs, ...named.map(([, parameter]) => parameter)];
-      const gradients = grad(crossEntropy(result, y), wanted);
-      const active = activated(result, probed);
+      const own = result.gradients;
+      const wanted = own ? [] : [...probed.map(({ output }) => output), ...named.map(([, parameter]) => parameter)];
+      const slopes = own ?? new Map(grad(result.loss, wanted).map((slope, i) => [wanted[i], slope]));
+      const active = activated(outputsOf(model, result.outputs) as Tensor, probed);
       return {
-        layers: probed.map(({ name, output }, i) => ({
+        layers: probed.map(({ name, output }) => ({
           name,
           ...measuresOf(output, active.get(output) ?? output),
-          gradient: spread(gradients[i]),
+          gradient: slopes.has(output) ? spread(slopes.get(output)!) : null,
         })),
-        parameters: named.map(([name, parameter], i) => ({
+        parameters: named.map(([name, parameter]) => ({
           name,
           norm: parameter.norm(),
-          gradientNorm: gradients[outputs.length + i].norm(),
+          gradientNorm: slopes.get(parameter)?.norm() ?? parameter.norm().mul(0),
         })),
       };
     }),
@@ -149,7 +157,7 @@ function spread(t: Tensor): Measures["activation"] {
   };
 }
 
-type Asked = Measures & { readonly name: string; readonly gradient: Measures["activation"] };
+type Asked = Measures & { readonly name: string; readonly gradient: Measures["activation"] | null };
 
 async function readLayer({ name, shape, activation, flat, gradient, maps }: Asked): Promise<LayerState> {
   return {
@@ -157,7 +165,7 @@ async function readLayer({ name, shape, activation, flat, gradient, maps }: Aske
     output: shape,
     activation: await readSpread(activation),
     ...(flat instanceof Tensor && { flat: await flat.item() }),
-    gradient: await readSpread(gradient),
+    ...(gradient !== null && { gradient: await readSpread(gradient) }),
     ...(maps instanceof Tensor && { maps: { dtype: maps.dtype, shape: maps.shape, data: await maps.data() } }),
   };
 }

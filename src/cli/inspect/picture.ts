@@ -59,8 +59,33 @@ export function sheet(pictures: readonly Picture[], columns: number): Picture {
   return { width: whole, height: rgba.length / (4 * whole), rgba };
 }
 
-/** The picture as an address that holds it. */
-export function address({ width, height, rgba }: Picture): string {
-  const png = encode({ width, height, data: new Uint8Array(rgba.buffer), channels: 4, depth: 8 });
-  return `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
+/**
+ * Samples in rows of `columns`, each row with what belongs to it right below: all of `kinds` hold as many samples, such as originals
+ * and reconstructions, one after the other.
+ */
+export function besideEachOther(
+  kinds: readonly ArrayLike<number>[],
+  shape: readonly number[],
+  columns: number,
+): Picture {
+  const size = shape.reduce((product, d) => product * d, 1);
+  const count = kinds[0].length / size;
+  const across = Math.min(columns, count);
+  const values = kinds.map((kind) => Array.from(kind));
+  const pictures: Picture[] = [];
+  for (let row = 0; row < count; row += across)
+    for (const kind of values)
+      for (let i = row; i < row + across; i++) {
+        const picture = ofSample(i < count ? kind.slice(i * size, (i + 1) * size) : new Float32Array(size), shape);
+        pictures.push(i < count ? picture : { ...picture, rgba: picture.rgba.map(() => 0) });
+      }
+  return sheet(pictures, across);
 }
+
+/** The picture as a PNG file, with texts by their keywords. */
+export const pngOf = ({ width, height, rgba }: Picture, text: Readonly<Record<string, string>> = {}): Uint8Array =>
+  encode({ width, height, data: new Uint8Array(rgba.buffer), channels: 4, depth: 8, text: { ...text } });
+
+/** The picture as an address that holds it. */
+export const address = (picture: Picture): string =>
+  `data:image/png;base64,${Buffer.from(pngOf(picture)).toString("base64")}`;

@@ -3,10 +3,10 @@ import type { Batch, Dataset } from "../../data/index.ts";
 import { escaped } from "./html.ts";
 import { address, ofSample } from "./picture.ts";
 
-/** At most so many samples of a set, evenly drawn, always the same ones. */
-export async function choose(data: Dataset, most: number): Promise<Dataset> {
+/** At most so many samples of a set, evenly drawn, always the same ones for a seed. */
+export async function choose(data: Dataset, most: number, seed = 0): Promise<Dataset> {
   const { length } = await data.load();
-  return length > most ? data.split(most)[0] : data;
+  return length > most ? data.split(most, { seed })[0] : data;
 }
 
 /** The first `count` samples as one batch. Throws where the set is empty. */

@@ -36,7 +36,7 @@ export function modelSection(layers: readonly LayerInfo[]): string {
   return section("Model", about, table(["layer", "output", "parameters", "multiply-adds"], [...rows, total], 2));
 }
 
-const image = (source: string, width: number, height: number, alt: string, kind = "sheet"): string =>
+export const image = (source: string, width: number, height: number, alt: string, kind = "sheet"): string =>
   `<img class="${kind}" src="${source}" width="${width}" height="${height}" alt="${escaped(alt)}">`;
 
 export function filtersSection(filters: readonly Filters[]): string {
@@ -101,9 +101,10 @@ export function activationsSection({ layers }: ModelState, samples: number): str
 }
 
 export function gradientsSection({ layers, parameters }: ModelState, samples: number): string {
-  const rows = layers.map(({ name, gradient }) => {
+  const rows = layers.flatMap(({ name, gradient }) => {
+    if (gradient === undefined) return [];
     const [mean, deviation, zeros, histogram] = spreadCells(gradient);
-    return [escaped(name), histogram, mean, deviation, zeros];
+    return [[escaped(name), histogram, mean, deviation, zeros]];
   });
   const norms = parameters.map(({ name, shape, norm, gradientNorm }) => [
     escaped(name),
@@ -113,14 +114,24 @@ export function gradientsSection({ layers, parameters }: ModelState, samples: nu
     norm === 0 ? "–" : short(gradientNorm / norm),
   ]);
   const about = `Derivatives of the mean loss of ${samples} test samples, with respect to what each layer gives and to its parameters. Where the last column differs by orders of magnitude, layers learn at different speeds.`;
-  const content = `${table(["∂loss/∂output of", "histogram", "mean", "deviation", "zeros"], rows, 2)}<h3>Parameters</h3>${table(["parameter", "shape", "norm", "gradient's norm", "gradient / parameter"], norms, 2)}`;
+  const outputs =
+    rows.length === 0
+      ? '<p class="none">Training follows gradients of no loss, so layers have none.</p>'
+      : table(["∂loss/∂output of", "histogram", "mean", "deviation", "zeros"], rows, 2);
+  const content = `${outputs}<h3>Parameters</h3>${table(["parameter", "shape", "norm", "gradient's norm", "gradient / parameter"], norms, 2)}`;
   return section("Gradients", about, content);
 }
 
 /** A larger table is no longer read. */
 const mostClasses = 60;
 
-export function confusionSection({ confusion, loss }: Answers, classes: readonly string[]): string {
+/** In the place of the sections about classes. */
+export function classlessSection(task: "language" | "reconstruct"): string {
+  const learned = task === "language" ? "which token comes next" : "to give samples back";
+  return section("Classes", "Confusion and worst examples of a classifier.", undefined, `the model learns ${learned}`);
+}
+
+export function confusionSection({ confusion, loss }: Answers & { loss: number }, classes: readonly string[]): string {
   const about = "A row the label, a column the answer; the shade is the share of the row.";
   const why = confusion === undefined ? `the loss is ${loss}` : `${classes.length} classes are too many for a table`;
   const shown = confusion !== undefined && classes.length <= mostClasses;
@@ -145,7 +156,7 @@ const mostWrong = 24;
 
 /** `show` gives a sample as HTML. */
 export function worstSection(
-  answers: Answers,
+  answers: Answers & { readonly loss: number; readonly samples: number },
   classes: readonly string[],
   { show, isText }: { show: (sample: number) => string; isText: boolean },
 ): string {

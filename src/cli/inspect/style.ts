@@ -34,6 +34,7 @@ tfoot td, .total td { font-weight: 600; }
 .u-legend .u-marker { border-radius: 2px; }
 .bars { display: block; fill: var(--first); stroke: none; }
 .bars path { stroke: var(--line); }
+.codes { display: block; max-width: 100%; height: auto; border: 1px solid var(--line); border-radius: 4px; }
 img { image-rendering: pixelated; display: block; max-width: 100%; }
 .panels { display: flex; flex-wrap: wrap; gap: .4rem 2rem; align-items: flex-start; }
 figure { margin: 0; min-width: 0; max-width: 100%; }

@@ -1,0 +1,34 @@
+// Samples beside what a model gives back for them.
+import type { Dataset } from "../../data/index.ts";
+import { evaluating } from "../../graph/index.ts";
+import { compile } from "../../run/index.ts";
+import type { Reconstructing } from "../../zoo/index.ts";
+import { section } from "./html.ts";
+import { address, besideEachOther, type Picture } from "./picture.ts";
+import { firstBatch } from "./samples.ts";
+import { image } from "./sections.ts";
+
+export interface Reconstructions {
+  readonly picture: Picture;
+}
+
+const shown = 32;
+const columns = 16;
+
+export async function reconstructionsOf(model: Reconstructing, data: Dataset): Promise<Reconstructions> {
+  const { x } = await firstBatch(data, shown);
+  const given = await compile(() => evaluating(() => model.reconstruct(x)))();
+  const values = [Float32Array.from(await x.data(), Number), Float32Array.from(await given.data(), Number)];
+  return { picture: besideEachOther(values, data.info.shape, columns) };
+}
+
+export function reconstructionsSection({ picture }: Reconstructions): string {
+  const scale = Math.max(1, Math.min(4, Math.floor(960 / picture.width)));
+  const content = image(
+    address(picture),
+    scale * picture.width + 14,
+    scale * picture.height + 14,
+    "samples above their reconstructions",
+  );
+  return section("Reconstructions", "Test samples, and below each what the model gives back for it.", content);
+}

@@ -1,0 +1,185 @@
+// Models that learn without labels, and those that begin so, by the command line: trained, measured, drawn, inspected.
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { decode, encode } from "fast-png";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { glyphs } from "../../src/data/index.ts";
+import { tensor } from "../../src/graph/index.ts";
+import { readSafetensors } from "../../src/io/index.ts";
+import { load } from "../../src/nn/index.ts";
+import { type Reconstructing, zoo } from "../../src/zoo/index.ts";
+import { hebb, lastJson } from "./run-cli.ts";
+
+const count = 24;
+const flags = ["--data", "glyphs", "--samples", `${count}`, "--batch", "12", "--device", "wasm", "--json"];
+const unlabelled = zoo.filter(({ task }) => task === "reconstruct").map(({ name }) => name);
+const prepared = zoo.filter(({ prepare }) => prepare !== undefined).map(({ name }) => name);
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "hebb-unsupervised-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const runOf = (name: string): string => join(folder, name);
+
+const weightsOf = async (run: string): ReturnType<typeof readSafetensors> =>
+  readSafetensors(join(run, "checkpoints", readFileSync(join(run, "last"), "utf8").trim(), "model.safetensors"));
+
+/** The squared error of a sample, from the weights of a run, apart from the command line. */
+async function errorOf(name: string): Promise<number> {
+  const model = zoo.find((entry) => entry.name === name)!.build({ input: [1, 28, 28] }) as Reconstructing;
+  await load(model, (await weightsOf(runOf(name))).tensors);
+  const { x } = (await glyphs("test", { count }).batch(count).raw().next()).value!;
+  const given = await model.reconstruct(tensor(Float32Array.from(x), [count, 1, 28, 28])).data();
+  return x.reduce((sum: number, v: number, i: number) => sum + (Number(given[i]) - v) ** 2, 0) / count;
+}
+
+test("there are models of both kinds", () => {
+  expect(unlabelled).toContain("rbm");
+  expect(unlabelled.length).toBeGreaterThan(6);
+  expect(prepared).toEqual(["dbn", "stacked-autoencoder"]);
+});
+
+describe.each(unlabelled)("%s", (name) => {
+  test("is trained and measured: the squared error is that of its reconstructions", { timeout: 60_000 }, async () => {
+    const trained = await hebb(["train", name, ...flags, "--epochs", "1", "--out", runOf(name)]);
+    expect(trained.status, trained.stderr).toBe(0);
+    const { steps, squaredError, training, test: measured } = lastJson(trained);
+    expect(steps).toBe(2);
+    expect(training.squaredError).toBeGreaterThan(0);
+    expect(measured.squaredError).toBe(squaredError);
+    expect(trained.stderr).toMatch(/test squared error \d+(\.\d+)? a sample, test loss \d/);
+    expect(squaredError / (await errorOf(name))).toBeCloseTo(1, 4);
+    const evaluated = lastJson(await hebb(["eval", runOf(name), "--device", "wasm", "--json"]));
+    expect(evaluated.squaredError).toBeCloseTo(squaredError, 3);
+    expect(evaluated).not.toHaveProperty("confusion");
+  });
+});
+
+describe("a picture", () => {
+  test("of an auto-encoder has originals above what it gives back", async () => {
+    const outcome = await hebb(["sample", runOf("autoencoder"), "--samples", "20", "--device", "wasm", "--json"]);
+    expect(outcome.status, outcome.stderr).toBe(0);
+    const { picture, samples } = lastJson(outcome);
+    expect([picture, samples]).toEqual([join(runOf("autoencoder"), "sample.png"), 20]);
+    const { width, height, channels, data } = decode(readFileSync(picture));
+    expect([width, height, channels]).toEqual([16 * 29 - 1, 4 * 29 - 1, 4]); // two rows of 16, each with one below it
+    const cell = (row: number, column: number): number[] =>
+      Array.from({ length: 784 }, (_, i) => {
+        const [y, x] = [row * 29 + Math.floor(i / 28), column * 29 + (i % 28)];
+        return data[4 * (y * width + x)];
+      });
+    expect(cell(0, 0)).not.toEqual(cell(1, 0));
+    expect(new Set(cell(0, 0)).size).toBeGreaterThan(3);
+    expect(cell(0, 0)).not.toEqual(cell(0, 1));
+    expect(cell(2, 3).some((level) => level > 0)).toBe(true);
+    expect(cell(2, 4).every((level) => level === 0)).toBe(true); // the last of 20 is the fourth of its row
+  });
+
+  test("of a Boltzmann machine has draws below, as the seed and the rounds will have them", async () => {
+    const ask = async (...more: string[]): Promise<Buffer> => {
+      const out = join(folder, "drawn.png");
+      const args = [
+        "sample",
+        runOf("rbm"),
+        "--samples",
+        "4",
+        "--steps",
+        "3",
+        "--device",
+        "wasm",
+        "--out",
+        out,
+        ...more,
+      ];
+      const outcome = await hebb(args);
+      expect(outcome.status, outcome.stderr).toBe(0);
+      expect(outcome.stdout).toMatch(/^4 test samples of glyphs above .*, and below them draws after \d+ rounds/);
+      return readFileSync(out);
+    };
+    const first = await ask();
+    const { width, height } = decode(first);
+    expect([width, height]).toEqual([4 * 29 - 1, 3 * 29 - 1]);
+    expect((await ask()).equals(first)).toBe(true);
+    expect((await ask("--seed", "2")).equals(first)).toBe(false);
+    expect((await ask("--steps", "4")).equals(first)).toBe(false);
+  });
+
+  test("takes the place of no other file", async () => {
+    const other = join(folder, "other.png");
+    const run = runOf("autoencoder");
+    writeFileSync(other, "a letter");
+    const refusal = `hebb: ${other} was not made by hebb sample, so it is left as it is; choose another --out\n`;
+    expect(await hebb(["sample", run, "--out", other])).toEqual({ status: 2, stdout: "", stderr: refusal });
+    expect(readFileSync(other, "utf8")).toBe("a letter");
+    writeFileSync(other, encode({ width: 1, height: 1, data: new Uint8Array(1), channels: 1 }));
+    expect((await hebb(["sample", run, "--out", other])).stderr).toBe(refusal);
+  });
+
+  test("is not drawn of what gives none", async () => {
+    const mlp = runOf("mlp");
+    await hebb(["train", "mlp", ...flags, "--epochs", "1", "--out", mlp]);
+    const cases: [string[], string][] = [
+      [["sample"], "sample needs one run folder, e.g. hebb sample runs/autoencoder-mnist-20260101-120000"],
+      [["sample", mlp], `${mlp} is a run of mlp, which gives no samples back; sample takes runs of auto-encoders and of rbm`],
+      [["sample", runOf("sparse"), "--steps", "5"], "--steps is of Boltzmann machines, sparse draws nothing"],
+      [["predict", runOf("sparse"), "x.png"], `predict tells classes, and ${runOf("sparse")} is a run of sparse, which learns none; see what it gives back with: hebb sample ${runOf("sparse")}`],
+      [["train", "rbm", "--data", "glyphs", "--optimizer", "lbfgs", "--out", join(folder, "none")], "lbfgs searches for its steps by a loss, and this model has none; take sgd or adam"],
+    ]; // biome-ignore format: a table
+    for (const [args, line] of cases) {
+      const { status, stderr } = await hebb(args);
+      expect([status, stderr.trimEnd().split("\n").at(-1)]).toEqual([2, `hebb: ${line}`]);
+    }
+  });
+});
+
+test.each(["autoencoder", "conv-autoencoder", "rbm"])(
+  "the page of %s shows reconstructions and codes",
+  async (name) => {
+    const outcome = await hebb(["inspect", runOf(name), "--device", "wasm", "--json"]);
+    expect(outcome.status, outcome.stderr).toBe(0);
+    const { page, squaredError } = lastJson(outcome);
+    expect(squaredError / (await errorOf(name))).toBeCloseTo(1, 4);
+    const html = readFileSync(page, "utf8");
+    for (const title of ["Reconstructions", "Codes", "Filters", "Gradients", "Classes"])
+      expect(html).toContain(`<h2>${title}</h2>`);
+    expect(html).not.toContain("<h2>Confusion</h2>");
+    expect(html).toContain("Left out: the model learns to give samples back.");
+    expect(html.match(/<circle /g)).toHaveLength(count);
+    const figures = JSON.parse(/<script type="application\/json" id="figures">(.*?)<\/script>/s.exec(html)![1]);
+    const [first, second] = figures.codes.explained;
+    expect(first).toBeGreaterThanOrEqual(second);
+    expect(first + second).toBeLessThanOrEqual(1 + 1e-6);
+    for (const { gradientNorm } of figures.parameters) expect(gradientNorm).toBeGreaterThan(0);
+  },
+);
+
+describe.each(prepared)("%s", (name) => {
+  test("is prepared once, with nothing of it when resumed or begun from weights", { timeout: 120_000 }, async () => {
+    const run = runOf(name);
+    const begun = await hebb(["train", name, ...flags, "--epochs", "2", "--max-steps", "1", "--out", run]);
+    expect(begun.status, begun.stderr).toBe(0);
+    expect(begun.stderr).toContain(`${name} is prepared layer by layer`);
+    expect(begun.stderr).toMatch(/-500, epoch 1 of \d+/);
+    const resumed = await hebb(["train", "--resume", run, "--json"]);
+    expect(lastJson(resumed)).toMatchObject({ steps: 4, resumedAt: 1 });
+    expect(lastJson(resumed).test.accuracy).toBeGreaterThanOrEqual(0);
+    expect(resumed.stderr).not.toContain("prepared");
+    const out = join(folder, `${name}-init`);
+    const initial = await hebb(["train", name, ...flags, "--max-steps", "1", "--init", run, "--out", out]);
+    expect(initial.stderr).not.toContain("prepared");
+  });
+
+  test("stopped on the way leaves nothing", async () => {
+    const out = join(folder, `${name}-stopped`);
+    const outcome = await hebb(["train", name, ...flags, "--out", out], AbortSignal.abort());
+    expect(outcome.status).toBe(130);
+    expect(outcome.stderr.trimEnd().split("\n").at(-1)).toBe(
+      `stopped while ${name} was prepared, before anything is saved; start again with the same command`,
+    );
+    expect(lastJson(outcome)).toMatchObject({ command: "train", model: name, reason: "interrupted", steps: 0 });
+    expect(existsSync(out)).toBe(false);
+  });
+});
