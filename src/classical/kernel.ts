@@ -55,7 +55,8 @@ export function polynomialKernel({
     of: (a, b) => raised(a.matmul(b.transpose()), degree),
     towards(z, x, weights) {
       const each = raised(z.matmul(x.transpose()), degree - 1).mul(weights); // of k′, without the factors that cancel
-      return each.matmul(x).div(raised(z.square().sum(1, { keepDims: true }), degree - 1));
+      const next = each.matmul(x).div(raised(z.square().sum(1, { keepDims: true }), degree - 1));
+      return where(next.isFinite(), next, z);
     },
   };
 }

@@ -51,9 +51,10 @@ export async function pca(x: Tensor, { components }: PcaOptions = {}): Promise<P
   const rows = x.reshape(n, -1);
   const d = rows.shape[1];
   const most = Math.min(n - 1, d);
-  const k = components ?? most;
-  if (!Number.isInteger(k) || k < 1 || k > most)
-    throw new RangeError(`pca: components must be a whole number from 1 to ${most} for ${n} samples of ${d}, got ${k}`);
+  if (components !== undefined && !(Number.isInteger(components) && components >= 1 && components <= most))
+    throw new RangeError(
+      `pca: components must be a whole number from 1 to ${most} for ${n} samples of ${d}, got ${components}`,
+    );
   const mean = (await summed(rows, (part) => part.sum(0))).map((sum) => sum / n);
   const centre = tensor(mean);
   const scatter = n > d;
@@ -61,11 +62,13 @@ export async function pca(x: Tensor, { components }: PcaOptions = {}): Promise<P
     ? await summed(rows, (part) => part.sub(centre).transpose().matmul(part.sub(centre)))
     : await gram(rows, centre);
   const { values, vectors } = symmetricEigen(products, scatter ? d : n);
+  const total = values.reduce((sum, value) => sum + Math.max(0, value), 0);
+  const varying = values.slice(0, most).filter((value) => value > 1e-12 * total).length;
+  const k = components ?? (scatter ? most : varying); // past those that vary, the Gram matrix gives no directions
+  if (k < 1 || (components !== undefined && k > varying))
+    throw new RangeError(`pca: the samples vary in ${varying} directions; ask for fewer components`);
   let axes = tensor(vectors.subarray(0, k * (scatter ? d : n)), [k, scatter ? d : n]);
   if (!scatter) axes = throughSamples(axes, rows.cast("f64").sub(centre));
-  const total = values.reduce((sum, value) => sum + Math.max(0, value), 0);
-  if (components !== undefined && !(values[k - 1] > 1e-12 * total))
-    throw new RangeError(`pca: the samples vary in fewer than ${k} directions; ask for fewer components`);
   const dtype = x.dtype === "f64" ? "f64" : "f32";
   const kept = tensor(await axes.cast(dtype).data(), [k, d]);
   const variance = values.slice(0, k).map((value) => Math.max(0, value) / (n - 1));

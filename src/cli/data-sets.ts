@@ -39,13 +39,21 @@ const taken =
     return samples === undefined ? data : data.take(samples);
   };
 
+/** Of a set that is stored class by class so many samples are drawn, always the same ones. */
+const drawn =
+  <S extends string, O extends DataOptions>(set: (split: S, options?: O) => Dataset, more?: O) =>
+  (split: S, { samples, ...place }: DataPlace): Dataset => {
+    const data = taken(set, more)(split, place);
+    return samples === undefined ? data : data.split(samples)[0];
+  };
+
 const dataSets: Readonly<Record<string, (split: Split, place: DataPlace) => Dataset>> = {
   mnist: taken(mnist),
   "fashion-mnist": taken(fashionMnist),
   cifar10: taken(cifar10),
-  mr: taken(mr),
+  mr: drawn(mr),
   sst: taken(sst),
-  "mr-characters": taken(mr, { level: "characters" }),
+  "mr-characters": drawn(mr, { level: "characters" }),
   trec: taken(trec),
   "trec-characters": taken(trec, { level: "characters" }),
   "tiny-shakespeare": (split, { length, ...place }) =>
@@ -89,7 +97,7 @@ function folderOf(path: string, split: Split, input: Shape, { samples }: DataPla
     const data = parts
       ? imageFolder(path, { ...options, split })
       : imageFolder(path, options).split(0.9)[split === "train" ? 0 : 1];
-    return samples === undefined ? data : data.take(samples);
+    return samples === undefined ? data : data.split(samples)[0];
   } catch (error) {
     throw new UsageError((error as Error).message, { cause: error });
   }

@@ -6,9 +6,7 @@ import { findData } from "./data-sets.ts";
 import { findModel } from "./names.ts";
 import { commandLine } from "./program.ts";
 import { chooseDevice, openRun, readRun, startLower } from "./setup.ts";
-import { lossOf, taskOf } from "./tasks.ts";
-
-const usualBatch = 250;
+import { lossOf, taskOf, testBatch } from "./tasks.ts";
 
 export const evaluate: Command = {
   summary: "measures a run's model on the test set",
@@ -17,7 +15,7 @@ export const evaluate: Command = {
   defaults: {
     data: "the run's",
     samples: "the run's",
-    batch: `${usualBatch}`,
+    batch: "250, or fewer where outputs are large",
     dataDir: "where the run found it, else HEBB_DATA, else hebb in the user's cache folder",
   },
   run: async (positionals, options, io) => {
@@ -27,12 +25,14 @@ export const evaluate: Command = {
       );
     const [run] = positionals;
     const device = chooseDevice(options);
-    const settled = { ...(await readRun(run)), batch: usualBatch, ...options };
-    const test = findData(findModel(settled.model), settled.data, "test", settled).batch(settled.batch);
-    const { config, entry, model, checkpoint } = await openRun(run, options, io);
-    const { data } = settled;
-    checkFit(run, findData(entry, config.data, "test"), test);
+    const settled = { ...(await readRun(run)), ...options };
+    const entry = findModel(settled.model);
     const task = taskOf(entry);
+    const whole = findData(entry, settled.data, "test", settled);
+    const test = whole.batch(options.batch ?? testBatch(task, whole.info));
+    const { config, model, checkpoint } = await openRun(run, options, io);
+    const { data } = settled;
+    await checkFit(run, findData(entry, config.data, "test", config), test);
     const measured = await evaluator({ model, loss: lossOf(entry, model), ...task.measured(test.info) })(test);
     const { samples, loss } = measured!;
     if (!Number.isFinite(loss))
@@ -56,12 +56,18 @@ export const evaluate: Command = {
   },
 };
 
-/** Throws a UsageError where a run's model takes other samples, or tells other classes apart, than a data set has. */
-function checkFit(run: string, trained: Dataset, asked: Dataset): void {
+/** Throws a UsageError where a run's model takes other samples, numbers words otherwise, or tells other classes apart, than a data set has. */
+async function checkFit(run: string, trained: Dataset, asked: Dataset): Promise<void> {
   const describe = ({ info: { shape, tokens, classes } }: Dataset): string =>
     `samples [${shape.join(", ")}] ${classes === undefined ? `of ${tokens} tokens` : `in ${classes.length} classes`}`;
   if (describe(trained) !== describe(asked))
     throw new UsageError(
       `${run} does not fit ${asked.info.name}: its model takes ${describe(trained)}, ${asked.info.name} has ${describe(asked)}`,
+    );
+  if (trained.info.name === asked.info.name || trained.info.vocabulary === undefined) return;
+  const words = async (set: Dataset): Promise<string> => JSON.stringify(await set.vocabulary());
+  if ((await words(trained)) !== (await words(asked)))
+    throw new UsageError(
+      `${run} does not fit ${asked.info.name}: it numbers words as ${trained.info.name} does, not as ${asked.info.name}`,
     );
 }

@@ -5,6 +5,7 @@ import { seed as seedStream } from "../graph/index.ts";
 import { beamSearch, generate, isStepped, type SteppedModel, stepped } from "../zoo/index.ts";
 import { type Command, type Io, report, UsageError } from "./command.ts";
 import { findData } from "./data-sets.ts";
+import { flagName } from "./options.ts";
 import { commandLine } from "./program.ts";
 import { chooseDevice, openRun, type TrainedModel, vocabularyFile } from "./setup.ts";
 
@@ -19,6 +20,7 @@ export const generateText: Command = {
   summary: "writes a text with a run's language model",
   positionals: "RUN",
   flags: ["prompt", "length", "temperature", "topK", "topP", "beams", "seed", "device", "threads", "best", "json"],
+  helps: { seed: "seed of what is drawn: the same one gives the same text" },
   run: async (positionals, options, io) => {
     if (positionals.length !== 1)
       throw new UsageError(
@@ -29,11 +31,17 @@ export const generateText: Command = {
     const opened = await openRun(run, options, io);
     if (opened.entry.task !== "language")
       throw new UsageError(`${run} is a run of ${opened.config.model}, which is no language model`);
+    const drawing = (["temperature", "topK", "topP", "seed"] as const).filter((flag) => options[flag] !== undefined);
+    if (options.beams !== undefined && drawing.length > 0)
+      throw new UsageError(
+        `--beams looks for the likeliest text and draws none; leave ${drawing.map(flagName).join(", ")} out`,
+      );
     const { prompt = "\n", length = 500, temperature, topK, topP, beams, seed = 1 } = options;
     const writing = await writingOf(run, opened);
     const start = writing.encode(prompt);
     const model = steppedOf(opened);
     seedStream(seed);
+    const signal = io.interruption();
     const started = performance.now();
     const tokens =
       beams === undefined
@@ -42,7 +50,8 @@ export const generateText: Command = {
             temperature,
             topK,
             topP,
-            ...streamed(writing, prompt, options.json, io),
+            signal,
+            onToken: options.json ? undefined : written(writing, prompt, io),
           })
         : [...(await beamSearch(model, start, { beams, length }))[0].tokens];
     const seconds = (performance.now() - started) / 1000;
@@ -59,26 +68,18 @@ export const generateText: Command = {
       tokens: tokens.length,
       seconds,
     });
-    return 0;
+    return signal.aborted ? 130 : 0;
   },
 };
 
-/** Writes each token as it is made; with --json the text comes whole, at the end. */
-function streamed(
-  writing: Writing,
-  prompt: string,
-  json: boolean | undefined,
-  io: Io,
-): { signal: AbortSignal; onToken?: (token: number) => void } {
-  const signal = io.interruption();
-  if (json) return { signal };
+/** Writes the prompt, and then each token as it is made. */
+function written(writing: Writing, prompt: string, io: Io): (token: number) => void {
   io.stdout.write(prompt.trimStart());
   let first = prompt.trim() === "";
-  const onToken = (token: number): void => {
+  return (token) => {
     io.stdout.write(writing.piece(token, first));
     first = false;
   };
-  return { signal, onToken };
 }
 
 /** A model with a state as it is; another is asked over the last tokens, as many as it was trained on. */
@@ -96,8 +97,8 @@ async function writingOf(run: string, { config, entry }: TrainedModel): Promise<
       const parts = byCharacters ? [...text] : text.split(/\s+/).filter((word) => word !== "");
       try {
         return [...vocabulary.encode(parts.length > 0 ? parts : [byCharacters ? "\n" : "<eos>"])];
-      } catch (error) {
-        throw new UsageError(`--prompt: ${(error as Error).message}`);
+      } catch {
+        throw new UsageError(`--prompt: ${unknownOf(parts, vocabulary)}`);
       }
     },
     piece: (token, first) => {
@@ -105,6 +106,13 @@ async function writingOf(run: string, { config, entry }: TrainedModel): Promise<
       return byCharacters ? word : word === "<eos>" ? "\n" : `${first ? "" : " "}${word}`;
     },
   };
+}
+
+/** What of a prompt a vocabulary has not, and what it has. */
+function unknownOf(parts: readonly string[], { words }: Vocabulary): string {
+  const unknown = parts.find((part) => !words.includes(part));
+  const known = words.length > 100 ? `${words.length} words` : `these: ${words.join("").replaceAll("\n", "\\n")}`;
+  return `the run does not know ${JSON.stringify(unknown)}; it knows ${known}`;
 }
 
 function parse(run: string, text: string): Vocabulary {

@@ -7,7 +7,7 @@ import { resample } from "../data/resample.ts";
  * The image as a model's input of shape [channels, height, width]: as large as fits, centred on its background. Grey input
  * takes the luminance, and where the border is bright the image is inverted, as digits are trained as light on dark.
  */
-export function fitImage(image: Image, shape: readonly number[]): { pixels: Float32Array; inverted: boolean } {
+export function fitDigit(image: Image, shape: readonly number[]): { pixels: Float32Array; inverted: boolean } {
   const { width, height, planes } = image;
   const [channels, rows, columns] = shape;
   if (width * height === 0) throw new Error("the image is empty");

@@ -53,6 +53,15 @@ const firstOrder = (name: string, lr: number, make: Make): OptimizerEntry => ({
   },
 });
 
+/** What settings are on the command line. */
+const flagsOf: Readonly<Record<string, string>> = {
+  momentum: "--momentum",
+  weightDecay: "--weight-decay",
+  transforms: "--clip",
+  groups: "--freeze or --lr-scale",
+  constraints: "",
+};
+
 /** Whose steps are found by search, from values and curvature; they move all parameters alike, by the loss alone. */
 const searching = (
   name: string,
@@ -63,10 +72,12 @@ const searching = (
   make(model, loss, { lr, ...others }) {
     if (typeof loss !== "function")
       throw new UsageError(`${name} searches for its steps by a loss, and this model has none; take sgd or adam`);
-    const refused = Object.entries(others).filter(([, value]) => value !== undefined && `${value}` !== "");
+    const refused = Object.keys(flagsOf).filter((setting) => `${others[setting as keyof typeof others] ?? ""}` !== "");
+    if (refused.includes("constraints"))
+      throw new UsageError(`this model's weights are held within bounds, which ${name} cannot; take sgd or adam`);
     if (refused.length > 0)
       throw new UsageError(
-        `${name} searches for its steps and takes no ${refused.map(([setting]) => setting).join(", ")}; leave that out, or take sgd or adam`,
+        `${name} searches for its steps and takes no ${refused.map((setting) => flagsOf[setting]).join(", ")}; leave that out, or take sgd or adam`,
       );
     return make(model, loss, { lr });
   },

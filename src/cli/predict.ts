@@ -1,11 +1,13 @@
 // hebb predict: what a run's model takes image files for.
+
+import { fitImage } from "../data/fit-image.ts";
 import { Dataset, decodeImage } from "../data/index.ts";
 import { evaluating, type Shape } from "../graph/index.ts";
 import { softmax } from "../nn/index.ts";
 import { compile } from "../run/index.ts";
 import { type Command, report, UsageError } from "./command.ts";
-import { findData } from "./data-sets.ts";
-import { fitImage } from "./image.ts";
+import { findData, isPath } from "./data-sets.ts";
+import { fitDigit } from "./image.ts";
 import { commandLine } from "./program.ts";
 import { chooseDevice, openRun } from "./setup.ts";
 
@@ -42,7 +44,7 @@ export const predict: Command = {
     const predictions: Prediction[] = [];
     const failures: { file: string; error: string }[] = [];
     for (const file of files) {
-      const input = await inputOf(file, info.shape);
+      const input = await inputOf(file, info.shape, isPath(config.data));
       if (typeof input === "string") {
         io.stderr.write(`hebb: ${input}\n`);
         failures.push({ file, error: input });
@@ -68,10 +70,20 @@ export const predict: Command = {
   },
 };
 
-/** The image as the model takes it, or the line that says why there is none. */
-async function inputOf(file: string, shape: Shape): Promise<ReturnType<typeof fitImage> | string> {
+interface Input {
+  /** Bytes, or numbers in [0, 1]. */
+  readonly pixels: Uint8Array | Float32Array;
+  readonly inverted: boolean;
+}
+
+/**
+ * The image as the model takes it, or the line that says why there is none. A model of a folder's images takes their middle, as in
+ * training, one of a data set's the whole of them.
+ */
+async function inputOf(file: string, shape: Shape, asInFolder: boolean): Promise<Input | string> {
   try {
-    return fitImage(await decodeImage(file), shape);
+    const image = await decodeImage(file);
+    return asInFolder ? { pixels: fitImage(image, shape, "crop"), inverted: false } : fitDigit(image, shape);
   } catch (error) {
     const { message } = error as Error;
     return (message.includes(file) ? message : `${file}: ${message}`).replace(/\s*\n\s*/g, " ");

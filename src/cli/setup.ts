@@ -1,4 +1,5 @@
 // What several commands begin with: the device, the data set, a model made to fit it, the model of a run.
+import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { dataFolder, describeFolder, findFile } from "../data/data-folder.ts";
 import type { Dataset } from "../data/index.ts";
@@ -11,7 +12,7 @@ import { restore } from "../train/restore.ts";
 import { NoRunError, readConfig } from "../train/run-folder.ts";
 import { type ZooEntry, zoo } from "../zoo/index.ts";
 import { type Io, UsageError } from "./command.ts";
-import { dataNames, findData } from "./data-sets.ts";
+import { dataNames, findData, isPath } from "./data-sets.ts";
 import { findModel } from "./names.ts";
 import { usualRate } from "./optimizers.ts";
 import { type Options, readKey } from "./options.ts";
@@ -211,7 +212,9 @@ export async function openRun(run: string, { best = false }: Options, io: Io): P
   for (const { name, reason } of skipped) io.stderr.write(`skipped ${name}: ${reason}\n`);
   if (checkpoint === undefined)
     throw new Error(`${run} has saved no checkpoint yet; train it with: ${commandLine(io, "train", "--resume", run)}`);
-  const model = buildModel(entry, findData(entry, config.data, "train"), config);
+  const data = findData(entry, config.data, "train");
+  if (isPath(config.data)) await checkClasses(run, data);
+  const model = buildModel(entry, data, config);
   await restore(checkpoint, { model }).catch((error: Error) => {
     throw new Error(
       `${run}: its checkpoint of step ${checkpoint.step} is not one of ${config.model}, which its config.json names (${error.message}); was that file changed?`,
@@ -219,6 +222,16 @@ export async function openRun(run: string, { best = false }: Options, io: Io): P
     );
   });
   return { config, entry, model, checkpoint };
+}
+
+/** Throws a UsageError where a run's folder of images has other classes than when it was trained. */
+async function checkClasses(run: string, { info: { name, classes = [] } }: Dataset): Promise<void> {
+  const text = await readFile(join(run, "environment.json"), "utf8").catch(() => "{}");
+  const { classes: trained } = JSON.parse(text) as { classes?: readonly string[] };
+  if (trained !== undefined && `${trained}` !== `${classes}`)
+    throw new UsageError(
+      `${run} was trained on the classes ${trained.join(", ")}, and ${name} now has ${classes.join(", ")}; give its folders their names again`,
+    );
 }
 
 async function bestCheckpoint(run: string): Promise<{ checkpoint: Checkpoint; skipped: readonly Skipped[] }> {

@@ -1,6 +1,7 @@
 // The kinds of things that models learn: for each what is measured of it, and how the outcome is told.
 import type { Batch, SampleInfo } from "../data/index.ts";
 import type { Shape, Tensor } from "../graph/index.ts";
+import { sizeOf } from "../graph/internal.ts";
 import { crossEntropy, type Layer } from "../nn/index.ts";
 import type { GradientSource } from "../optim/index.ts";
 import { resultOf } from "../optim/loss.ts";
@@ -81,12 +82,20 @@ const reconstruct: Task = {
 
 const tasks: Readonly<Record<NonNullable<ZooEntry["task"]>, Task>> = { classify, language, reconstruct };
 
+/** Samples of a test batch: 250, or fewer where their outputs would be more than 2²⁵ numbers. */
+export const testBatch = (task: Task, info: SampleInfo): number =>
+  Math.max(1, Math.min(250, Math.floor(2 ** 25 / sizeOf(task.outputs(info)))));
+
 export const taskOf = ({ task = "classify" }: ZooEntry): Task => tasks[task];
 
 /** What an optimizer follows to train a model of this entry: the entry's source of gradients, its loss, or the cross-entropy of its outputs. */
 export function sourceOf({ source, loss }: ZooEntry, model: Layer): Loss | GradientSource<Batch, Tensor> {
   if (source !== undefined) return source(model);
-  return loss === undefined ? ({ x, y }) => crossEntropy(model.forward(x), y) : (batch) => loss(model, batch);
+  if (loss !== undefined) return (batch) => loss(model, batch);
+  return ({ x, y }) => {
+    const outputs = model.forward(x);
+    return { loss: crossEntropy(outputs, y), outputs };
+  };
 }
 
 /** The same as a loss to measure; of a source of gradients, the figure that is watched. */

@@ -29,7 +29,7 @@ import {
   usualData,
   vocabularyFile,
 } from "./setup.ts";
-import { sourceOf, type Task, taskOf } from "./tasks.ts";
+import { sourceOf, type Task, taskOf, testBatch } from "./tasks.ts";
 import { initialize, transferGroups } from "./transfer.ts";
 
 /** What a run is made of; changing one of the first makes another run, the last may change when it is resumed. */
@@ -119,19 +119,24 @@ async function newConfig(model: string | undefined, options: Options, io: Io): P
       : findOptimizer(optimizer).searches
         ? common
         : { ...common, weightDecay, clip };
-  const settled = { ...own, lr, seed: 1, ...options, data: place, optimizer, device };
+  const falls = options.decay !== undefined || options.decayFrom !== undefined;
+  if (falls && options.schedule !== undefined && options.schedule !== "decay")
+    throw new UsageError(`--decay and --decay-from belong to --schedule decay, not to ${options.schedule}`);
+  const schedule = falls ? { schedule: "decay" } : {};
+  const init = options.init === undefined ? {} : { init: resolve(options.init) };
+  const settled = { ...own, lr, seed: 1, ...options, ...schedule, ...init, data: place, optimizer, device };
   return { model: name, ...given(settled, [...fixed, ...changeable]) } as TrainConfig;
 }
 
 /** Throws a UsageError where images would be moved so far that little of them is left. */
-function checkShift({ model, data, shift, crop = 0 }: TrainConfig): void {
+function checkShift({ model, data, shift, crop = 0, flip = 0 }: TrainConfig): void {
   const { shape } = findData(findModel(model), data, "train").info;
-  for (const [flag, pixels] of Object.entries({ shift, crop })) {
+  for (const [flag, pixels] of Object.entries({ shift, crop, flip })) {
     if (shape.length !== 3) {
       if (pixels === 0 || findModel(model).tokens === undefined) continue; // a model that does not fit is told of later
-      throw new UsageError(`--${flag} moves images; ${data} has none, so leave it at 0`);
+      throw new UsageError(`--${flag} is for images; ${data} has none, so leave it at 0`);
     }
-    const most = largestShift(shape);
+    const most = flag === "flip" ? 1 : largestShift(shape);
     if (pixels > most)
       throw new UsageError(
         `--${flag} takes a whole number from 0 to ${most} for ${data}, whose images are ${shape.slice(1).join(" × ")}, not ${pixels}`,
@@ -177,15 +182,21 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
   const entry = findModel(config.model);
   const task = taskOf(entry);
   const training = trainingSet(config, download);
-  const test = findData(entry, config.data, "test", { ...config, download }).batch(testBatch);
+  const whole = findData(entry, config.data, "test", { ...config, download });
+  const test = whole.batch(testBatch(task, whole.info));
   const model = buildModel(entry, training, config);
   const signal = io.interruption();
   await training.load();
   await test.load();
-  const lr = rateOf(config.schedule ?? "decay", { ...config, batches: training.batches });
-  if (config.init !== undefined && resume === undefined) await initialize(model, config.init, io);
-  const started = resume === undefined && config.init === undefined;
-  if (started && !(await prepare(entry, model, { data: training, signal, io })))
+  const visited = entry.streams ? training.streams(config.batch) : training;
+  if (visited.batches === 0)
+    throw new UsageError(
+      `${training.length} samples make no batch of ${config.batch}; raise --samples or lower --batch`,
+    );
+  const lr = rateOf(config.schedule ?? "decay", { ...config, batches: visited.batches });
+  const begun = resume !== undefined && (await newestSound(resume, io)).checkpoint !== undefined;
+  if (config.init !== undefined && !begun) await initialize(model, config.init, io);
+  if (config.init === undefined && !begun && !(await prepare(entry, model, { data: training, signal, io })))
     return unprepared(config, { json }, io);
   const optimizer = findOptimizer(config.optimizer).make(model, sourceOf(entry, model), {
     lr,
@@ -193,7 +204,7 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
     weightDecay: config.weightDecay,
     transforms: config.clip === undefined ? [] : [clipByNorm(config.clip)],
     constraints: entry.constraints,
-    groups: [...transferGroups(config, lr), ...(entry.groups ?? [])],
+    groups: [...transferGroups(model, config, lr), ...(entry.groups ?? [])],
   });
   const trainer = new Trainer(model, optimizer, task.measured(test.info));
   const kept = { ...config, dataDir: await folderToKeep(config) };
@@ -202,10 +213,11 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
   );
   const environment = {
     device: config.device,
+    classes: isPath(config.data) ? training.info.classes : undefined, // a folder may change
     data: { train: await checksum(config.data, training), test: await checksum(config.data, test) },
   };
   const vocabulary = training.info.vocabulary && (await training.vocabulary());
-  const fitted = trainer.fit(entry.streams ? training.streams(config.batch) : training, {
+  const fitted = trainer.fit(visited, {
     ...config,
     validation: test,
     checkpointEvery: 500,
@@ -244,8 +256,6 @@ function withCommand(error: unknown, config: TrainConfig, io: Io): unknown {
   const command = error.resumable ? commandLine(io, "train", "--resume", error.run) : startLower(io, error.run, config);
   return new Error(`${error.message}: ${command}`, { cause: error });
 }
-
-const testBatch = 250;
 
 function trainingSet(config: TrainConfig, download: boolean | undefined): Dataset {
   const { batch, shift, crop = 0, flip = 0, seed } = config;

@@ -2,7 +2,7 @@
 
 import { isFolder } from "../io/folder.ts";
 import { readSafetensors } from "../io/index.ts";
-import { type LoadableTensor, load, namedTensors } from "../nn/index.ts";
+import { type LoadableTensor, load, namedParameters, namedTensors } from "../nn/index.ts";
 import type { ParameterGroup, Schedule } from "../optim/index.ts";
 import { type Io, UsageError } from "./command.ts";
 import { newestSound } from "./setup.ts";
@@ -53,15 +53,28 @@ function patternOf(flag: string, text: string): RegExp {
   }
 }
 
+/** The pattern. Throws a UsageError too where no name has it. */
+function matching(names: readonly string[], flag: string, text: string): RegExp {
+  const pattern = patternOf(flag, text);
+  if (names.some((name) => name.search(pattern) >= 0)) return pattern;
+  throw new UsageError(`${flag} ${text} is in no parameter's name; there are ${some(names)}`);
+}
+
 /**
  * The groups of parameters that `--freeze PATTERN` and `--lr-scale PATTERN=FACTOR,…` make: frozen ones first. Throws a UsageError
  * where a pattern or a factor cannot be read.
  */
 export function transferGroups(
+  model: object,
   { freeze, lrScale }: { readonly freeze?: string; readonly lrScale?: string },
   lr: number | Schedule,
 ): ParameterGroup[] {
-  const frozen = freeze === undefined ? [] : [{ match: patternOf("--freeze", freeze), frozen: true }];
+  const names = [...namedParameters(model).keys()];
+  const frozen = freeze === undefined ? [] : [{ match: matching(names, "--freeze", freeze), frozen: true }];
+  if (frozen.length > 0 && names.every((name) => name.search(frozen[0].match) >= 0))
+    throw new UsageError(
+      `--freeze ${freeze} takes all parameters, so nothing is left to train; there are ${some(names)}`,
+    );
   const scaled = (lrScale === undefined ? [] : lrScale.split(",")).map((part) => {
     const at = part.lastIndexOf("=");
     const factor = Number(part.slice(at + 1));
@@ -70,7 +83,7 @@ export function transferGroups(
         `--lr-scale takes PATTERN=FACTOR, such as ^features=0.1, with commas between several, not ${part}`,
       );
     const rate = typeof lr === "number" ? lr * factor : (step: number): number => lr(step) * factor;
-    return { match: patternOf("--lr-scale", part.slice(0, at)), lr: rate };
+    return { match: matching(names, "--lr-scale", part.slice(0, at)), lr: rate };
   });
   return [...frozen, ...scaled];
 }

@@ -5,7 +5,7 @@ import type { Vocabulary } from "./text.ts";
 
 /**
  * What Dataset.streams gives: batches in which row b goes on where row b of the batch before ended. They have one order and cannot
- * be shuffled. A network that keeps its state from batch to batch begins anew with each epoch.
+ * be shuffled. An epoch begins at the text's start again, where a network that keeps its state from batch to batch comes with that of its end.
  */
 export class Streams implements AsyncIterable<Batch> {
   readonly info: SampleInfo;

@@ -179,7 +179,8 @@ export function pad(
 const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789-,;.!?:'\"/\\|_@#$%^&*~`+=<>()[]{}\n ";
 
 /** The characters by their numbers; 0 stands for all others. */
-export const characterVocabulary = (): Vocabulary => new Vocabulary([...alphabet], { special: ["<other>"] });
+export const characterVocabulary = (): Vocabulary =>
+  new Vocabulary([...alphabet], { special: ["<other>"], unknown: "<other>" });
 
 /**
  * The numbers 1 … 70 of a text's characters in lower case, 0 for all others, cut or filled up with 0 to the length: the rows of a

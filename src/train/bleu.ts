@@ -1,4 +1,5 @@
 // BLEU: how alike translations are to those of people.
+import { kindOf } from "../graph/internal.ts";
 
 /** A corpus's BLEU and what it is made of. */
 export interface Bleu {
@@ -31,6 +32,8 @@ export function bleu(candidates: readonly Words[], references: readonly (readonl
   const [right, total] = [new Array<number>(longest).fill(0), new Array<number>(longest).fill(0)];
   let [length, referenceLength] = [0, 0];
   for (const [i, candidate] of candidates.entries()) {
+    if (!Array.isArray(candidate))
+      throw new RangeError(`bleu: candidate ${i} is a list of words, e.g. ["the", "cat"], got ${kindOf(candidate)}`);
     if (!(references[i].length > 0) || typeof references[i][0] === "string")
       throw new RangeError(`bleu: candidate ${i} takes a list of references, each a list of words, e.g. [words]`);
     length += candidate.length;

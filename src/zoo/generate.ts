@@ -14,6 +14,7 @@ import {
 import { hostMath } from "../graph/internal.ts";
 import { type Layer, logSoftmax, type State } from "../nn/index.ts";
 import { compile } from "../run/index.ts";
+import { breather } from "../train/evaluate.ts";
 import type { SteppedModel } from "./language-model.ts";
 
 export interface SampleOptions {
@@ -50,11 +51,13 @@ export async function generate(
   const next = drawStream();
   const step = stepOf(model);
   let { logits, state } = await step(tensor(Int32Array.from(prompt), [1, prompt.length]), undefined);
+  const breathe = breather(); // signals are heard
   const made: number[] = [];
   while (made.length < length && !signal?.aborted) {
     const token = sampleToken((await logits.data()) as Float32Array, options, next);
     made.push(token);
     await onToken?.(token);
+    await breathe();
     if (token === stop || made.length === length) break;
     ({ logits, state } = await step(tensor(Int32Array.of(token), [1, 1]), state));
   }

@@ -1,5 +1,5 @@
 // Greedy training of an auto-encoder, stage after stage (Bengio, Lamblin, Popovici & Larochelle, 2007; Vincent et al., 2010).
-import type { Tensor } from "../graph/index.ts";
+import { evaluating, type Tensor } from "../graph/index.ts";
 import type { Part } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
 import { Autoencoder, type AutoencoderForm } from "./autoencoder.ts";
@@ -38,7 +38,7 @@ export async function pretrain<B extends Inputs>(model: Autoencoder, options: Pr
   for (let k = 0; k < model.encoder.length; k++) {
     const pair = pairOf(model, k, corruption);
     const ofInputs = loss(pair);
-    const step = optimizer(pair, ({ x }) => ofInputs({ x: below(model, k, x).detach() }));
+    const step = optimizer(pair, ({ x }) => ofInputs({ x: evaluating(() => below(model, k, x)).detach() }));
     let [total, batches] = [0, 0];
     for (let epoch = 0; epoch < epochs; epoch++) {
       [total, batches] = [0, 0];

@@ -65,11 +65,13 @@ test.each<[string, string]>([
   ],
   [
     "train mlp --data glyphs --optimizer lbfgs --weight-decay 0.1",
-    "lbfgs searches for its steps and takes no weightDecay; leave that out, or take sgd or adam",
+    "lbfgs searches for its steps and takes no --weight-decay; leave that out, or take sgd or adam",
   ],
   ["train mlp --data glyphs --optimizer adam --momentum 0.5", "--momentum is of sgd, adam has none"],
   ["generate", "generate needs one run folder, e.g. hebb generate runs/charlstm-tiny-shakespeare-20260101-120000"],
-  ["train textcnn --data trec --shift 1", "--shift moves images; trec has none, so leave it at 0"],
+  ["train textcnn --data trec --flip 0.5", "--flip is for images; trec has none, so leave it at 0"],
+  ["train charrnn --schedule cosine --decay 0.5", "--decay and --decay-from belong to --schedule decay, not to cosine"],
+  ["train textcnn --data trec --shift 1", "--shift is for images; trec has none, so leave it at 0"],
   [
     "train mlp --data glyphs --optimizer adma",
     'there is no optimizer "adma"; did you mean adam? (there are sgd, adam, adamw, adamax, adagrad, adadelta, rmsprop, newton, natural-gradient, conjugate-gradient, bfgs, lbfgs, hessian-free)',

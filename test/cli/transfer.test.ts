@@ -69,8 +69,14 @@ test.each<[string, string]>([
     "--init FOLDER/foreign.safetensors: none of its 1 tensors (w) is one of the model's (0.weight, 0.bias, 3.weight, 3.bias and 6 more)",
   ],
   ["--freeze [", "--freeze takes a pattern of parameter names, such as ^features, not [ ("],
-  ["--freeze .", "optimizer: the groups freeze every parameter, nothing is left to move"],
-  ["--freeze ^conv", 'optimizer: group 0 (/^conv/) has no parameter that no group before it has; there are "0.weight"'],
+  [
+    "--freeze .",
+    "--freeze . takes all parameters, so nothing is left to train; there are 0.weight, 0.bias, 3.weight, 3.bias and 6 more",
+  ],
+  [
+    "--freeze ^conv",
+    "--freeze ^conv is in no parameter's name; there are 0.weight, 0.bias, 3.weight, 3.bias and 6 more",
+  ],
   ["--lr-scale fc", "--lr-scale takes PATTERN=FACTOR, such as ^features=0.1, with commas between several, not fc"],
   [
     "--lr-scale fc=-1",

@@ -33,11 +33,7 @@ async function errorOf(name: string): Promise<number> {
   await load(model, (await weightsOf(runOf(name))).tensors);
   const { x } = (await glyphs("test", { count }).batch(count).raw().next()).value!;
   const given = await model.reconstruct(tensor(Float32Array.from(x), [count, 1, 28, 28])).data();
-<<<<<<< HEAD
   return (x as Float32Array).reduce((sum, v, i) => sum + (Number(given[i]) - v) ** 2, 0) / count;
-=======
-  return Float32Array.from(x).reduce((sum, v, i) => sum + (Number(given[i]) - v) ** 2, 0) / count;
->>>>>>> h-cliae
 }
 
 test("there are models of both kinds", () => {

@@ -264,7 +264,7 @@ class Renderer {
       this.#line(`long ${stop} = ${start} + ${count} < ${to} ? ${start} + ${count} : ${to};`);
       this.#block(`for (long ${i} = ${start}; ${i} < ${stop}; ${i} += ${step})`, () => this.#within([axis], body));
       kernel.reductions.forEach((r, n) => {
-        if (isStaged(r)) for (const t of names[n]) this.#line(`${t}w += ${t}; ${t} = (__typeof__(${t})){};`);
+        if (isStaged(r)) for (const t of names[n]) this.#line(`${t}w += ${t}; ${t} = (__typeof__(${t})){0};`);
       });
     });
   }

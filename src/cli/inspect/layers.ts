@@ -106,7 +106,8 @@ async function inTurn<T, R>(list: readonly T[], read: (each: T) => Promise<R>): 
  */
 export function activated(result: Tensor, layers: readonly Probed[]): Map<Tensor, Tensor> {
   const labels = new Set(layers.map(({ name }) => name));
-  const owner = new Map<Tensor, Tensor>(layers.map(({ output }) => [output, output]));
+  const own = layers.filter(({ name, output }) => output.module === name); // others pass on what is given to them, as Dropout does
+  const owner = new Map<Tensor, Tensor>(own.map(({ output }) => [output, output]));
   const constant = new Set<Tensor>();
   const last = new Map<Tensor, Tensor>();
   for (const t of topological([result])) {
