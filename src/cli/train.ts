@@ -189,6 +189,10 @@ async function trainRun(config: TrainConfig, { resume, out, json, download }: Op
   await training.load();
   await test.load();
   const visited = entry.streams ? training.streams(config.batch) : training;
+  if (isPath(config.data) && (test.length === 0 || (training.info.classes?.length ?? 0) < 2))
+    throw new UsageError(
+      `${config.data} has ${training.info.classes?.length} classes and ${training.length + test.length} images, too few to train and to test on; make two folders of ten images or more`,
+    );
   if (visited.batches === 0)
     throw new UsageError(
       `${training.length} samples make no batch of ${config.batch}; raise --samples or lower --batch`,

@@ -155,7 +155,10 @@ export async function newestValid(
 /** The checkpoint folder that `last` or `best` names. Throws where the run has none. */
 export async function pointedCheckpoint(run: string, pointer: "last" | "best"): Promise<string> {
   const step = await pointedStep(run, pointer);
-  if (step === undefined) throw new Error(`${join(run, pointer)} names no checkpoint: the run has saved none yet`);
+  if (step === undefined) {
+    const why = pointer === "best" ? "no epoch of the run has ended yet" : "the run has saved none yet";
+    throw new Error(`${join(run, pointer)} names no checkpoint: ${why}`);
+  }
   return join(checkpointsOf(run), nameOf(step));
 }
 

@@ -59,7 +59,7 @@ function showFigures({
     worth: i === 0 ? 2 : 1 / i,
   }));
   if (samplesPerSecond !== undefined && Number.isFinite(samplesPerSecond)) {
-    const digits = samplesPerSecond < 10 ? 1 : 0;
+    const digits = samplesPerSecond < 1 ? 2 : samplesPerSecond < 10 ? 1 : 0;
     const rate = samplesPerSecond.toLocaleString("en-US", { maximumFractionDigits: digits });
     figures.push({ text: `${rate} ${unit}/s`, worth: 0 });
   }

@@ -8,6 +8,10 @@ const looks = {
   validation: { stroke: "--third", width: 2, points: { show: true, size: 5 } },
 };
 const digits = (value) => (value == null ? "–" : String(Number(value.toPrecision(4))));
+const wide = (_, least, most) => { // a rate that hardly moves is a level line
+  const room = Math.max((most - least) / 20, Math.abs(most) / 50) || 1;
+  return [least - room, most + room];
+};
 function draw(place, { steps, curves }, logarithmic) {
   place.replaceChildren();
   const axis = () => ({ stroke: colour("--faint"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } });
@@ -18,8 +22,8 @@ function draw(place, { steps, curves }, logarithmic) {
   const values = (_, marks) => marks.map((v) => (v == null ? "" : digits(v)));
   return new uPlot({
     width: place.clientWidth, height: 240,
-    scales: { x: { time: false }, y: logarithmic ? { distr: 3 } : {} },
-    axes: [{ ...axis(), size: 30 }, { ...axis(), size: 58, values }],
+    scales: { x: { time: false }, y: logarithmic ? { distr: 3 } : { range: wide } },
+    axes: [{ ...axis(), size: 30 }, { ...axis(), size: 76, values }],
     series: [{ label: "step" }, ...series],
   }, [steps, ...curves.map(({ values }) => values)], place);
 }
