@@ -119,10 +119,10 @@ async function newConfig(model: string | undefined, options: Options, io: Io): P
       : findOptimizer(optimizer).searches
         ? common
         : { ...common, weightDecay, clip };
-  const falls = options.decay !== undefined || options.decayFrom !== undefined;
+  const falls = (options.decay ?? 1) !== 1 || (options.decayFrom ?? 0) > 0;
   if (falls && options.schedule !== undefined && options.schedule !== "decay")
     throw new UsageError(`--decay and --decay-from belong to --schedule decay, not to ${options.schedule}`);
-  const schedule = falls ? { schedule: "decay" } : {};
+  const schedule = falls && recipe.schedule !== undefined ? { schedule: "decay" } : {};
   const init = options.init === undefined ? {} : { init: resolve(options.init) };
   const settled = { ...own, lr, seed: 1, ...options, ...schedule, ...init, data: place, optimizer, device };
   return { model: name, ...given(settled, [...fixed, ...changeable]) } as TrainConfig;

@@ -135,7 +135,7 @@ test("misuse is refused in one line that names the place", async () => {
     eigenvalues of NaN: RangeError: symmetricEigen: element 1 is NaN; remove what is not finite
     PCA of one sample: RangeError: pca: needs at least 2 samples [N, …], got [1,3]
     PCA of too many components: RangeError: pca: components must be a whole number from 1 to 2 for 3 samples of 2, got 3
-    PCA of what lies on a line: RangeError: pca: the samples vary in fewer than 2 directions; ask for fewer components
+    PCA of what lies on a line: RangeError: pca: the samples vary in 1 directions; ask for fewer components
     kernel PCA of too many components: RangeError: kernelPca: components must be a whole number from 1 to 2 for 3 samples, got 3
     kernel PCA of equal samples: RangeError: kernelPca: the samples vary in fewer than 1 directions; ask for fewer components
     rbf of no width: RangeError: rbfKernel: gamma must be a finite number above 0, got 0

@@ -61,7 +61,7 @@ test.each<[string, string]>([
   ["train resnet20 --data /absent/x", "imageFolder: there is no folder /absent/x; name one with a folder a class"],
   [
     "train charlstm --data trec",
-    "charlstm does not fit trec, whose samples are [40] (it learns which token comes next, and there is no text that goes on); models that fit: textcnn",
+    "charlstm does not fit trec, whose samples are [40] (it learns which token comes next, and there is no text that goes on); models that fit: textcnn, textlstm",
   ],
   [
     "train mlp --data glyphs --optimizer lbfgs --weight-decay 0.1",
@@ -243,7 +243,7 @@ test("help and version", async () => {
   expect(stdout).toMatch(
     /\n {2}lenet5 +--data mnist --epochs 10 --batch 64 --optimizer adam --lr 0\.003 --decay 0\.7 --shift 1\n/,
   );
-  expect((await hebb(["eval", "--help"])).stdout).toContain("samples in a batch (default: 250)");
+  expect((await hebb(["eval", "--help"])).stdout).toContain("samples in a batch (default: 250, or fewer where outputs are large)");
   expect(stdout).toContain("not kept, so say it again with --resume");
   const info = (await hebb(["info", "--help"])).stdout;
   expect(info).toMatch(/\n {2}mlp +Rumelhart, /);

@@ -90,7 +90,7 @@ describe("saving", () => {
 
   test("no run, no checkpoint", async () => {
     expect(await newestValid(run)).toEqual({ skipped: [] });
-    await expect(pointedCheckpoint(run, "best")).rejects.toThrow("has saved none yet");
+    await expect(pointedCheckpoint(run, "best")).rejects.toThrow("no epoch of the run has ended yet");
   });
 });
 
