@@ -5,6 +5,7 @@ import { charCnnEntry } from "./char-cnn.ts";
 import { convNetEntry } from "./convnet.ts";
 import { deepBeliefNetEntry } from "./deep-belief-net.ts";
 import type { ZooEntry } from "./entry.ts";
+import { gatedConvEntry } from "./gated-conv.ts";
 import { goPolicyEntry } from "./go-policy.ts";
 import { googlenetEntry, googlenetOf2015Entry } from "./googlenet.ts";
 import { languageEntries } from "./language-model.ts";
@@ -122,6 +123,7 @@ export const zoo: readonly ZooEntry[] = [
   textCnnEntry,
   textLstmEntry,
   ...languageEntries,
+  gatedConvEntry,
   gptEntry,
   charCnnEntry,
   goPolicyEntry,

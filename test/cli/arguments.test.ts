@@ -243,7 +243,9 @@ test("help and version", async () => {
   expect(stdout).toMatch(
     /\n {2}lenet5 +--data mnist --epochs 10 --batch 64 --optimizer adam --lr 0\.003 --decay 0\.7 --shift 1\n/,
   );
-  expect((await hebb(["eval", "--help"])).stdout).toContain("samples in a batch (default: 250, or fewer where outputs are large)");
+  expect((await hebb(["eval", "--help"])).stdout).toContain(
+    "samples in a batch (default: 250, or fewer where outputs are large)",
+  );
   expect(stdout).toContain("not kept, so say it again with --resume");
   const info = (await hebb(["info", "--help"])).stdout;
   expect(info).toMatch(/\n {2}mlp +Rumelhart, /);
