@@ -1,4 +1,4 @@
-// The data sets that the command line calls by name, and folders of images.
+// The data sets that the command line calls by name, of samples or of pairs of sequences, and folders of images.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -11,15 +11,17 @@ import {
   mnist,
   mr,
   ptb,
+  type SequencePairs,
   type Split,
   sst,
   tinyShakespeare,
   trec,
 } from "../data/index.ts";
 import type { Shape } from "../graph/index.ts";
-import type { ZooEntry } from "../zoo/index.ts";
+import { type TranslatorEntry, translators, type ZooEntry } from "../zoo/index.ts";
 import { UsageError } from "./command.ts";
 import { find } from "./find.ts";
+import { type PairOptions, type PairSplit, pairSets } from "./pair-sets.ts";
 
 /** Where a data set lies and how much of it is taken. */
 export interface DataPlace {
@@ -62,7 +64,12 @@ const dataSets: Readonly<Record<string, (split: Split, place: DataPlace) => Data
   glyphs: (split, { samples }) => glyphs(split, { count: samples }),
 };
 
-export const dataNames: readonly string[] = Object.keys(dataSets);
+/** Those of samples, then those of pairs. */
+export const dataNames: readonly string[] = [...Object.keys(dataSets), ...Object.keys(pairSets)];
+
+/** Whether a data set needs no files. */
+export const isMadeUp = (data: string): boolean =>
+  data === "glyphs" || (Object.hasOwn(pairSets, data) && pairSets[data].isMadeUp === true);
 
 /** Whether `--data` names a folder of images instead of a data set. */
 export const isPath = (data: string): boolean => /[\\/]|^\.\.?$/.test(data);
@@ -80,11 +87,40 @@ export function findData(
 ): Dataset {
   if (isPath(name) && (input.length !== 3 || tokens !== undefined))
     throw new UsageError(`${model} takes no images, so it cannot be trained on the folder ${name}`);
+  if (Object.hasOwn(pairSets, name))
+    throw new UsageError(
+      `${model} does not fit ${name}, which has pairs of sequences; models that fit: ${translators.map((entry) => entry.name).join(", ")}`,
+    );
   const length = task === "language" ? input[0] * (streams && split === "test" ? 10 : 1) : undefined; // no state is carried in tests
   const data = isPath(name)
     ? folderOf(name, split, input, place)
-    : find("data set", name, dataSets)(split, { ...place, length });
+    : find("data set", name, dataSets, dataNames)(split, { ...place, length });
   return normalize && !raw ? data.normalize() : data;
+}
+
+/**
+ * A split of a data set of pairs, the source backwards where the model wants it so. Nothing is read yet. Throws a UsageError for a name
+ * that is none of such.
+ */
+export function findPairs(
+  { name: model, reversed }: TranslatorEntry,
+  name: string,
+  split: PairSplit,
+  { dataDir: dir, samples, ...options }: Pick<DataPlace, "dataDir" | "samples"> & Omit<PairOptions, "dir" | "reversed">,
+): SequencePairs {
+  if (isPath(name) || Object.hasOwn(dataSets, name))
+    throw new UsageError(
+      `${model} does not fit ${name}, which has no pairs of sequences; data sets that fit: ${Object.keys(pairSets).join(", ")}`,
+    );
+  const { seed, download, vocabularies } = options;
+  const pairs = find("data set", name, pairSets, dataNames).open(split, {
+    dir,
+    seed,
+    download,
+    vocabularies,
+    reversed,
+  });
+  return samples === undefined ? pairs : pairs.take(samples);
 }
 
 function folderOf(path: string, split: Split, input: Shape, { samples }: DataPlace): Dataset {

@@ -1,23 +1,28 @@
-// hebb eval: the loss, accuracy and confusion of a run's model over a test set.
+// hebb eval: the loss, accuracy and confusion of a run's model over a test set, or BLEU of what it says.
 import type { Dataset } from "../data/index.ts";
 import { evaluator } from "../train/index.ts";
-import { type Command, report, UsageError } from "./command.ts";
-import { findData } from "./data-sets.ts";
-import { findModel } from "./names.ts";
+import { type Command, type Io, report, UsageError } from "./command.ts";
+import { findData, findPairs } from "./data-sets.ts";
+import { findEntry, findModel } from "./names.ts";
+import type { Options } from "./options.ts";
 import { commandLine } from "./program.ts";
-import { chooseDevice, openRun, readRun, startLower } from "./setup.ts";
+import { chooseDevice, openRun, readRun, startLower, type TrainedModel } from "./setup.ts";
 import { lossOf, taskOf, testBatch } from "./tasks.ts";
+import { measureTranslator, openTranslator, tellQuality } from "./translators.ts";
+
+const usualBatch = 250;
 
 export const evaluate: Command = {
   summary: "measures a run's model on the test set",
   positionals: "RUN",
-  flags: ["data", "samples", "batch", "device", "threads", "dataDir", "download", "best", "json"],
+  flags: ["data", "samples", "batch", "device", "threads", "dataDir", "download", "beams", "best", "json"],
   defaults: {
     data: "the run's",
     samples: "the run's",
     batch: "250, or fewer where outputs are large",
     dataDir: "where the run found it, else HEBB_DATA, else hebb in the user's cache folder",
   },
+  helps: { beams: "translate by a search that follows so many, instead of the likeliest word at each step" },
   run: async (positionals, options, io) => {
     if (positionals.length !== 1)
       throw new UsageError(
@@ -25,7 +30,11 @@ export const evaluate: Command = {
       );
     const [run] = positionals;
     const device = chooseDevice(options);
-    const settled = { ...(await readRun(run)), ...options };
+    const trained = await readRun(run);
+    if (findEntry(trained.model).task === "translate") return evaluateTranslator({ run, device }, options, io);
+    if (options.beams !== undefined)
+      throw new UsageError(`--beams is of models that translate, ${trained.model} does not`);
+    const settled = { ...trained, ...options };
     const entry = findModel(settled.model);
     const task = taskOf(entry);
     const whole = findData(entry, settled.data, "test", settled);
@@ -35,10 +44,7 @@ export const evaluate: Command = {
     await checkFit(run, findData(entry, config.data, "test", config), test);
     const measured = await evaluator({ model, loss: lossOf(entry, model), ...task.measured(test.info) })(test);
     const { samples, loss } = measured!;
-    if (!Number.isFinite(loss))
-      throw new Error(
-        `the loss of ${run} over ${samples} test ${task.unit} of ${data} is ${loss}, so its checkpoint of step ${checkpoint.step} is of no use; start again with: ${startLower(io, run, config)}`,
-      );
+    checkLoss(loss, `${samples} test ${task.unit} of ${data}`, { run, config, checkpoint, io });
     const { figures, words, table } = task.tell(measured!, test.info);
     const summary = `${words.join(", ")} over ${samples} test samples of ${data}, step ${checkpoint.step}`;
     report(io, options, `${table === undefined ? "" : `${table}\n\n`}${summary}`, {
@@ -55,6 +61,49 @@ export const evaluate: Command = {
     return 0;
   },
 };
+
+/** The same for a model that says one sequence for another. */
+async function evaluateTranslator(
+  { run, device }: { run: string; device: string },
+  options: Options,
+  io: Io,
+): Promise<number> {
+  const { config, entry, model, vocabularies, checkpoint } = await openTranslator(run, options, io);
+  const { data = config.data, batch = usualBatch, beams, ...place } = { ...config, batch: undefined, ...options };
+  if (data !== config.data)
+    throw new UsageError(`${run} knows the words of ${config.data}, so it cannot be measured on ${data}`);
+  const test = findPairs(entry, data, "test", { ...place, seed: config.seed, vocabularies }).batch(batch);
+  const quality = await measureTranslator(model, test, { beams, signal: io.interruption() });
+  if (quality === undefined) return 130;
+  const { samples, loss } = quality;
+  checkLoss(loss, `${samples} test words of ${data}`, { run, config, checkpoint, io });
+  const { figures, words } = tellQuality(quality, data);
+  report(io, options, `${words.join(", ")} over ${test.length} test pairs of ${data}, step ${checkpoint.step}`, {
+    command: "eval",
+    run,
+    model: config.model,
+    data,
+    device,
+    step: checkpoint.step,
+    pairs: test.length,
+    samples,
+    loss,
+    ...figures,
+  });
+  return 0;
+}
+
+/** Throws an Error where a loss is no number. */
+function checkLoss(
+  loss: number,
+  over: string,
+  { run, config, checkpoint, io }: Pick<TrainedModel, "config" | "checkpoint"> & { run: string; io: Io },
+): void {
+  if (Number.isFinite(loss)) return;
+  throw new Error(
+    `the loss of ${run} over ${over} is ${loss}, so its checkpoint of step ${checkpoint.step} is of no use; start again with: ${startLower(io, run, config)}`,
+  );
+}
 
 /** Throws a UsageError where a run's model takes other samples, numbers words otherwise, or tells other classes apart, than a data set has. */
 async function checkFit(run: string, trained: Dataset, asked: Dataset): Promise<void> {

@@ -1,13 +1,16 @@
-// hebb generate: a text that a run's language model goes on with from a prompt, written as it is made.
+// hebb generate: a text that a run's language model goes on with from a prompt, written as it is made; or what a translator says for it.
 import { readFile } from "node:fs/promises";
-import { Vocabulary } from "../data/index.ts";
+import { join } from "node:path";
+import { Vocabulary, type VocabularyJson } from "../data/index.ts";
 import { seed as seedStream } from "../graph/index.ts";
 import { beamSearch, generate, isStepped, type SteppedModel, stepped } from "../zoo/index.ts";
 import { type Command, type Io, report, UsageError } from "./command.ts";
 import { findData } from "./data-sets.ts";
+import { generateTranslation } from "./generate-translation.ts";
+import { findEntry } from "./names.ts";
 import { flagName } from "./options.ts";
 import { commandLine } from "./program.ts";
-import { chooseDevice, openRun, type TrainedModel, vocabularyFile } from "./setup.ts";
+import { chooseDevice, openRun, readRun, readVocabulary, type TrainedModel, vocabularyFile } from "./setup.ts";
 
 /** Tokens of a text as people read them, and back. */
 interface Writing {
@@ -17,7 +20,7 @@ interface Writing {
 }
 
 export const generateText: Command = {
-  summary: "writes a text with a run's language model",
+  summary: "writes a text with a run's language model, or translates one",
   positionals: "RUN",
   flags: ["prompt", "length", "temperature", "topK", "topP", "beams", "seed", "device", "threads", "best", "json"],
   helps: { seed: "seed of what is drawn: the same one gives the same text" },
@@ -28,6 +31,8 @@ export const generateText: Command = {
       );
     const [run] = positionals;
     const device = chooseDevice(options);
+    const { model: name } = await readRun(run);
+    if (findEntry(name).task === "translate") return generateTranslation({ run, device }, options, io);
     const opened = await openRun(run, options, io);
     if (opened.entry.task !== "language")
       throw new UsageError(`${run} is a run of ${opened.config.model}, which is no language model`);
@@ -88,9 +93,12 @@ const steppedOf = ({ model, entry }: TrainedModel): SteppedModel =>
 
 /** How a run's tokens are written, from the vocabulary that it keeps, else that of its data. */
 async function writingOf(run: string, { config, entry }: TrainedModel): Promise<Writing> {
-  const kept = await readFile(vocabularyFile(run), "utf8").catch(() => undefined);
+  const file = join(run, vocabularyFile);
+  const kept = await readFile(file, "utf8").catch(() => undefined);
   const vocabulary =
-    kept === undefined ? await findData(entry, config.data, "train", config).vocabulary() : parse(run, kept);
+    kept === undefined
+      ? await findData(entry, config.data, "train", config).vocabulary()
+      : readVocabulary(file, kept, (json) => Vocabulary.from(json as VocabularyJson));
   const byCharacters = vocabulary.words.every((word) => [...word].length <= 1);
   return {
     encode: (text) => {
@@ -113,14 +121,4 @@ function unknownOf(parts: readonly string[], { words }: Vocabulary): string {
   const unknown = parts.find((part) => !words.includes(part));
   const known = words.length > 100 ? `${words.length} words` : `these: ${words.join("").replaceAll("\n", "\\n")}`;
   return `the run does not know ${JSON.stringify(unknown)}; it knows ${known}`;
-}
-
-function parse(run: string, text: string): Vocabulary {
-  try {
-    return Vocabulary.from(JSON.parse(text));
-  } catch (error) {
-    throw new Error(
-      `${vocabularyFile(run)} is damaged (${(error as Error).message}); delete it, and the vocabulary of the run's data is taken`,
-    );
-  }
 }

@@ -2,8 +2,9 @@
 import { evaluating, type Shape, shapesOnly, type Tensor, tensor } from "../graph/index.ts";
 import { sizeOf, topological } from "../graph/internal.ts";
 import { type Layer, nameModules, parameters, probe } from "../nn/index.ts";
+import { Seq2Seq } from "../zoo/index.ts";
 import { type Command, report, UsageError } from "./command.ts";
-import { describeModels, findModel } from "./names.ts";
+import { describeModels, findEntry } from "./names.ts";
 import { commandLine } from "./program.ts";
 
 export interface LayerInfo {
@@ -22,9 +23,14 @@ export const info: Command = {
   run: async (positionals, options, io) => {
     if (positionals.length !== 1)
       throw new UsageError(`info needs one model, e.g. ${commandLine(io, "info", "lenet5")}`);
-    const { name, paper, input, tokens, build } = findModel(positionals[0]);
-    const model = shapesOnly(() => build());
-    const layers = layersOf(model, input, tokens);
+    const entry = findEntry(positionals[0]);
+    const { name, paper } = entry;
+    const input = entry.task === "translate" ? [usualWords] : entry.input;
+    const model = shapesOnly(() => entry.build());
+    const layers =
+      model instanceof Seq2Seq
+        ? layersRun(model, () => model.forward({ source: words(), target: words() }))
+        : layersOf(model, input, entry.task === "translate" ? undefined : entry.tokens);
     const total = {
       parameters: count(model),
       multiplyAdds: layers.reduce((sum, layer) => sum + layer.multiplyAdds, 0),
@@ -35,13 +41,22 @@ export const info: Command = {
   },
 };
 
+/** Words of a pair whose layers are shown, on either side. */
+const usualWords = 16;
+
+const words = (): Tensor => tensor(new Int32Array(usualWords), [1, usualWords]);
+
 const count = (model: object): number => parameters(model).reduce((sum, p) => sum + p.size, 0);
 
 /** The modules that contain no other, in the order they run on one sample. */
 export function layersOf(model: Layer, input: Shape, tokens?: number): LayerInfo[] {
-  nameModules(model);
   const sample = tensor(new (tokens === undefined ? Float32Array : Int32Array)(sizeOf(input)), [1, ...input]);
-  const { result, layers } = probe(() => evaluating(() => model.forward(sample)));
+  return layersRun(model, () => model.forward(sample));
+}
+
+function layersRun(model: object, forward: () => Tensor): LayerInfo[] {
+  nameModules(model);
+  const { result, layers } = probe(() => evaluating(forward));
   const work = multiplyAdds(result);
   return layers.map(({ module, name, output }) => ({
     name,

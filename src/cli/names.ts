@@ -1,13 +1,26 @@
 // The models that the command line calls by name.
-import { type ZooEntry, zoo } from "../zoo/index.ts";
+import { type TranslatorEntry, translators, type ZooEntry, zoo } from "../zoo/index.ts";
+import { UsageError } from "./command.ts";
 import { find } from "./find.ts";
 
-const models = Object.fromEntries(zoo.map((entry) => [entry.name, entry]));
+export type Entry = ZooEntry | TranslatorEntry;
 
-export const findModel = (name: string): ZooEntry => find("model", name, models);
+const all: readonly Entry[] = [...zoo, ...translators];
+const models = Object.fromEntries(all.map((entry) => [entry.name, entry]));
+
+export const findEntry = (name: string): Entry => find("model", name, models);
+
+/** A model of samples. Throws a UsageError for one of pairs of sequences too. */
+export function findModel(name: string): ZooEntry {
+  const entry = findEntry(name);
+  if (entry.task !== "translate") return entry;
+  throw new UsageError(
+    `${name} learns which sequence to say for another; its runs are for hebb eval, generate and inspect`,
+  );
+}
 
 /** The models for a command's help, a line each: their papers, or whatever is asked for. */
-export function describeModels(more: (entry: ZooEntry) => string = ({ paper }) => paper): string[] {
-  const width = Math.max(...zoo.map(({ name }) => name.length));
-  return zoo.map((entry) => `  ${entry.name.padEnd(width)}  ${more(entry)}`);
+export function describeModels(more: (entry: Entry) => string = ({ paper }) => paper): string[] {
+  const width = Math.max(...all.map(({ name }) => name.length));
+  return all.map((entry) => `  ${entry.name.padEnd(width)}  ${more(entry)}`);
 }

@@ -20,14 +20,14 @@ import {
   type Schedule,
   sgd,
 } from "../optim/index.ts";
-import type { ZooEntry } from "../zoo/index.ts";
 import { UsageError } from "./command.ts";
 import { find } from "./find.ts";
+import type { Entry } from "./names.ts";
 
 /** What the command line's optimizers follow. */
-type Source = Loss | GradientSource<Batch, Tensor>;
+export type Source<B> = Loss<B> | GradientSource<B, Tensor>;
 
-export type Loss = (batch: Batch) => Tensor | { readonly loss: Tensor; readonly outputs: Tensor };
+export type Loss<B = Batch> = (batch: B) => Tensor | { readonly loss: Tensor; readonly outputs: Tensor };
 
 /** What the command line sets of an optimizer. */
 interface Settings extends FirstOrderOptions {
@@ -40,10 +40,10 @@ interface OptimizerEntry {
   /** Whether its steps are found by search, which takes no settings but the rate. */
   readonly searches?: boolean;
   /** Throws a UsageError for a setting that it has not. */
-  make(model: object, source: Source, settings: Settings): Optimizer<Batch>;
+  make<B>(model: object, source: Source<B>, settings: Settings): Optimizer<B>;
 }
 
-type Make = (model: object, source: Source, options: FirstOrderOptions) => Optimizer<Batch>;
+type Make = <B>(model: object, source: Source<B>, options: FirstOrderOptions) => Optimizer<B>;
 
 const firstOrder = (name: string, lr: number, make: Make): OptimizerEntry => ({
   lr,
@@ -65,7 +65,7 @@ const flagsOf: Readonly<Record<string, string>> = {
 /** Whose steps are found by search, from values and curvature; they move all parameters alike, by the loss alone. */
 const searching = (
   name: string,
-  make: (model: object, loss: Loss, options: { lr: number | Schedule }) => Optimizer<Batch>,
+  make: <B>(model: object, loss: Loss<B>, options: { lr: number | Schedule }) => Optimizer<B>,
 ): OptimizerEntry => ({
   lr: 1,
   searches: true,
@@ -104,6 +104,6 @@ export const optimizerNames: readonly string[] = Object.keys(optimizers);
 export const findOptimizer = (name: string): OptimizerEntry => find("optimizer", name, optimizers);
 
 /** The learning rate where the user names none: the recipe's, or the optimizer's where that is another one. */
-export function usualRate({ recipe }: ZooEntry, optimizer: string): number {
+export function usualRate({ recipe }: Entry, optimizer: string): number {
   return optimizer === recipe.optimizer ? recipe.lr : findOptimizer(optimizer).lr;
 }

@@ -12,8 +12,8 @@ import { restore } from "../train/restore.ts";
 import { NoRunError, readConfig } from "../train/run-folder.ts";
 import { type ZooEntry, zoo } from "../zoo/index.ts";
 import { type Io, UsageError } from "./command.ts";
-import { dataNames, findData, isPath } from "./data-sets.ts";
-import { findModel } from "./names.ts";
+import { dataNames, findData, isMadeUp, isPath } from "./data-sets.ts";
+import { type Entry, findEntry, findModel } from "./names.ts";
 import { usualRate } from "./optimizers.ts";
 import { type Options, readKey } from "./options.ts";
 import { commandLine } from "./program.ts";
@@ -57,29 +57,27 @@ const optional = [
 
 /**
  * The data folder that a run is to remember, whether a flag or HEBB_DATA names it; none where the cache serves, or for
- * glyphs, which need none.
+ * data that is made up.
  */
 export async function folderToKeep({
   data,
   dataDir,
 }: Pick<TrainConfig, "data" | "dataDir">): Promise<string | undefined> {
   const { path, from } = await dataFolder(dataDir);
-  return from === "cache" || data === "glyphs" ? undefined : resolve(path);
+  return from === "cache" || isMadeUp(data) ? undefined : resolve(path);
 }
 
 /**
  * The data set of a model's recipe; in the place of mnist, where it is not found, glyphs, with the reason. Throws a UsageError for a
  * model that has none, as it is made for images of the user's.
  */
-export async function usualData(
-  { name, input, classes, recipe: { data } }: ZooEntry,
-  options: Options,
-): Promise<{ data: string; why?: string }> {
-  if (data === undefined)
+export async function usualData(entry: Entry, options: Options): Promise<{ data: string; why?: string }> {
+  const { data } = entry.recipe;
+  if (data === undefined && entry.task !== "translate")
     throw new UsageError(
-      `${name} is made for [${input.join(", ")}] and ${classes} classes; name a folder of images by --data ./PATH, or a data set: ${dataNames.join(", ")}`,
+      `${entry.name} is made for [${entry.input.join(", ")}] and ${entry.classes} classes; name a folder of images by --data ./PATH, or a data set: ${dataNames.join(", ")}`,
     );
-  return data === "mnist" ? mnistOrGlyphs(options) : { data };
+  return data === "mnist" ? mnistOrGlyphs(options) : { data: data! };
 }
 
 /** mnist where all its files lie in the data folder or may be fetched, else glyphs, which need none; with the reason. */
@@ -182,7 +180,18 @@ export async function readRun(run: string): Promise<TrainConfig> {
 }
 
 /** Where a run keeps the words of its tokens. */
-export const vocabularyFile = (run: string): string => join(run, "vocabulary.json");
+export const vocabularyFile = "vocabulary.json";
+
+/** The vocabulary in a text that a run keeps. Throws an Error where it is damaged. */
+export function readVocabulary<T>(file: string, text: string, from: (json: unknown) => T): T {
+  try {
+    return from(JSON.parse(text));
+  } catch (error) {
+    throw new Error(
+      `${file} is damaged (${(error as Error).message}); delete it, and the vocabulary of the run's data is taken`,
+    );
+  }
+}
 
 /** The command that trains anew what a run trained, in a folder of its own. */
 export const startAgain = (io: Io, run: string, ...flags: readonly string[]): string =>
@@ -190,7 +199,7 @@ export const startAgain = (io: Io, run: string, ...flags: readonly string[]): st
 
 /** The same with a tenth of the learning rate, at most the usual one, where numbers grew beyond all bounds. */
 export function startLower(io: Io, run: string, { model, optimizer, lr }: TrainConfig): string {
-  const lower = Math.min(lr / 10, usualRate(findModel(model), optimizer));
+  const lower = Math.min(lr / 10, usualRate(findEntry(model), optimizer));
   return startAgain(io, run, "--lr", `${Number(lower.toPrecision(3))}`);
 }
 
@@ -205,23 +214,37 @@ export async function newestSound(run: string, io: Io): Promise<{ checkpoint?: C
 }
 
 /** The model of a run with the parameters of its last sound checkpoint, or of its best. */
-export async function openRun(run: string, { best = false }: Options, io: Io): Promise<TrainedModel> {
+export async function openRun(run: string, options: Options, io: Io): Promise<TrainedModel> {
   const config = await readRun(run);
   const entry = findModel(config.model);
+  const make = async (): Promise<Layer> => {
+    const data = findData(entry, config.data, "train");
+    if (isPath(config.data)) await checkClasses(run, data);
+    return buildModel(entry, data, config);
+  };
+  return { config, entry, ...(await restored(run, make, options, io)) };
+}
+
+/** A model as `make` makes it, with the parameters of a run's last sound checkpoint, or of its best. */
+export async function restored<M extends object>(
+  run: string,
+  make: () => M | Promise<M>,
+  { best = false }: Options,
+  io: Io,
+): Promise<{ model: M; checkpoint: Checkpoint }> {
   const { checkpoint, skipped } = best ? await bestCheckpoint(run) : await newestSound(run, io);
   for (const { name, reason } of skipped) io.stderr.write(`skipped ${name}: ${reason}\n`);
   if (checkpoint === undefined)
     throw new Error(`${run} has saved no checkpoint yet; train it with: ${commandLine(io, "train", "--resume", run)}`);
-  const data = findData(entry, config.data, "train");
-  if (isPath(config.data)) await checkClasses(run, data);
-  const model = buildModel(entry, data, config);
-  await restore(checkpoint, { model }).catch((error: Error) => {
+  const model = await make();
+  await restore(checkpoint, { model }).catch(async (error: Error) => {
+    const { model: name } = await readRun(run);
     throw new Error(
-      `${run}: its checkpoint of step ${checkpoint.step} is not one of ${config.model}, which its config.json names (${error.message}); was that file changed?`,
+      `${run}: its checkpoint of step ${checkpoint.step} is not one of ${name}, which its config.json names (${error.message}); was that file changed?`,
       { cause: error },
     );
   });
-  return { config, entry, model, checkpoint };
+  return { model, checkpoint };
 }
 
 /** Throws a UsageError where a run's folder of images has other classes than when it was trained. */

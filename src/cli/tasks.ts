@@ -25,7 +25,7 @@ export interface Task {
 }
 
 /** The outcome of an evaluation. */
-interface Told {
+export interface Told {
   /** For JSON, besides the loss. */
   readonly figures: object;
   /** For people, a figure each. */

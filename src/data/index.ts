@@ -23,6 +23,7 @@ export { readImage } from "./image.ts";
 export { type ImageFolderOptions, imageFolder } from "./image-folder.ts";
 export { mixup } from "./mixup.ts";
 export { fashionMnist, mnist, type Split } from "./mnist.ts";
+export { type PairTask, type PairTaskOptions, pairTask } from "./pair-tasks.ts";
 export { type PcaNoiseOptions, pcaNoise } from "./pca-noise.ts";
 export { type RandomStream, randomStream } from "./random.ts";
 export { type RandomCropOptions, randomCrop } from "./random-crop.ts";
@@ -40,7 +41,7 @@ export type {
   Statistics,
 } from "./samples.ts";
 export { mr, type SentenceOptions, sst, trec } from "./sentences.ts";
-export { type EncodedPairs, type Pair, type PairBatch, SequencePairs } from "./sequence-pairs.ts";
+export { type EncodedPairs, type Pair, type PairBatch, SequencePairs, targetTokens } from "./sequence-pairs.ts";
 export type { Streams } from "./streams.ts";
 export {
   addingProblem,

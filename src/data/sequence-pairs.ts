@@ -145,6 +145,15 @@ export class SequencePairs implements AsyncIterable<PairBatch> {
   }
 }
 
+/** The words of a batch's targets, each "<end>" among them: how many labels of y count. Throws for a batch of another's. */
+export function targetTokens(batch: PairBatch): number {
+  const count = counts.get(batch);
+  if (count === undefined) throw new TypeError("targetTokens: takes a batch that SequencePairs gave");
+  return count;
+}
+
+const counts = new WeakMap<PairBatch, number>(); // y may lie on a device, where nothing is counted without waiting
+
 const bucketKey = 6; // keeps this stream apart from a Dataset's of the same seed
 
 function assemble(
@@ -157,7 +166,7 @@ function assemble(
     const { data, length } = pad(sequences, { multiple, value });
     return tensor(data, [places.length, length]);
   };
-  return {
+  const batch: PairBatch = {
     source: rows(places.map((i) => source[i])),
     sourceLengths: tensor(
       Int32Array.from(places, (i) => source[i].length),
@@ -169,4 +178,9 @@ function assemble(
       ignoredLabel,
     ),
   };
+  counts.set(
+    batch,
+    places.reduce((sum, i) => sum + target[i].length + 1, 0),
+  );
+  return batch;
 }

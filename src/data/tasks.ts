@@ -1,6 +1,6 @@
 // Made-up tasks on sequences, whose right answers are known: what recurrent networks and memories are tried on.
 import { Dataset } from "./dataset.ts";
-import { type RandomStream, randomStream, uniform } from "./random.ts";
+import { below, type RandomStream, randomStream, uniform } from "./random.ts";
 import type { SampleInfo } from "./samples.ts";
 import { Vocabulary } from "./text.ts";
 
@@ -205,9 +205,6 @@ function task<X extends Int32Array | Float32Array>(
 }
 
 const taskKey = 5; // keeps this stream apart from a Dataset's of the same seed
-
-/** A whole number from 0 to n − 1. */
-const below = (next: RandomStream, n: number): number => Math.floor(uniform(next) * n);
 
 function check(name: string, options: Readonly<Record<string, number>>, least = 1): void {
   for (const [option, value] of Object.entries(options))

@@ -3,6 +3,7 @@ import type { Shape, Tensor } from "../graph/index.ts";
 import type { Layer } from "../nn/index.ts";
 import type { Constraint, GradientSource, ParameterGroup } from "../optim/index.ts";
 import type { BatchSource } from "../train/index.ts";
+import type { Seq2Seq } from "./seq2seq.ts";
 
 /** How a model is trained unless its user says otherwise. */
 export interface Recipe {
@@ -66,9 +67,27 @@ export interface Reconstructing extends Layer {
   reconstruct(x: Tensor): Tensor;
 }
 
-export interface ZooEntry {
+/** What is said of every model. */
+interface Described {
   readonly name: string;
   readonly paper: string;
+  readonly recipe: Recipe;
+  /** What holds of its parameters after each move. */
+  readonly constraints?: readonly Constraint[];
+  /** What differs for some of its parameters. */
+  readonly groups?: readonly ParameterGroup[];
+}
+
+/** A network that learns which sequence to say for another, such as a sentence's translation. */
+export interface TranslatorEntry extends Described {
+  readonly task: "translate";
+  /** Whether it reads the source backwards. */
+  readonly reversed?: boolean;
+  /** A new model for vocabularies of those sizes, with parameters from the seeded stream. */
+  build(sizes?: { readonly sourceTokens: number; readonly targetTokens: number }): Seq2Seq;
+}
+
+export interface ZooEntry extends Described {
   /** Shape of one sample and number of classes as in the paper. */
   readonly input: Shape;
   /** Size of the vocabulary of a model of text, whose samples are i32. */
@@ -80,11 +99,6 @@ export interface ZooEntry {
   readonly streams?: boolean;
   /** Whether it wants pixels as (x − mean) / deviation; otherwise they lie in [0, 1]. */
   readonly normalize: boolean;
-  readonly recipe: Recipe;
-  /** What holds of its parameters after each move. */
-  readonly constraints?: readonly Constraint[];
-  /** What differs for some of its parameters. */
-  readonly groups?: readonly ParameterGroup[];
   /** What training makes small, with the outputs that metrics read, where that is not the cross-entropy of the model's outputs. */
   loss?(model: Layer, batch: { x: Tensor; y: Tensor }): Tensor | { readonly loss: Tensor; readonly outputs: Tensor };
   /** What training follows where no loss is its gradient's, in the place of `loss`. */

@@ -4,7 +4,7 @@ import { autoencoderEntries } from "./autoencoder-entries.ts";
 import { charCnnEntry } from "./char-cnn.ts";
 import { convNetEntry } from "./convnet.ts";
 import { deepBeliefNetEntry } from "./deep-belief-net.ts";
-import type { ZooEntry } from "./entry.ts";
+import type { TranslatorEntry, ZooEntry } from "./entry.ts";
 import { gatedConvEntry } from "./gated-conv.ts";
 import { goPolicyEntry } from "./go-policy.ts";
 import { googlenetEntry, googlenetOf2015Entry } from "./googlenet.ts";
@@ -20,6 +20,7 @@ import { textLstmEntry } from "./sequence-classifier.ts";
 import { stackedAutoencoderEntry } from "./stacked-autoencoder.ts";
 import { textCnnEntry } from "./text-cnn.ts";
 import { gptEntry } from "./transformer.ts";
+import { attentionEntry, encoderDecoderEntry, seq2seqEntry } from "./translators.ts";
 import { vggEntries } from "./vgg.ts";
 
 export { type AlexNet2012Options, type AlexNetOptions, alexnet, alexnet2012 } from "./alexnet.ts";
@@ -36,7 +37,7 @@ export { type ConvAutoencoderOptions, convAutoencoder } from "./conv-autoencoder
 export { type ConvNetOptions, convNet } from "./convnet.ts";
 export { type DeepAutoencoderOptions, deepAutoencoder } from "./deep-autoencoder.ts";
 export { DenseStage, type DenseStageOptions } from "./dense-stage.ts";
-export type { Fitting, Recipe, Reconstructing, ZooEntry } from "./entry.ts";
+export type { Fitting, Recipe, Reconstructing, TranslatorEntry, ZooEntry } from "./entry.ts";
 export { type GatedConvOptions, gatedConv } from "./gated-conv.ts";
 export {
   type Beam,
@@ -102,7 +103,7 @@ export {
 } from "./word-vectors.ts";
 export { signedLoss, Word2Vec, type Word2VecOptions, word2vec } from "./word2vec.ts";
 
-/** Every model that can be called by name. */
+/** Every model of samples that can be called by name. */
 export const zoo: readonly ZooEntry[] = [
   lenet1Entry,
   lenet4Entry,
@@ -132,3 +133,6 @@ export const zoo: readonly ZooEntry[] = [
   deepBeliefNetEntry,
   stackedAutoencoderEntry,
 ];
+
+/** Every model of pairs of sequences that can be called by name. */
+export const translators: readonly TranslatorEntry[] = [seq2seqEntry, encoderDecoderEntry, attentionEntry];

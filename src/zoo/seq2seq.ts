@@ -74,6 +74,8 @@ export interface TeacherBatch extends SourceBatch {
 export const seq2seq = (options: Seq2SeqOptions): Seq2Seq => new Seq2Seq(options);
 
 export class Seq2Seq implements SteppedModel {
+  /** Whether it has attention, so that `align` tells where that goes. */
+  readonly attends: boolean;
   sourceEmbedding: Embedding; // [sourceTokens, features]
   targetEmbedding: Embedding; // [targetTokens, features]
   encoder: Recurrent;
@@ -86,6 +88,7 @@ export class Seq2Seq implements SteppedModel {
     checkOptions(options);
     const { sourceTokens, targetTokens, cell = "lstm", hidden = 256, features = hidden, layers = 1 } = options;
     const { attention, bidirectional = attention === "bahdanau", dropout = 0, init: own } = options;
+    this.attends = attention !== undefined;
     const given = own && { init: own };
     const recurrent = { layers, dropout, ...(own && { init: { input: own, recurrent: own, bias: own } }) };
     this.sourceEmbedding = new Embedding(sourceTokens, features, given);

@@ -47,5 +47,6 @@ figure { margin: 0; min-width: 0; max-width: 100%; }
 .worst b { font-weight: 600; }
 .confusion td, .confusion th { padding: .25rem .5rem; text-align: center; min-width: 2.6rem; border: 1px solid var(--page); }
 .confusion th:first-child { text-align: right; }
+.said td { white-space: normal; vertical-align: top; }
 .confusion .zero { color: var(--faint); opacity: .5; }
 `;
