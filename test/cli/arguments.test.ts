@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { commands } from "../../src/cli/cli.ts";
-import { zoo } from "../../src/zoo/index.ts";
+import { translators, zoo } from "../../src/zoo/index.ts";
 import { hebb, lastJson } from "./run-cli.ts";
 
-const modelNames = zoo.map(({ name }) => name).join(", ");
+const modelNames = [...zoo, ...translators].map(({ name }) => name).join(", ");
 const commandNames = Object.keys(commands).join(", ");
 
 let folder: string;
@@ -34,12 +34,12 @@ test.each<[string, string]>([
   ["info lenet-5", `there is no model "lenet-5"; did you mean lenet5? (there are ${modelNames})`],
   [
     "train resnet50",
-    "resnet50 is made for [3, 224, 224] and 1000 classes; name a folder of images by --data ./PATH, or a data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs",
+    "resnet50 is made for [3, 224, 224] and 1000 classes; name a folder of images by --data ./PATH, or a data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort",
   ],
   ["info constructor", `there is no model "constructor"; there are ${modelNames}`],
   [
     "train mlp --data mnits",
-    'there is no data set "mnits"; did you mean mnist? (there are mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs)',
+    'there is no data set "mnits"; did you mean mnist? (there are mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort)',
   ],
   [
     "train lenet5 --data trec",
@@ -233,7 +233,7 @@ test("help and version", async () => {
   ])
     expect(stdout).toContain(`--${flag} `);
   for (const words of [
-    "data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs; or a folder of images, ./PATH, with a folder for each class (default: the model's, below; glyphs where mnist is not found)",
+    "data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort; or a folder of images, ./PATH, with a folder for each class (default: the model's, below; glyphs where mnist is not found)",
     "optimizer: sgd, adam, adamw, adamax, adagrad, adadelta, rmsprop, newton, natural-gradient, conjugate-gradient, bfgs, lbfgs, hessian-free (default: the model's, below)",
     "where to compute: auto, native, wasm, js (default: HEBB_DEVICE, else auto)",
     "  lenet5          --data mnist --epochs 10 --batch 64 --optimizer adam --lr 0.003 --decay 0.7 --shift 1\n",
