@@ -106,7 +106,11 @@ export function findPairs(
   { name: model, reversed }: TranslatorEntry,
   name: string,
   split: PairSplit,
-  { dataDir: dir, samples, ...options }: Pick<DataPlace, "dataDir" | "samples"> & Omit<PairOptions, "dir" | "reversed">,
+  {
+    dataDir: dir,
+    samples,
+    ...options
+  }: Pick<DataPlace, "dataDir" | "samples"> & Omit<PairOptions, "dir" | "reversed"> = {},
 ): SequencePairs {
   if (isPath(name) || Object.hasOwn(dataSets, name))
     throw new UsageError(

@@ -67,7 +67,7 @@ export const train: Command = {
     const { resume, out } = options;
     const config =
       resume === undefined ? await newConfig(model, options, io) : await resumedConfig(resume, model, options, io);
-    checkShift(config);
+    checkData(config);
     if (resume === undefined) await checkOut(out, io);
     const entry = findEntry(config.model);
     const { download } = options;
@@ -115,15 +115,16 @@ async function newConfig(model: string | undefined, options: Options, io: Io): P
   return { model: name, ...given(settled, [...fixed, ...changeable]) } as TrainConfig;
 }
 
-/** Throws a UsageError where images would be moved so far that little of them is left. */
-function checkShift({ model, data, shift, crop = 0, flip = 0 }: TrainConfig): void {
+/** Throws a UsageError where the data is not for the model, or images would be moved so far that little of them is left. */
+function checkData({ model, data, shift, crop = 0, flip = 0 }: TrainConfig): void {
   const entry = findEntry(model);
   const isTranslator = entry.task === "translate";
+  if (isTranslator) findPairs(entry, data, "train");
   const shape = isTranslator ? [] : findData(entry, data, "train").info.shape;
-  if (isTranslator) findPairs(entry, data, "train", {});
-  for (const [flag, pixels] of Object.entries({ shift, crop, flip })) {
+  const isText = isTranslator || entry.tokens !== undefined;
+  for (const [flag, pixels] of Object.entries({ shift, crop, ...(isText && { flip }) })) {
     if (shape.length !== 3) {
-      if (pixels === 0 || (!isTranslator && entry.tokens === undefined)) continue; // a model that does not fit is told of later
+      if (pixels === 0 || !isText) continue; // a model that does not fit is told of later
       throw new UsageError(`--${flag} is for images; ${data} has none, so leave it at 0`);
     }
     const most = flag === "flip" ? 1 : largestShift(shape);

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { commands } from "../../src/cli/cli.ts";
-import { zoo } from "../../src/zoo/index.ts";
+import { translators, zoo } from "../../src/zoo/index.ts";
 import { hebb, lastJson } from "./run-cli.ts";
 
-const modelNames = zoo.map(({ name }) => name).join(", ");
+const modelNames = [...zoo, ...translators].map(({ name }) => name).join(", ");
 const commandNames = Object.keys(commands).join(", ");
 
 let folder: string;
@@ -34,12 +34,12 @@ test.each<[string, string]>([
   ["info lenet-5", `there is no model "lenet-5"; did you mean lenet5? (there are ${modelNames})`],
   [
     "train resnet50",
-    "resnet50 is made for [3, 224, 224] and 1000 classes; name a folder of images by --data ./PATH, or a data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs",
+    "resnet50 is made for [3, 224, 224] and 1000 classes; name a folder of images by --data ./PATH, or a data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort",
   ],
   ["info constructor", `there is no model "constructor"; there are ${modelNames}`],
   [
     "train mlp --data mnits",
-    'there is no data set "mnits"; did you mean mnist? (there are mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs)',
+    'there is no data set "mnits"; did you mean mnist? (there are mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort)',
   ],
   [
     "train lenet5 --data trec",
@@ -80,7 +80,7 @@ test.each<[string, string]>([
   ["train mlp --epocs 3", `there is no flag "--epocs"; did you mean --epochs? (there are ${trainFlags})`],
   [
     "eval run --epochs 3",
-    'there is no flag "--epochs"; there are --data, --samples, --batch, --device, --threads, --data-dir, --download, --best, --json, --help',
+    'there is no flag "--epochs"; there are --data, --samples, --batch, --device, --threads, --data-dir, --download, --beams, --best, --json, --help',
   ],
   ["train mlp --epochs 0", '--epochs takes a whole number from 1 to 1000000, not "0"'],
   ["train mlp --epochs 1.5", '--epochs takes a whole number from 1 to 1000000, not "1.5"'],
@@ -235,7 +235,7 @@ test("help and version", async () => {
   ])
     expect(stdout).toContain(`--${flag} `);
   for (const words of [
-    "data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs; or a folder of images, ./PATH, with a folder for each class (default: the model's, below; glyphs where mnist is not found)",
+    "data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort; or a folder of images, ./PATH, with a folder for each class (default: the model's, below; glyphs where mnist is not found)",
     "optimizer: sgd, adam, adamw, adamax, adagrad, adadelta, rmsprop, newton, natural-gradient, conjugate-gradient, bfgs, lbfgs, hessian-free (default: the model's, below)",
     "where to compute: auto, native, wasm, js (default: HEBB_DEVICE, else auto)",
   ])
