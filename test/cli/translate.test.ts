@@ -100,7 +100,7 @@ test("misuse in one line", async () => {
       "attention does not fit /images, which has no pairs of sequences; data sets that fit: multi30k, cmn-eng, addition, copy, reverse, sort",
     "train charlstm --data reverse":
       "charlstm does not fit reverse, which has pairs of sequences; models that fit: seq2seq, encoder-decoder, attention",
-    "train attention --data reverse --shift 2": "--shift moves images; reverse has none, so leave it at 0",
+    "train attention --data reverse --shift 2": "--shift is for images; reverse has none, so leave it at 0",
     "train attention --data revers": 'there is no data set "revers"; did you mean reverse?',
     [`generate ${run} --prompt abz`]:
       '--prompt: Vocabulary: "z" is not one of its 11 words; take the vocabulary of the same text',
