@@ -61,7 +61,7 @@ test.each<[string, string]>([
   ["train resnet20 --data /absent/x", "imageFolder: there is no folder /absent/x; name one with a folder a class"],
   [
     "train charlstm --data trec",
-    "charlstm does not fit trec, whose samples are [40] (it learns which token comes next, and there is no text that goes on); models that fit: textcnn",
+    "charlstm does not fit trec, whose samples are [40] (it learns which token comes next, and there is no text that goes on); models that fit: textcnn, textlstm",
   ],
   [
     "train mlp --data glyphs --optimizer lbfgs --weight-decay 0.1",
@@ -78,7 +78,7 @@ test.each<[string, string]>([
   ["train mlp --epocs 3", `there is no flag "--epocs"; did you mean --epochs? (there are ${trainFlags})`],
   [
     "eval run --epochs 3",
-    'there is no flag "--epochs"; there are --data, --samples, --batch, --device, --threads, --data-dir, --download, --best, --json, --help',
+    'there is no flag "--epochs"; there are --data, --samples, --batch, --device, --threads, --data-dir, --download, --beams, --best, --json, --help',
   ],
   ["train mlp --epochs 0", '--epochs takes a whole number from 1 to 1000000, not "0"'],
   ["train mlp --epochs 1.5", '--epochs takes a whole number from 1 to 1000000, not "1.5"'],
@@ -236,7 +236,7 @@ test("help and version", async () => {
     "data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort; or a folder of images, ./PATH, with a folder for each class (default: the model's, below; glyphs where mnist is not found)",
     "optimizer: sgd, adam, adamw, adamax, adagrad, adadelta, rmsprop, newton, natural-gradient, conjugate-gradient, bfgs, lbfgs, hessian-free (default: the model's, below)",
     "where to compute: auto, native, wasm, js (default: HEBB_DEVICE, else auto)",
-    "  lenet5          --data mnist --epochs 10 --batch 64 --optimizer adam --lr 0.003 --decay 0.7 --shift 1\n",
+    "  lenet5               --data mnist --epochs 10 --batch 64 --optimizer adam --lr 0.003 --decay 0.7 --shift 1\n",
   ])
     expect(stdout).toContain(words);
   expect((await hebb(["eval", "--help"])).stdout).toContain("samples in a batch (default: 250)");

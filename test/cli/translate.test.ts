@@ -1,5 +1,5 @@
 // Models of pairs of sequences by the command line: trained, resumed, measured, asked, looked into.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -104,7 +104,7 @@ test("misuse in one line", async () => {
     "train attention --data revers": 'there is no data set "revers"; did you mean reverse?',
     [`generate ${run} --prompt abz`]:
       '--prompt: Vocabulary: "z" is not one of its 11 words; take the vocabulary of the same text',
-    [`generate ${run}`]: `attention needs words to read, e.g. hebb generate ${run} --prompt abc`,
+    [`generate ${run}`]: `attention needs words to read, e.g. hebb generate ${run} --prompt 'a b c'`,
     [`generate ${run} --prompt a --temperature 2`]:
       "--temperature is of language models; attention says what is likeliest, and --beams widens its search",
     [`eval ${run} --data sort`]: `${run} knows the words of reverse, so it cannot be measured on sort`,
@@ -117,5 +117,4 @@ test("misuse in one line", async () => {
     expect([line, status]).toEqual([line, 2]);
     expect(stderr.trimEnd().split("\n")).toHaveLength(1);
   }
-  expect(existsSync("runs")).toBe(false);
 });
