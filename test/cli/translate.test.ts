@@ -1,5 +1,5 @@
 // Models of pairs of sequences by the command line: trained, resumed, measured, asked, looked into.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -118,3 +118,27 @@ test("misuse in one line", async () => {
     expect(stderr.trimEnd().split("\n")).toHaveLength(1);
   }
 });
+
+const data = process.env.HEBB_DATA ?? "../shared/data";
+const found = existsSync(join(data, "multi30k"));
+if (!found) console.log(`translate: skipped, there is no multi30k in ${data} (set HEBB_DATA)`);
+
+test.skipIf(!found)(
+  "multi30k: rare words are read as unknown, and the run needs no data to translate",
+  {
+    timeout: 120_000,
+  },
+  async () => {
+    const captions = join(folder, "captions");
+    const tiny = "--samples 8 --batch 8 --epochs 1 --device wasm --json --data-dir".split(" ");
+    const trained = await hebb(["train", "encoder-decoder", "--data", "multi30k", ...tiny, data, "--out", captions]);
+    expect(trained.status, trained.stderr).toBe(0);
+    expect(lastJson(trained).test).toMatchObject({ bleu: expect.any(Number), exact: 0 });
+    const config = join(captions, "config.json");
+    writeFileSync(config, JSON.stringify({ ...figuresOf(config), dataDir: join(folder, "nowhere") }));
+    const asked = await hebb(["generate", captions, "--prompt", "Ein Mann xyzzy.", "--json"]);
+    expect(asked.status, asked.stderr).toBe(0);
+    expect(asked.stderr).toContain(`not among the words of ${captions}, so read as unknown: xyzzy\n`);
+    expect(lastJson(asked).unknown).toEqual(["xyzzy"]);
+  },
+);
