@@ -22,10 +22,11 @@ export async function generateTranslation(
       );
   const { split, join } = pairSets[config.data];
   const words = split(prompt);
-  if (words.length === 0)
-    throw new UsageError(
-      `${config.model} needs words to read, e.g. ${commandLine(io, "generate", run, "--prompt", join(vocabularies.source.words.slice(4, 7)))}`,
-    );
+  if (words.length === 0) {
+    const some = vocabularies.source.words.filter((word) => !word.startsWith("<")).slice(0, 3);
+    const command = commandLine(io, "generate", run, "--prompt", some.join(" "));
+    throw new UsageError(`${config.model} needs words to read, e.g. ${command}`);
+  }
   const unknown = words.filter((word) => !vocabularies.source.words.includes(word));
   const source = encode(vocabularies.source, entry.reversed ? words.toReversed() : words);
   if (unknown.length > 0) io.stderr.write(`not among the words of ${run}, so read as unknown: ${unknown.join(" ")}\n`);

@@ -104,7 +104,7 @@ test("misuse in one line", async () => {
     "train attention --data revers": 'there is no data set "revers"; did you mean reverse?',
     [`generate ${run} --prompt abz`]:
       '--prompt: Vocabulary: "z" is not one of its 11 words; take the vocabulary of the same text',
-    [`generate ${run}`]: `attention needs words to read, e.g. hebb generate ${run} --prompt abc`,
+    [`generate ${run}`]: `attention needs words to read, e.g. hebb generate ${run} --prompt 'a b c'`,
     [`generate ${run} --prompt a --temperature 2`]:
       "--temperature is of language models; attention says what is likeliest, and --beams widens its search",
     [`eval ${run} --data sort`]: `${run} knows the words of reverse, so it cannot be measured on sort`,
@@ -117,5 +117,28 @@ test("misuse in one line", async () => {
     expect([line, status]).toEqual([line, 2]);
     expect(stderr.trimEnd().split("\n")).toHaveLength(1);
   }
-  expect(existsSync("runs")).toBe(false);
 });
+
+const data = process.env.HEBB_DATA ?? "../shared/data";
+const found = existsSync(join(data, "multi30k"));
+if (!found) console.log(`translate: skipped, there is no multi30k in ${data} (set HEBB_DATA)`);
+
+test.skipIf(!found)(
+  "multi30k: rare words are read as unknown, and the run needs no data to translate",
+  {
+    timeout: 120_000,
+  },
+  async () => {
+    const captions = join(folder, "captions");
+    const tiny = "--samples 8 --batch 8 --epochs 1 --device wasm --json --data-dir".split(" ");
+    const trained = await hebb(["train", "encoder-decoder", "--data", "multi30k", ...tiny, data, "--out", captions]);
+    expect(trained.status, trained.stderr).toBe(0);
+    expect(lastJson(trained).test).toMatchObject({ bleu: expect.any(Number), exact: 0 });
+    const config = join(captions, "config.json");
+    writeFileSync(config, JSON.stringify({ ...figuresOf(config), dataDir: join(folder, "nowhere") }));
+    const asked = await hebb(["generate", captions, "--prompt", "Ein Mann xyzzy.", "--json"]);
+    expect(asked.status, asked.stderr).toBe(0);
+    expect(asked.stderr).toContain(`not among the words of ${captions}, so read as unknown: xyzzy\n`);
+    expect(lastJson(asked).unknown).toEqual(["xyzzy"]);
+  },
+);
