@@ -12,6 +12,7 @@ import {
   seq2seq,
   type TeacherBatch,
   translate,
+  translators,
 } from "../../src/zoo/index.ts";
 import { messagesOf } from "../messages.ts";
 import { checkDerivatives } from "./derivatives.ts";
@@ -108,6 +109,24 @@ test("parameters are counted as the papers' equations say", () => {
   expect(count(seq2seq(kinds.Luong))).toBe(both + 2 * lstm + 36 + 72 + (6 * 7 + 7));
   const names = [...namedTensors(seq2seq({ ...kinds.Sutskever, init: (shape) => uniform(shape) })).keys()];
   expect(names).toContain("decoder.recurrent.weight_hh_l1");
+});
+
+test("those called by name are counted for their vocabularies", () => {
+  const count = (name: string): number =>
+    parameters(translators.find((entry) => entry.name === name)!.build()).reduce((sum, p) => sum + p.size, 0);
+  const [h, source, target] = [256, 7857, 5977];
+  const gru = (inputs: number): number => 3 * (h * inputs + h * h + 2 * h);
+  const lstm = 4 * (h * h + h * h + 2 * h);
+  const maxout = (inputs: number): number => (inputs + 1) * h; // of h / 2 units
+  const embeddings = (source + target) * h;
+  expect(count("seq2seq")).toBe(embeddings + 4 * lstm + (h + 1) * target);
+  const attention = h * h + 2 * h * h + h;
+  const decoder = gru(h + 2 * h) + maxout(h + h + 2 * h) + (h / 2 + 1) * target;
+  expect(count("attention")).toBe(embeddings + 2 * gru(h) + (2 * h + 1) * h + attention + decoder);
+  const [f, characters] = [128, 14];
+  const summary = 2 * (h + 1) * h; // c, and the first state from it
+  const steps = gru(f + h) + maxout(h + f + h) + (h / 2 + 1) * characters;
+  expect(count("encoder-decoder")).toBe(2 * characters * f + gru(f) + summary + steps);
 });
 
 const uniform = (shape: readonly number[]): Float32Array =>
