@@ -67,11 +67,11 @@ describe.skipIf(!found)("with the texts", () => {
   test("words: states are carried in training, and a resumed run ends as one never stopped", {
     timeout: 120_000,
   }, async () => {
-    const flags = "--samples 16 --batch 4 --epochs 1 --device wasm --json".split(" ");
+    const flags = "--samples 8 --batch 4 --epochs 1 --device wasm --json".split(" ");
     const whole = await hebb(["train", "wordlstm", ...flags, "--out", join(folder, "whole")]);
     expect(whole.status, whole.stderr).toBe(0);
     const parts = join(folder, "parts");
-    await hebb(["train", "wordlstm", ...flags, "--max-steps", "2", "--out", parts]);
+    await hebb(["train", "wordlstm", ...flags, "--max-steps", "1", "--out", parts]);
     const resumed = await hebb(["train", "--resume", parts, "--json"]);
     expect(lastJson(resumed).test).toEqual(lastJson(whole).test);
     const { stdout } = await hebb(["generate", parts, "--prompt", "the company", "--length", "5"]);
