@@ -219,7 +219,7 @@ export async function openRun(run: string, options: Options, io: Io): Promise<Tr
   const entry = findModel(config.model);
   const make = async (): Promise<Layer> => {
     const data = findData(entry, config.data, "train");
-    if (isPath(config.data)) await checkClasses(run, data);
+    if (isPath(config.data)) await checkClasses(run, config.data, data);
     return buildModel(entry, data, config);
   };
   return { config, entry, ...(await restored(run, make, options, io)) };
@@ -248,12 +248,12 @@ export async function restored<M extends object>(
 }
 
 /** Throws a UsageError where a run's folder of images has other classes than when it was trained. */
-async function checkClasses(run: string, { info: { name, classes = [] } }: Dataset): Promise<void> {
+async function checkClasses(run: string, folder: string, { info: { classes = [] } }: Dataset): Promise<void> {
   const text = await readFile(join(run, "environment.json"), "utf8").catch(() => "{}");
   const { classes: trained } = JSON.parse(text) as { classes?: readonly string[] };
   if (trained !== undefined && `${trained}` !== `${classes}`)
     throw new UsageError(
-      `${run} was trained on the classes ${trained.join(", ")}, and ${name} now has ${classes.join(", ")}; give its folders their names again`,
+      `${run} was trained on the classes ${trained.join(", ")}, and ${folder} now has ${classes.join(", ")}; give its folders their names again`,
     );
 }
 

@@ -24,6 +24,23 @@ beforeAll(() => {
   device("wasm");
 });
 
+test("of samples that coincide there are as many components as directions, and they are orthonormal", async () => {
+  const random = stream(9);
+  const rows = Array.from({ length: 3 }, () => Array.from({ length: 10 }, () => random()));
+  const x = tensor([...rows, rows[1]].flat().map(Math.fround), [4, 10]);
+  const found = await pca(x);
+  expect(found.components.shape).toEqual([2, 10]);
+  const gram = await found.components.matmul(found.components.transpose()).data();
+  [1, 0, 0, 1].forEach((expected, i) => {
+    expect(gram[i]).toBeCloseTo(expected, 5);
+  });
+  const [given, original] = [await found.reconstruct(x).data(), await x.data()];
+  given.forEach((value, i) => {
+    expect(value).toBeCloseTo(original[i] as number, 5);
+  });
+  await expect(pca(zeros([3, 5]))).rejects.toThrow("pca: the samples vary in 0 directions");
+});
+
 describe("symmetricEigen", () => {
   test.each([1, 2, 3, 10, 61])("A = VᵀΛV, VVᵀ = 1, largest first, n = %i", (n) => {
     const random = stream(n);

@@ -55,9 +55,15 @@ describe.skipIf(!found)("with the texts", () => {
     vi.stubEnv("HEBB_DATA", join(folder, "nowhere")); // the run knows its vocabulary
     expect(await ask("--prompt", "KING:")).toBe(text);
     vi.stubEnv("HEBB_DATA", data);
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 300);
+    const stopped = await hebb(["generate", run, "--length", "1000000", "--device", "wasm"], stop.signal);
+    expect(stopped.status).toBe(130);
+    const both = await hebb(["generate", run, "--beams", "2", "--seed", "3"]);
+    expect(both.stderr).toBe("hebb: --beams looks for the likeliest text and draws none; leave --seed out\n");
     const unknown = await hebb(["generate", run, "--prompt", "naïve"]);
     expect(unknown.status).toBe(2);
-    expect(unknown.stderr).toContain("--prompt: ");
+    expect(unknown.stderr).toContain('--prompt: the run does not know "ï"; it knows these: ');
     const kept = readFileSync(join(run, "vocabulary.json"), "utf8");
     writeFileSync(join(run, "vocabulary.json"), "{");
     expect((await hebb(["generate", run])).stderr).toMatch(/^hebb: .*vocabulary\.json is damaged \(.*; delete it/);

@@ -1,5 +1,5 @@
 // Transfer learning by the command line: what --init takes over, what --freeze leaves, what --lr-scale slows down.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -44,6 +44,34 @@ test("a run begins with another's weights, those that are frozen stay, scaled on
   expect(change("3.weight")).toBeGreaterThan(0);
   expect(change("3.weight")).toBeLessThan(3 * 2 * 0.01 * 0.01); // Adam moves by about the rate a step; two steps
   expect(change("11.weight")).toBeGreaterThan(0.01);
+});
+
+test("a run that has saved nothing yet begins again with the other's weights when it is resumed", async () => {
+  const first = await train("sixth", "--epochs", "1");
+  const second = await train("seventh", "--init", first.run, "--max-steps", "1");
+  const began = (run: string): number =>
+    readFileSync(join(run, "metrics.jsonl"), "utf8")
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line))
+      .findLast(({ step }) => step === 1).loss;
+  const loss = began(second.run);
+  for (const left of ["checkpoints", "last", "best", "result.json"])
+    rmSync(join(second.run, left), { recursive: true, force: true });
+  const resumed = await hebb([
+    "train",
+    "--resume",
+    second.run,
+    "--max-steps",
+    "1",
+    "--device",
+    "wasm",
+    "--threads",
+    "1",
+  ]);
+  expect(resumed.status, resumed.stderr).toBe(0);
+  expect(resumed.stderr).toContain(`10 of 10 tensors from ${first.run}\n`);
+  expect(began(second.run)).toBe(loss);
 });
 
 test("of a file, what has the names and shapes is taken, and the rest is told", async () => {
