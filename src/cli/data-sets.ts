@@ -45,9 +45,11 @@ const taken =
 const drawn =
   <S extends string, O extends DataOptions>(set: (split: S, options?: O) => Dataset, more?: O) =>
   (split: S, { samples, ...place }: DataPlace): Dataset => {
-    const data = taken(set, more)(split, place);
-    return samples === undefined ? data : data.split(samples)[0];
+    return someOf(taken(set, more)(split, place), samples);
   };
+
+const someOf = (data: Dataset, samples: number | undefined): Dataset =>
+  samples === undefined ? data : data.split(samples)[0];
 
 const dataSets: Readonly<Record<string, (split: Split, place: DataPlace) => Dataset>> = {
   mnist: taken(mnist),
@@ -137,7 +139,7 @@ function folderOf(path: string, split: Split, input: Shape, { samples }: DataPla
     const data = parts
       ? imageFolder(path, { ...options, split })
       : imageFolder(path, options).split(0.9)[split === "train" ? 0 : 1];
-    return samples === undefined ? data : data.split(samples)[0];
+    return someOf(data, samples);
   } catch (error) {
     throw new UsageError((error as Error).message, { cause: error });
   }

@@ -68,10 +68,11 @@ export async function carryOut<B>({ job, config, signal }: Work<B>, options: Opt
   const { entry, model, training, unit } = job;
   const { resume, out, json } = options;
   const lr = rateOf(config.schedule ?? "decay", { ...config, batches: job.batches });
-  const begun = resume !== undefined && (await newestSound(resume, io)).checkpoint !== undefined;
-  if (!begun && config.init !== undefined) await initialize(model, config.init, io);
-  else if (!begun && job.prepare !== undefined && !(await job.prepare(signal, io)))
-    return unprepared(config, { json }, io);
+  const hasStart = config.init !== undefined || job.prepare !== undefined;
+  if (hasStart && (resume === undefined || (await newestSound(resume, io)).checkpoint === undefined)) {
+    if (config.init !== undefined) await initialize(model, config.init, io);
+    else if (!(await job.prepare!(signal, io))) return unprepared(config, { json }, io);
+  }
   const optimizer = findOptimizer(config.optimizer).make(model, job.source, {
     lr,
     momentum: config.momentum,

@@ -40,7 +40,7 @@ export async function labelledJob(
     classes: isPath(config.data) ? training.info.classes : undefined,
     checksums: { train: await checksum(config.data, training), test: await checksum(config.data, test) },
     ...(training.info.vocabulary && { words: { file: vocabularyFile, content: await training.vocabulary() } }),
-    prepare: (signal, io) => prepare(entry, model, { data: training, signal, io }),
+    ...(entry.prepare && { prepare: (signal, io) => prepare(entry, model, { data: training, signal, io }) }),
     test: async (evaluation) => {
       const { samples, loss, metrics } = evaluation;
       return { figures: { samples, loss, ...metrics }, told: task.tell(evaluation, test.info) };

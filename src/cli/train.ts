@@ -14,10 +14,8 @@ import { commandLine } from "./program.ts";
 import { chooseDevice, newestSound, readRun, startAgain, type TrainConfig, usualData } from "./setup.ts";
 import { translationJob } from "./translation-job.ts";
 
-/** What a run is made of; changing one of the first makes another run, the last may change when it is resumed. */
-const fixed = [
-  "data",
-  "samples",
+/** What the model's recipe settles where the user does not, besides the epochs. */
+const ofRecipe = [
   "batch",
   "optimizer",
   "lr",
@@ -30,29 +28,10 @@ const fixed = [
   "shift",
   "crop",
   "flip",
-  "init",
-  "freeze",
-  "lrScale",
-  "seed",
 ] as const satisfies readonly Flag[];
-/** Whose defaults are those of the model's recipe. */
-const ofModel = Object.fromEntries(
-  [
-    "epochs",
-    "batch",
-    "optimizer",
-    "lr",
-    "decay",
-    "decayFrom",
-    "schedule",
-    "momentum",
-    "weightDecay",
-    "clip",
-    "shift",
-    "crop",
-    "flip",
-  ].map((flag) => [flag, "the model's, below"]),
-);
+/** What a run is made of; changing one of the first makes another run, the last may change when it is resumed. */
+const fixed = ["data", "samples", ...ofRecipe, "init", "freeze", "lrScale", "seed"] as const satisfies readonly Flag[];
+const ofModel = Object.fromEntries(["epochs", ...ofRecipe].map((flag) => [flag, "the model's, below"]));
 const changeable = ["epochs", "maxSteps", "device", "threads", "dataDir"] as const satisfies readonly Flag[];
 
 export const train: Command = {

@@ -1,7 +1,8 @@
 // The elementary functions of plain numbers: double precision, and the same bits on every machine, unlike those of Math.
 import { type Elementary, elementary, forElementary } from "./elementary.ts";
-import { f64Scalars } from "./host-scalars.ts";
+import { f64Scalars, rounder64 } from "./host-scalars.ts";
 import type { Scalars } from "./scalars.ts";
+import { farFrom } from "./sine.ts";
 
 type Fn = (x: number) => number;
 
@@ -33,7 +34,7 @@ function printer(lines: string[]): Scalars<string> {
     return `v${lines.length - 1}`;
   };
   const literal = (value: number): string => (Object.is(value, -0) ? "(-0)" : `(${value})`);
-  const rounder = literal(1.5 * 2 ** 52);
+  const rounder = literal(rounder64);
   return {
     dtype: "f64",
     constant: literal,
@@ -62,6 +63,6 @@ function printer(lines: string[]): Scalars<string> {
     exponent: (a) => put(`exponent(${a})`),
     mantissa: (a) => put(`mantissa(${a})`),
     high: (a) => put(`high(${a})`),
-    farSine: (near, x, quarters) => put(`Math.abs(${x}) >= 1e5 ? farSine(${near}, ${x}, ${quarters}) : ${near}`),
+    farSine: (near, x, quarters) => put(`Math.abs(${x}) >= ${farFrom} ? farSine(${near}, ${x}, ${quarters}) : ${near}`),
   };
 }

@@ -58,7 +58,7 @@ const farSine64 = (near: number, x: number, quarters: Quarters): number =>
 
 // Adding and subtracting these leaves the nearest integer, ties to even.
 const rounder32 = 1.5 * 2 ** 23;
-const rounder64 = 1.5 * 2 ** 52;
+export const rounder64: number = 1.5 * 2 ** 52;
 
 /** float32 arithmetic: every result is rounded to the nearest float32. */
 export const f32Scalars: Scalars<number> = {
