@@ -1,6 +1,7 @@
 // The language model of gated convolutions (Dauphin, Fan, Auli & Grangier, Language Modeling with Gated Convolutional Networks, 2017).
 import { type Tensor, within } from "../graph/index.ts";
 import { Conv1d, Dropout, Embedding, glu, type Layer, Linear } from "../nn/index.ts";
+import { characterEntry } from "./character-entry.ts";
 import type { ZooEntry } from "./entry.ts";
 
 export interface GatedConvOptions {
@@ -46,27 +47,13 @@ class GatedConv {
   }
 }
 
-export const gatedConvEntry: ZooEntry = {
-  name: "chargatedconv",
-  paper: "Dauphin, Fan, Auli & Grangier, Language Modeling with Gated Convolutional Networks, 2017",
-  input: [128],
-  tokens: 65,
-  classes: 0,
-  task: "language",
-  normalize: false,
-  recipe: {
-    data: "tiny-shakespeare",
+export const gatedConvEntry: ZooEntry = characterEntry(
+  {
+    name: "chargatedconv",
+    paper: "Dauphin, Fan, Auli & Grangier, Language Modeling with Gated Convolutional Networks, 2017",
     epochs: 10,
-    batch: 64,
-    optimizer: "adam",
     lr: 2e-3,
-    decay: 1,
-    schedule: "cosine",
     clip: 1,
-    shift: 0,
   },
-  build: ({ input = [128], tokens = 65 } = {}) => {
-    if (input.length !== 1) throw new RangeError(`chargatedconv: takes texts [T], got [${input.join(", ")}]`);
-    return gatedConv({ tokens, features: 128, blocks: 6, kernel: 5 });
-  },
-};
+  (tokens) => gatedConv({ tokens, features: 128, blocks: 6, kernel: 5 }),
+);

@@ -1,6 +1,7 @@
 // Recurrent language models: of characters (Karpathy, The unreasonable effectiveness of recurrent neural networks, 2015) and of words (Zaremba, Sutskever & Vinyals, Recurrent neural network regularization, 2014).
 import { isTraining, type Shape, state, type Tensor, within, zeros } from "../graph/index.ts";
 import { Dropout, Embedding, init, Linear, type Recurrent, type State } from "../nn/index.ts";
+import { characterEntry, textLength } from "./character-entry.ts";
 import type { ZooEntry } from "./entry.ts";
 import { type RecurrentKind, recurrentOf, statesOf } from "./recurrent-kinds.ts";
 
@@ -80,33 +81,17 @@ export class LanguageModel implements SteppedModel {
 
 const around = (bound: number) => (shape: Shape) => init.uniform(shape, -bound, bound);
 
-const tokensOf = (name: string, input: Shape, tokens: number): number => {
-  if (input.length !== 1) throw new RangeError(`${name}: takes texts [T], got [${input.join(", ")}]`);
-  return tokens;
-};
-
-const ofCharacters = (cell: RecurrentKind): ZooEntry => ({
-  name: `char${cell}`,
-  paper: "Karpathy, The unreasonable effectiveness of recurrent neural networks, 2015",
-  input: [128],
-  tokens: 65,
-  classes: 0,
-  task: "language",
-  normalize: false,
-  recipe: {
-    data: "tiny-shakespeare",
-    epochs: 10,
-    batch: 64,
-    optimizer: "adam",
-    lr: 4e-3,
-    decay: 1,
-    schedule: "cosine",
-    clip: 5,
-    shift: 0,
-  },
-  build: ({ input = [128], tokens = 65 } = {}) =>
-    languageModel({ tokens: tokensOf(`char${cell}`, input, tokens), cell, hidden: 256 }),
-});
+const ofCharacters = (cell: RecurrentKind): ZooEntry =>
+  characterEntry(
+    {
+      name: `char${cell}`,
+      paper: "Karpathy, The unreasonable effectiveness of recurrent neural networks, 2015",
+      epochs: 10,
+      lr: 4e-3,
+      clip: 5,
+    },
+    (tokens) => languageModel({ tokens, cell, hidden: 256 }),
+  );
 
 /** The paper's small form: two layers of 200, no dropout, 20 streams of 20 words, the rate halved after each epoch from the fifth on. */
 const ofWords: ZooEntry = {
@@ -130,14 +115,10 @@ const ofWords: ZooEntry = {
     clip: 0.25,
     shift: 0,
   },
-  build: ({ input = [20], tokens = 10_000, batch } = {}) =>
-    languageModel({
-      tokens: tokensOf("wordlstm", input, tokens),
-      hidden: 200,
-      layers: 2,
-      streams: batch,
-      init: around(0.1),
-    }),
+  build: ({ input = [20], tokens = 10_000, batch } = {}) => {
+    textLength("wordlstm", input);
+    return languageModel({ tokens, hidden: 200, layers: 2, streams: batch, init: around(0.1) });
+  },
 };
 
 export const languageEntries: readonly ZooEntry[] = [

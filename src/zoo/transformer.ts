@@ -1,6 +1,7 @@
 // Transformer language models (Radford et al., Improving language understanding by generative pre-training, 2018; GPT-2, 2019).
 import { iota, type Shape, type Tensor, within } from "../graph/index.ts";
 import { Dropout, Embedding, gelu, init, LayerNorm, Linear, TransformerEncoderLayer } from "../nn/index.ts";
+import { characterEntry } from "./character-entry.ts";
 import type { ZooEntry } from "./entry.ts";
 
 export interface GptOptions {
@@ -60,27 +61,13 @@ export class Gpt {
   }
 }
 
-export const gptEntry: ZooEntry = {
-  name: "chargpt",
-  paper: "Radford, Wu, Child, Luan, Amodei & Sutskever, Language models are unsupervised multitask learners, 2019",
-  input: [128],
-  tokens: 65,
-  classes: 0,
-  task: "language",
-  normalize: false,
-  recipe: {
-    data: "tiny-shakespeare",
+export const gptEntry: ZooEntry = characterEntry(
+  {
+    name: "chargpt",
+    paper: "Radford, Wu, Child, Luan, Amodei & Sutskever, Language models are unsupervised multitask learners, 2019",
     epochs: 5,
-    batch: 64,
-    optimizer: "adam",
     lr: 1e-3,
-    decay: 1,
-    schedule: "cosine",
     clip: 1,
-    shift: 0,
   },
-  build: ({ input = [128], tokens = 65 } = {}) => {
-    if (input.length !== 1) throw new RangeError(`chargpt: takes texts [T], got [${input.join(", ")}]`);
-    return gpt({ tokens, context: input[0] });
-  },
-};
+  (tokens, context) => gpt({ tokens, context }),
+);
