@@ -21,7 +21,7 @@ const targets: Record<string, Target> = { wasm: wasmTarget, native: wide };
 /** The operations of a prepared trace, whose values are those of the trace as it was made. */
 function prepared(target: Target, outputs: readonly Tensor[], updates: readonly Update[] = [], join = true): Node[] {
   const graph = trace(outputs, updates);
-  const made = prepare(graph, target, { join, transpose: true, stage: true });
+  const made = prepare(graph, target, { join, transpose: true, stage: true, phases: true });
   const results = [...made.outputs, ...made.updates.map((u) => u.value)];
   const nodes = topological(results as unknown as Tensor[]) as unknown as Node[]; // only inputs are asked for
   const [before, after] = [referenceOf(graph), referenceOf({ ...graph, nodes })];
@@ -150,6 +150,7 @@ test("a join's buffer holds its parts one after another", () => {
     join: true,
     transpose: true,
     stage: true,
+    phases: true,
   });
   expect(joined.size).toBe(1);
   for (const [whole, list] of joined) {

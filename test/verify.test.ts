@@ -43,7 +43,7 @@ interface Forms {
 
 function forms(outputs: readonly Tensor[], updates: readonly Update[] = []): Forms {
   const graph = trace(outputs, updates);
-  const prepared = prepare(graph, wasmTarget, { join: true, transpose: true, stage: true });
+  const prepared = prepare(graph, wasmTarget, { join: true, transpose: true, stage: true, phases: true });
   const groups = schedule(prepared, { fuse: true, merge: true, mostBuffers: 100, inPlace: true });
   const kernels = groups.flatMap((g) => lower(g, () => true, { collapse: true }));
   const { at, copies, arenaBytes } = plan(prepared, kernels, graph.leaves.length, {
@@ -51,7 +51,7 @@ function forms(outputs: readonly Tensor[], updates: readonly Update[] = []): For
     reuse: true,
     inPlace: true,
   });
-  const options = { target: wasmTarget, vectorize: true, unroll: true, block: true, stage: true };
+  const options = { target: wasmTarget, vectorize: true, unroll: true, block: true, stage: true, phases: true };
   const calls = kernels.map((k, kernel): Call => {
     const accesses = k.buffers.map(({ node, written }) => ({
       location: at(node),

@@ -12,6 +12,7 @@ import {
   type Trace,
 } from "../graph/internal.ts";
 import { findJoins, type Join, type JoinedProduct, noJoins, type Run } from "./join.ts";
+import { inPhases, type NodeMaker } from "./phases.ts";
 import type { Target } from "./target.ts";
 
 /** A trace whose convolutions have no padding, whose long sums run in stages, and whose results each have a node of their own. */
@@ -39,7 +40,7 @@ function strideAlong(x: Node, axis: number): number | undefined {
   return sizeOf(x.shape.slice(axis + 1));
 }
 
-class Rewriter {
+class Rewriter implements NodeMaker {
   readonly kept: Set<Node> = new Set();
   readonly joined: Map<Node, readonly Node[]> = new Map();
   readonly #joins = new Map<Join, Node>();
@@ -87,53 +88,74 @@ class Rewriter {
     return node.op === "sum" || node.op === "maxReduce" ? this.#reduction(plain, node.op) : plain;
   }
 
-  /** Padding and dilation of the input become a padded copy, so that the convolution itself reads without conditions. */
+  /** Padding and gaps of the input become a padded copy, or phases, so that the convolution itself reads without conditions. */
   #conv(node: Node): Node {
+    const phases = this.#options.phases ? inPhases(node, this) : undefined;
+    if (phases !== undefined) return phases;
     const args = argsOf(node, "conv");
-    const { padding, inputDilation } = args;
-    const spatial = padding.map((_, i) => i + 2);
-    let x = node.inputs[0];
-    if (inputDilation.some((d) => d > 1)) {
-      const by = x.shape.map((_, i) => (i < 2 ? 1 : inputDilation[i - 2]));
-      const runs = this.reshape(
-        x,
-        x.shape.flatMap((d) => [d, 1]),
-      );
-      const wide = this.pad(
-        runs,
-        x.shape.flatMap(
-          (_, i) =>
-            [
-              [0, 0],
-              [0, by[i] - 1],
-            ] as [number, number][],
-        ),
-      );
-      const flat = this.reshape(
-        wide,
-        x.shape.map((d, i) => d * by[i]),
-      );
-      x = this.crop(
-        flat,
-        flat.shape.map(() => 0),
-        x.shape.map((d, i) => d * by[i] - (by[i] - 1)),
-      );
-    }
-    const of = (i: number, side: 0 | 1): number => (i < 2 ? 0 : padding[i - 2][side]);
-    x = this.pad(
-      x,
-      x.shape.map((_, i) => [Math.max(0, of(i, 0)), Math.max(0, of(i, 1))] as const),
+    const none = args.padding.map(() => [0, 0] as const);
+    const x = this.fit(this.#spread(node.inputs[0], args.inputDilation), [[0, 0], [0, 0], ...args.padding]);
+    return this.convolve(
+      x === node.inputs[0]
+        ? node
+        : this.node(
+            "conv",
+            [x, node.inputs[1]],
+            { ...args, padding: none, inputDilation: none.map(() => 1) },
+            node.shape,
+          ),
     );
-    x = this.crop(
+  }
+
+  /** An image with d − 1 zeros between its elements along each spatial axis. */
+  #spread(x: Node, gaps: readonly number[]): Node {
+    if (gaps.every((d) => d === 1)) return x;
+    const by = [1, 1, ...gaps];
+    const apart = this.reshape(
       x,
-      x.shape.map((_, i) => Math.max(0, -of(i, 0))),
-      x.shape.map((d, i) => d - Math.max(0, -of(i, 1))),
+      x.shape.flatMap((d) => [d, 1]),
     );
+    const wide = this.pad(
+      apart,
+      by.flatMap(
+        (d) =>
+          [
+            [0, 0],
+            [0, d - 1],
+          ] as const,
+      ),
+    );
+    const flat = this.reshape(
+      wide,
+      x.shape.map((d, i) => d * by[i]),
+    );
+    return this.crop(
+      flat,
+      by.map(() => 0),
+      x.shape.map((d, i) => (d - 1) * by[i] + 1),
+    );
+  }
+
+  /** A convolution without padding and gaps, of an image in a buffer. */
+  convolve(node: Node): Node {
     const filters = this.#filters(node);
-    if (x === node.inputs[0] && filters === node.inputs[1]) return node;
-    if (x !== node.inputs[0]) this.kept.add(x);
-    const none = spatial.map(() => [0, 0] as const);
-    return this.node("conv", [x, filters], { ...args, padding: none, inputDilation: spatial.map(() => 1) }, node.shape);
+    return filters === node.inputs[1] ? node : { ...node, id: this.#count++, inputs: [node.inputs[0], filters] };
+  }
+
+  /** In a buffer, where anything changes. */
+  fit(x: Node, widths: readonly (readonly [number, number])[]): Node {
+    const padded = this.pad(
+      x,
+      widths.map(([a, b]) => [Math.max(0, a), Math.max(0, b)]),
+    );
+    const from = widths.map(([a]) => Math.max(0, -a));
+    const fitted = this.crop(
+      padded,
+      from,
+      padded.shape.map((d, i) => d - Math.max(0, -widths[i][1])),
+    );
+    if (fitted !== x) this.kept.add(fitted);
+    return fitted;
   }
 
   /** Filters of a convolution whose rows are too short for vectors, which then run along the channels: a copy has these last. */
@@ -210,16 +232,18 @@ class Rewriter {
       return this.reshape(source, [sizeOf(source.shape)]);
     }
     const parts = join.parts.map((part, i) => (join.copied.has(i) ? this.copy(made(part)) : made(part)));
-    for (const part of parts) this.kept.add(part);
-    const size = parts.reduce((n, p) => n + sizeOf(p.shape), 0);
-    const { dtype } = parts[0];
-    node = { id: this.#count++, op: "concat", inputs: parts, args: { axis: 0 }, shape: [size], dtype, leaf: -1 };
+    node = this.join(parts);
     this.#joins.set(join, node);
+    return node;
+  }
+
+  join(parts: readonly Node[]): Node {
+    for (const part of parts) this.kept.add(part);
+    const node = this.node("concat", parts, { axis: 0 }, [parts.reduce((n, p) => n + sizeOf(p.shape), 0)]);
     this.kept.add(node);
     this.joined.set(node, parts);
     return node;
   }
-
   whole(join: Join, shape: Shape, made: (part: Node) => Node): Node {
     return this.reshape(this.#joinOf(join, made), shape);
   }
@@ -317,6 +341,8 @@ export interface PrepareOptions {
   readonly transpose: boolean;
   /** Sums over many elements as sums of partial ones. */
   readonly stage: boolean;
+  /** Convolutions of images with gaps as several of images without. */
+  readonly phases: boolean;
 }
 
 export function prepare(trace: Trace, target: Target, options: PrepareOptions): Prepared {

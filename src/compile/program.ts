@@ -13,6 +13,7 @@ import { verifyGroups, verifyPrepared, verifyProgram } from "./verify/program.ts
 export type Pass =
   | "join" // parts of larger values in their places
   | "transpose" // copies of factors whose rows lie far apart
+  | "phases" // convolutions of images with gaps as several without
   | "stage" // long sums as sums of shorter ones
   | "fuse" // elementwise operations in the kernels of what uses them
   | "merge" // kernels over the same shape as one
@@ -74,6 +75,7 @@ export function compileTrace(
     join: on("join"),
     transpose: on("transpose"),
     stage: on("stage"),
+    phases: on("phases"),
   });
   if (verify) verifyPrepared(trace, prepared);
   const { mostBuffers, alignment } = target;
