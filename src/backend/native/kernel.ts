@@ -19,6 +19,7 @@ import {
   singleInstruction,
   typeName,
 } from "./expressions.ts";
+import { type Stream, streams } from "./prefetch.ts";
 
 /** Offsets from the loop variables that tell the elements of a register tile apart, by axis id. */
 type Instance = ReadonlyMap<number, number>;
@@ -44,6 +45,7 @@ class Renderer {
   readonly #idempotent: boolean;
   /** Expressions that need a finished reduction. */
   readonly #finished = new Set<Expr>();
+  readonly #streams: readonly Stream[];
   readonly #lines: string[] = [];
   /** C names of values at hand, by expression, instance and mode; one map per open scope. */
   readonly #scopes: Map<string, string>[] = [new Map()];
@@ -60,6 +62,10 @@ class Renderer {
     this.live = liveExprs(kernel);
     for (const e of this.live)
       if (e.kind === "reduction" || e.args.some((a) => this.#finished.has(a))) this.#finished.add(e);
+    this.#streams = streams(
+      kernel,
+      this.live.filter((e) => e.kind === "load"),
+    );
   }
 
   // Loops ---------------------------------------------------------------------------------------------------------------
@@ -241,7 +247,10 @@ class Renderer {
     if (axis !== this.kernel.vector) {
       const terms = instances.length * this.kernel.reductions.length * axes.reduce((n, a) => n * a.extent, 1);
       if (axis.extent > 1 && terms <= mostWritten) this.#line(`#pragma GCC unroll ${axis.extent}`);
-      this.#staged(axis, axis.extent, 1, names, () => this.#reduceLoops(rest, instances, names, mode));
+      this.#staged(axis, axis.extent, 1, names, () => {
+        if (axes === this.kernel.reducedOrder) this.#ahead(instances, rest);
+        this.#reduceLoops(rest, instances, names, mode);
+      });
       return;
     }
     const { lanes } = this.kernel;
@@ -251,6 +260,17 @@ class Renderer {
       this.#partial = { offset: 0, lanes: axis.extent - whole };
       this.#loop(axis, whole, axis.extent, lanes, () => this.#accumulate(instances, names, mode, axis.extent - whole));
       this.#partial = { offset: -1, lanes };
+    }
+  }
+
+  /** Asks for the rows that the next tile will read in this round, where it ends: what comes before, this one reads. */
+  #ahead(instances: readonly Instance[], taps: readonly Axis[]): void {
+    for (const { load, step } of this.#streams) {
+      const places = instances.map((instance) => this.#place(load.buffer, load.index, instance, load.dtype, step));
+      this.#block("", () => {
+        for (const axis of taps) this.#line(`long ${axisName(axis.id)} = ${axis.extent - 1};`);
+        for (const place of new Set(places)) this.#line(`__builtin_prefetch(${place});`);
+      });
     }
   }
 
