@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
+  addingProblem,
   cifar10,
   type DataOptions,
   type Dataset,
@@ -63,6 +64,8 @@ const dataSets: Readonly<Record<string, (split: Split, place: DataPlace) => Data
   "tiny-shakespeare": (split, { length, ...place }) =>
     taken(tinyShakespeare, { length })(split === "test" ? "valid" : "train", place),
   ptb: (split, { length, ...place }) => taken(ptb, { length })(split, place),
+  adding: (split, { samples }) =>
+    addingProblem(split === "train" ? { count: samples ?? 50_000 } : { count: samples ?? 2000, seed: 2 }),
   glyphs: (split, { samples }) => glyphs(split, { count: samples }),
 };
 
@@ -71,7 +74,7 @@ export const dataNames: readonly string[] = [...Object.keys(dataSets), ...Object
 
 /** Whether a data set needs no files. */
 export const isMadeUp = (data: string): boolean =>
-  data === "glyphs" || (Object.hasOwn(pairSets, data) && pairSets[data].isMadeUp === true);
+  data === "glyphs" || data === "adding" || (Object.hasOwn(pairSets, data) && pairSets[data].isMadeUp === true);
 
 /** Whether `--data` names a folder of images instead of a data set. */
 export const isPath = (data: string): boolean => /[\\/]|^\.\.?$/.test(data);

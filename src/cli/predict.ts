@@ -35,6 +35,10 @@ export const predict: Command = {
       throw new UsageError(
         `predict tells classes, and ${run} is a run of ${config.model}, which learns none; see what it gives back with: ${commandLine(io, "sample", run)}`,
       );
+    if (entry.task === "regress")
+      throw new UsageError(
+        `predict tells classes of images, and ${run} is a run of ${config.model}, which tells numbers of sequences; measure it with: ${commandLine(io, "eval", run)}`,
+      );
     const { info } = findData(entry, config.data, "test");
     if (info.tokens !== undefined)
       throw new UsageError(`predict reads images, and ${run} is a run on ${config.data}, which is text`);

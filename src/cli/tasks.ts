@@ -80,7 +80,24 @@ const reconstruct: Task = {
   }),
 };
 
-const tasks: Readonly<Record<NonNullable<ZooEntry["task"]>, Task>> = { classify, language, reconstruct };
+/** Numbers of a sample. */
+const regress: Task = {
+  outputs: ({ targetShape = [] }) => targetShape,
+  unfit: ({ classes, tokens, targetShape }) =>
+    classes === undefined && tokens === undefined && targetShape !== undefined
+      ? undefined
+      : "it learns numbers of each sample, and there are none",
+  unit: "samples",
+  measured: () => ({
+    metrics: { squaredError: ({ y }, outputs) => ({ sum: outputs.sub(y).square().sum(), count: y.size }) },
+  }),
+  tell: ({ loss, metrics: { squaredError } }) => ({
+    figures: { squaredError },
+    words: [`mean squared error ${Number(squaredError.toPrecision(4))}`, `loss ${Number(loss.toPrecision(4))}`],
+  }),
+};
+
+const tasks: Readonly<Record<NonNullable<ZooEntry["task"]>, Task>> = { classify, language, reconstruct, regress };
 
 /** Samples of a test batch: 250, or fewer where their outputs would be more than 2²⁵ numbers. */
 export const testBatch = (task: Task, info: SampleInfo): number =>

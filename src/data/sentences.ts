@@ -44,7 +44,7 @@ export function mr(split: Split, { fold = 0, ...options }: SentenceOptions & { f
 
 /**
  * Questions by what they ask for (Li & Roth, 2002): x i32 [B, 40], y i32 [B]; 5,452 training and 500 test questions in 6 coarse
- * classes or 50 fine ones. Throws as openDataFile does, and FormatError for a line without a class.
+ * classes or 50 fine ones; words keep their capitals, which tell names, as in Kim (2014). Throws as openDataFile does, and FormatError for a line without a class.
  */
 export function trec(
   split: Split,
@@ -72,7 +72,7 @@ export function trec(
     test: split === "test" ? await labelled(trecFiles.test) : [],
   });
   const info = { name: "trec", classes: names, lengths: { train: 5452, test: 500 } };
-  return sentences(split, read, info, { ...options, words: { length: 40, tokens: 10_000 } });
+  return sentences(split, read, info, { ...options, words: { length: 40, tokens: 10_000, keepCase: true } });
 }
 
 /**
@@ -117,7 +117,7 @@ function sentences<S extends string>(
     verify = true,
     words,
     ...options
-  }: SentenceOptions & { words: { length: number; tokens: number } },
+  }: SentenceOptions & { words: { length: number; tokens: number; keepCase?: boolean } },
 ): Dataset {
   if (level !== "words" && level !== "characters")
     throw new RangeError(`${name}: level is "words" or "characters", not ${JSON.stringify(level)}`);
@@ -128,11 +128,16 @@ function sentences<S extends string>(
   for (const [option, value, least] of [["length", length, 1], ["tokens", tokens, 2]] as const) // biome-ignore format: pairs
     if (!(Number.isSafeInteger(value) && value >= least))
       throw new RangeError(`${name}: ${option} is a whole number of at least ${least}, got ${value}`);
+  const vocabularyOf = (training: readonly Labelled[]): Vocabulary =>
+    Vocabulary.of(
+      training.map(({ text }) => tokenize(text, words)),
+      { size: tokens },
+    );
   const load = async (): Promise<{ x: Int32Array; y: Int32Array }> => {
     const parts = await read();
-    const vocabulary = level === "words" ? vocabularyOf(parts.train, tokens) : undefined;
+    const vocabulary = level === "words" ? vocabularyOf(parts.train) : undefined;
     const encode = (text: string): Int32Array =>
-      vocabulary?.encode(tokenize(text)) ?? encodeCharacters(text, { length });
+      vocabulary?.encode(tokenize(text, words)) ?? encodeCharacters(text, { length });
     const chosen = parts[split];
     const x = pad(
       chosen.map(({ text }) => encode(text)),
@@ -145,17 +150,10 @@ function sentences<S extends string>(
     shape: [length],
     tokens,
     classes,
-    vocabulary: async () => (level === "words" ? vocabularyOf((await read()).train, tokens) : characterVocabulary()),
+    vocabulary: async () => (level === "words" ? vocabularyOf((await read()).train) : characterVocabulary()),
     ...(verify && { length: lengths[split] }),
   });
 }
-
-/** The vocabulary of the training sentences. */
-const vocabularyOf = (training: readonly Labelled[], size: number): Vocabulary =>
-  Vocabulary.of(
-    training.map(({ text }) => tokenize(text)),
-    { size },
-  );
 
 const reviews = "https://raw.githubusercontent.com/yoonkim/CNN_sentence/master/";
 const questions = "https://cogcomp.seas.upenn.edu/Data/QA/QC/";

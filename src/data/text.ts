@@ -5,19 +5,17 @@ import { FormatError } from "../graph/format-error.ts";
 const longestSentence = 100_000;
 
 /**
- * The tokens of an English sentence as Kim (2014) takes them: letters, digits and ( ) , ! ? ' ` remain, in lower case;
+ * The tokens of an English sentence as Kim (2014) takes them: letters, digits and ( ) , ! ? ' ` remain, in lower case unless `keepCase`;
  * punctuation and the endings 's 've n't 're 'd 'll are tokens of their own. Throws for more than 100,000 characters.
  */
-export function tokenize(sentence: string): string[] {
+export function tokenize(sentence: string, { keepCase = false }: { keepCase?: boolean } = {}): string[] {
   if (sentence.length > longestSentence)
     throw new RangeError(`tokenize: a sentence has at most ${longestSentence} characters, got ${sentence.length}`);
-  return sentence
+  const spaced = sentence
     .replace(/[^A-Za-z0-9(),!?'`]/g, " ")
     .replace(/n't|'(?:s|ve|re|d|ll)/g, " $&")
-    .replace(/[,!()?]/g, " $& ")
-    .toLowerCase()
-    .split(" ")
-    .filter((token) => token !== "");
+    .replace(/[,!()?]/g, " $& ");
+  return (keepCase ? spaced : spaced.toLowerCase()).split(" ").filter((token) => token !== "");
 }
 
 /** A vocabulary as it lies in a JSON file: all words by number, of which the first `special` are no words of a text. */

@@ -93,8 +93,8 @@ export interface ZooEntry extends Described {
   /** Size of the vocabulary of a model of text, whose samples are i32. */
   readonly tokens?: number;
   readonly classes: number;
-  /** What it learns: the class of a sample, unless said otherwise; the token that follows each place of a sequence; or, as a `Reconstructing`, to give a sample back. */
-  readonly task?: "classify" | "language" | "reconstruct";
+  /** What it learns: the class of a sample, unless said otherwise; the token that follows each place of a sequence; as a `Reconstructing`, to give a sample back; or numbers of it, with a `loss`. */
+  readonly task?: "classify" | "language" | "reconstruct" | "regress";
   /** Whether training reads a text as streams side by side, each batch going on where the one before ended. */
   readonly streams?: boolean;
   /** Whether it wants pixels as (x − mean) / deviation; otherwise they lie in [0, 1]. */

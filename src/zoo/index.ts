@@ -17,6 +17,7 @@ import { ninEntry, ninImageNetEntry } from "./nin.ts";
 import { rbmEntry } from "./rbm.ts";
 import { resnetEntries } from "./resnet.ts";
 import { textLstmEntry } from "./sequence-classifier.ts";
+import { sequenceRegressorEntries } from "./sequence-regressor.ts";
 import { stackedAutoencoderEntry } from "./stacked-autoencoder.ts";
 import { textCnnEntry } from "./text-cnn.ts";
 import { gptEntry } from "./transformer.ts";
@@ -87,6 +88,7 @@ export {
   sequenceClassifier,
   sequenceTagger,
 } from "./sequence-classifier.ts";
+export { type RegressorCell, type SequenceRegressorOptions, sequenceRegressor } from "./sequence-regressor.ts";
 export { type TextCnnOptions, textCnn } from "./text-cnn.ts";
 export { Gpt, type GptOptions, gpt } from "./transformer.ts";
 export { type DecodeOptions, decode, type TranslateOptions, translate } from "./translate.ts";
@@ -123,6 +125,7 @@ export const zoo: readonly ZooEntry[] = [
   ...resnetEntries,
   textCnnEntry,
   textLstmEntry,
+  ...sequenceRegressorEntries,
   ...languageEntries,
   gatedConvEntry,
   gptEntry,

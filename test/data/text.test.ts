@@ -132,7 +132,7 @@ test("what is not the set, or asked for in vain, is refused in one line", async 
   expect(await failure(true)).toContain("SHA-256");
   const own = await trec("train", { dir, verify: false, length: 4 }).samples();
   expect(own).toEqual({ x: Int32Array.of(2, 3, 4, 0), y: Int32Array.of(5) });
-  expect((await trec("train", { dir, verify: false }).vocabulary()).decode(own.x)).toEqual(["how", "far", "?"]);
+  expect((await trec("train", { dir, verify: false }).vocabulary()).decode(own.x)).toEqual(["How", "far", "?"]);
   const characters = await trec("train", { level: "characters" }).vocabulary();
   expect([...characters.encode([..."ab"])]).toEqual([...encodeCharacters("ab", { length: 2 })]);
   write("NUM:dist How far ?\nWHAT:not A question ?\n");

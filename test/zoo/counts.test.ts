@@ -146,7 +146,7 @@ test("every entry has a name of its own and builds a model for its own input tha
   for (const { name, input, tokens, classes, task = "classify", build } of zoo) {
     const Values = tokens === undefined ? Float32Array : Int32Array;
     const x = tensor(new Values(input.reduce((n, d) => n * d, 2)), [2, ...input]);
-    const outputs = { classify: [classes], language: [...input, tokens], reconstruct: input }[task];
+    const outputs = { classify: [classes], language: [...input, tokens], reconstruct: input, regress: [1] }[task];
     const model = shapesOnly(() => build());
     const given = task === "reconstruct" ? (model as models.Reconstructing).reconstruct(x) : model.forward(x);
     expect(given.shape, name).toEqual([2, ...outputs]);

@@ -125,10 +125,20 @@ export function gradientsSection({ layers, parameters }: ModelState, samples: nu
 /** A larger table is no longer read. */
 const mostClasses = 60;
 
+const lessons = {
+  language: "which token comes next",
+  reconstruct: "to give samples back",
+  regress: "numbers of samples",
+} as const;
+
 /** In the place of the sections about classes. */
-export function classlessSection(task: "language" | "reconstruct"): string {
-  const learned = task === "language" ? "which token comes next" : "to give samples back";
-  return section("Classes", "Confusion and worst examples of a classifier.", undefined, `the model learns ${learned}`);
+export function classlessSection(task: keyof typeof lessons): string {
+  return section(
+    "Classes",
+    "Confusion and worst examples of a classifier.",
+    undefined,
+    `the model learns ${lessons[task]}`,
+  );
 }
 
 export function confusionSection({ confusion, loss }: Answers & { loss: number }, classes: readonly string[]): string {
