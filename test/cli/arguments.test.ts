@@ -34,12 +34,12 @@ test.each<[string, string]>([
   ["info lenet-5", `there is no model "lenet-5"; did you mean lenet5? (there are ${modelNames})`],
   [
     "train resnet50",
-    "resnet50 is made for [3, 224, 224] and 1000 classes; name a folder of images by --data ./PATH, or a data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort",
+    "resnet50 is made for [3, 224, 224] and 1000 classes; name a folder of images by --data ./PATH, or a data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, adding, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort",
   ],
   ["info constructor", `there is no model "constructor"; there are ${modelNames}`],
   [
     "train mlp --data mnits",
-    'there is no data set "mnits"; did you mean mnist? (there are mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort)',
+    'there is no data set "mnits"; did you mean mnist? (there are mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, adding, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort)',
   ],
   [
     "train lenet5 --data trec",
@@ -235,7 +235,7 @@ test("help and version", async () => {
   ])
     expect(stdout).toContain(`--${flag} `);
   for (const words of [
-    "data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort; or a folder of images, ./PATH, with a folder for each class (default: the model's, below; glyphs where mnist is not found)",
+    "data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, adding, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort; or a folder of images, ./PATH, with a folder for each class (default: the model's, below; glyphs where mnist is not found)",
     "optimizer: sgd, adam, adamw, adamax, adagrad, adadelta, rmsprop, newton, natural-gradient, conjugate-gradient, bfgs, lbfgs, hessian-free (default: the model's, below)",
     "where to compute: auto, native, wasm, js (default: HEBB_DEVICE, else auto)",
   ])
