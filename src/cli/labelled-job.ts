@@ -7,7 +7,7 @@ import { findData, isPath } from "./data-sets.ts";
 import { type Job, sha256 } from "./job.ts";
 import { prepare } from "./prepare.ts";
 import { buildModel, type TrainConfig, vocabularyFile } from "./setup.ts";
-import { sourceOf, taskOf, testBatch } from "./tasks.ts";
+import { measuredOf, sourceOf, taskOf, testBatch } from "./tasks.ts";
 
 export async function labelledJob(
   entry: ZooEntry,
@@ -30,11 +30,11 @@ export async function labelledJob(
   return {
     entry,
     model,
-    source: sourceOf(entry, model),
+    source: sourceOf(entry, model, config.epochs * visited.batches),
     training: visited,
     batches: visited.batches,
     validation: test,
-    measured: task.measured(test.info),
+    measured: measuredOf(entry, model, test.info),
     unit: task.unit,
     extent: `${training.length} training and ${test.length} test samples`,
     classes: isPath(config.data) ? training.info.classes : undefined,

@@ -2,7 +2,7 @@
 import type { Shape, Tensor } from "../graph/index.ts";
 import type { Layer } from "../nn/index.ts";
 import type { Constraint, GradientSource, ParameterGroup } from "../optim/index.ts";
-import type { BatchSource } from "../train/index.ts";
+import type { BatchSource, MeanMetric } from "../train/index.ts";
 import type { Seq2Seq } from "./seq2seq.ts";
 
 /** How a model is trained unless its user says otherwise. */
@@ -101,8 +101,10 @@ export interface ZooEntry extends Described {
   readonly normalize: boolean;
   /** What training makes small, with the outputs that metrics read, where that is not the cross-entropy of the model's outputs. */
   loss?(model: Layer, batch: { x: Tensor; y: Tensor }): Tensor | { readonly loss: Tensor; readonly outputs: Tensor };
-  /** What training follows where no loss is its gradient's, in the place of `loss`. */
-  source?(model: Layer): GradientSource<{ x: Tensor }, Tensor>;
+  /** What training follows where no loss is its gradient's, in the place of `loss`; of so many steps, where it trains. */
+  source?(model: Layer, steps?: number): GradientSource<{ x: Tensor }, Tensor>;
+  /** Shares that are told besides the figures of its task. */
+  metrics?(model: Layer): Readonly<Record<string, MeanMetric<{ x: Tensor }>>>;
   /** What comes once before the training, such as training layer by layer; `say` is told how far it is. */
   prepare?(model: Layer, data: BatchSource<{ x: Tensor }>, say: (line: string) => void): Promise<void>;
   /** A new model with parameters from the seeded stream. Unless its task is another, it gives logits [B, classes] for crossEntropy. */

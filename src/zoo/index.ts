@@ -17,6 +17,7 @@ import { ninEntry, ninImageNetEntry } from "./nin.ts";
 import { rbmEntry } from "./rbm.ts";
 import { resnetEntries } from "./resnet.ts";
 import { textLstmEntry } from "./sequence-classifier.ts";
+import { somEntry } from "./som.ts";
 import { stackedAutoencoderEntry } from "./stacked-autoencoder.ts";
 import { textCnnEntry } from "./text-cnn.ts";
 import { gptEntry } from "./transformer.ts";
@@ -130,6 +131,7 @@ export const zoo: readonly ZooEntry[] = [
   goPolicyEntry,
   ...autoencoderEntries,
   rbmEntry,
+  somEntry,
   deepBeliefNetEntry,
   stackedAutoencoderEntry,
 ];
