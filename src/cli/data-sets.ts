@@ -82,9 +82,9 @@ export const isPath = (data: string): boolean => /[\\/]|^\.\.?$/.test(data);
  * is read yet. Throws a UsageError for a name that is none, and for a model that takes no images.
  */
 export function findData(
-  { name: model, input, tokens, task, streams, normalize }: ZooEntry,
+  { name: model, input, tokens, task, streams, capacity, normalize }: ZooEntry,
   name: string,
-  split: Split,
+  asked: Split,
   { raw = false, ...place }: DataPlace & { raw?: boolean } = {},
 ): Dataset {
   if (isPath(name) && (input.length !== 3 || tokens !== undefined))
@@ -93,6 +93,7 @@ export function findData(
     throw new UsageError(
       `${model} does not fit ${name}, which has pairs of sequences; models that fit: ${translators.map((entry) => entry.name).join(", ")}`,
     );
+  const split = capacity === undefined ? asked : "train"; // what a memory holds is what it is asked for
   const length = task === "language" ? input[0] * (streams && split === "test" ? 10 : 1) : undefined; // no state is carried in tests
   const data = isPath(name)
     ? folderOf(name, split, input, place)

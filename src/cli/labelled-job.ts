@@ -23,6 +23,7 @@ export async function labelledJob(
   await test.load();
   const visited = entry.streams ? training.streams(config.batch) : training;
   checkExtent(config, training, test);
+  checkCapacity(entry, training);
   if (visited.batches === 0)
     throw new UsageError(
       `${training.length} samples make no batch of ${config.batch}; raise --samples or lower --batch`,
@@ -54,6 +55,15 @@ function checkExtent({ data }: TrainConfig, training: Dataset, test: Dataset): v
   if (isPath(data) && (test.length === 0 || classes < 2))
     throw new UsageError(
       `${data} has ${classes} classes and ${training.length + test.length} images, too few to train and to test on; make two folders of ten images or more`,
+    );
+}
+
+/** Throws a UsageError for more samples than a memory holds. */
+function checkCapacity({ name, capacity }: ZooEntry, { info: { shape }, length }: Dataset): void {
+  const most = capacity?.(shape) ?? length;
+  if (length > most)
+    throw new UsageError(
+      `${name} holds at most ${most} samples of [${shape.join(", ")}], and these are ${length}; lower --samples`,
     );
 }
 

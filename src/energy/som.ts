@@ -27,8 +27,7 @@ export class SOM {
 
   constructor(rows: number, columns: number, features: number) {
     checkSizes("SOM", { rows, columns, features });
-    const units = rows * columns;
-    this.weight = param(init.normal([units, features], 0, 0.1), [units, features]);
+    this.weight = param((shape) => init.normal(shape, 0, 0.1), [rows * columns, features]);
     [this.rows, this.columns] = [rows, columns];
   }
 

@@ -1,8 +1,8 @@
 // The classifier that begins as a deep belief net (Hinton, Osindero & Teh, A fast learning algorithm for deep belief nets, 2006).
 import { DBN, pretrain } from "../energy/index.ts";
-import type { Tensor } from "../graph/index.ts";
+import { shapesOnly, state, type Tensor } from "../graph/index.ts";
 import { sizeOf } from "../graph/internal.ts";
-import { type Layer, Linear, type Sequential, sigmoid } from "../nn/index.ts";
+import { type Layer, Linear, type Part, Sequential, sigmoid } from "../nn/index.ts";
 import { realize } from "../run/index.ts";
 import type { BatchSource } from "../train/index.ts";
 import type { ZooEntry } from "./entry.ts";
@@ -10,12 +10,33 @@ import { mlp } from "./mlp.ts";
 
 const epochs = 10;
 
+/** Sigmoid layers of those sizes and a linear one of `classes` logits, which a deep belief net can be: x [B, …] → [B, classes]. */
+export class BeliefClassifier extends Sequential {
+  /** The biases downwards: of the visible units of each machine, which logits do not need. */
+  readonly visibleBiases: readonly Tensor[];
+
+  constructor(sizes: readonly number[], classes: number) {
+    super(...Array.from(mlp(...sizes, classes, { activation: sigmoid }) as Sequential));
+    this.visibleBiases = sizes.slice(0, -1).map((size) => state(new Float32Array(size)));
+  }
+
+  /** The deep belief net of all layers but the last, with their very tensors: W upwards, Wᵀ downwards. */
+  belief(): DBN {
+    const layers = Array.from<Part>(this)
+      .filter((part) => part instanceof Linear)
+      .slice(0, -1);
+    const sizes = [layers[0].weight.shape[1], ...layers.map(({ weight }) => weight.shape[0])];
+    const dbn = shapesOnly(() => new DBN(sizes));
+    for (const [i, { weight, bias }] of layers.entries())
+      Object.assign(dbn.layers[i], { weight, hiddenBias: bias, visibleBias: this.visibleBiases[i] });
+    return dbn;
+  }
+}
+
 /** Trains a deep belief net on the data and gives its weights to all layers of the classifier but the last. */
 async function prepare(model: Layer, data: BatchSource<{ x: Tensor }>, say: (line: string) => void): Promise<void> {
-  const layers = Array.from(model as Sequential)
-    .filter((part) => part instanceof Linear)
-    .slice(0, -1);
-  const sizes = [layers[0].weight.shape[1], ...layers.map(({ weight }) => weight.shape[0])];
+  const given = (model as BeliefClassifier).belief();
+  const sizes = [given.layers[0].visible, ...given.layers.map(({ hidden }) => hidden)];
   const dbn = new DBN(sizes);
   await pretrain(dbn, data, {
     epochs,
@@ -24,10 +45,12 @@ async function prepare(model: Layer, data: BatchSource<{ x: Tensor }>, say: (lin
         `machine ${sizes[layer]}-${sizes[layer + 1]}, epoch ${epoch + 1} of ${epochs}: squared error ${loss.toFixed(4)} a unit`,
       ),
   });
-  for (const [i, { weight, hiddenBias }] of dbn.layers.entries()) {
-    layers[i].weight.assign(weight);
-    layers[i].bias!.assign(hiddenBias);
-    await realize(layers[i].weight, layers[i].bias!);
+  for (const [i, { weight, visibleBias, hiddenBias }] of dbn.layers.entries()) {
+    const to = given.layers[i];
+    to.weight.assign(weight);
+    to.visibleBias.assign(visibleBias);
+    to.hiddenBias.assign(hiddenBias);
+    await realize(to.weight, to.visibleBias, to.hiddenBias);
   }
 }
 
@@ -49,6 +72,5 @@ export const deepBeliefNetEntry: ZooEntry = {
     shift: 0,
   },
   prepare,
-  build: ({ input = [1, 28, 28], classes = 10 } = {}) =>
-    mlp(sizeOf(input), 500, 500, 2000, classes, { activation: sigmoid }),
+  build: ({ input = [1, 28, 28], classes = 10 } = {}) => new BeliefClassifier([sizeOf(input), 500, 500, 2000], classes),
 };

@@ -9,6 +9,8 @@ import type { Seq2Seq } from "./seq2seq.ts";
 export interface Recipe {
   /** The data set that it is trained on; none where it wants a folder of images of the user's. */
   readonly data?: string;
+  /** How many samples of it; all, unless said otherwise. */
+  readonly samples?: number;
   readonly epochs: number;
   readonly batch: number;
   readonly optimizer: "sgd" | "adam" | "adamw" | "adadelta";
@@ -65,6 +67,8 @@ export interface Reconstructing extends Layer {
   encode(x: Tensor): Tensor;
   /** What it gives for x, of the same shape. */
   reconstruct(x: Tensor): Tensor;
+  /** What it gives x back from, of the same shape, where that is not x itself. */
+  cue?(x: Tensor): Tensor;
 }
 
 /** What is said of every model. */
@@ -95,6 +99,8 @@ export interface ZooEntry extends Described {
   readonly classes: number;
   /** What it learns: the class of a sample, unless said otherwise; the token that follows each place of a sequence; or, as a `Reconstructing`, to give a sample back. */
   readonly task?: "classify" | "language" | "reconstruct";
+  /** How many samples of a shape it can hold, of a memory, which is tested on those that it was trained on. */
+  capacity?(input: Shape): number;
   /** Whether training reads a text as streams side by side, each batch going on where the one before ended. */
   readonly streams?: boolean;
   /** Whether it wants pixels as (x − mean) / deviation; otherwise they lie in [0, 1]. */

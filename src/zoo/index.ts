@@ -8,6 +8,7 @@ import type { TranslatorEntry, ZooEntry } from "./entry.ts";
 import { gatedConvEntry } from "./gated-conv.ts";
 import { goPolicyEntry } from "./go-policy.ts";
 import { googlenetEntry, googlenetOf2015Entry } from "./googlenet.ts";
+import { hopfieldEntry } from "./hopfield.ts";
 import { languageEntries } from "./language-model.ts";
 import { lenet1Entry } from "./lenet1.ts";
 import { lenet4Entry } from "./lenet4.ts";
@@ -132,6 +133,7 @@ export const zoo: readonly ZooEntry[] = [
   ...autoencoderEntries,
   rbmEntry,
   somEntry,
+  hopfieldEntry,
   deepBeliefNetEntry,
   stackedAutoencoderEntry,
 ];
