@@ -1,6 +1,7 @@
 // The rows of a picture of samples: the samples, what a run's model is shown of them, gives back, or draws from there.
-import { RBM } from "../energy/index.ts";
+import { type DBN, RBM } from "../energy/index.ts";
 import { evaluating, state, type Tensor } from "../graph/index.ts";
+import type { Layer } from "../nn/index.ts";
 import { compile } from "../run/index.ts";
 import { BeliefClassifier } from "../zoo/deep-belief-net.ts";
 import type { Reconstructing } from "../zoo/index.ts";
@@ -15,51 +16,53 @@ export interface Row {
   readonly figures?: object;
 }
 
-/** A Boltzmann machine whose visible units the chains are. */
+/** How a model draws: by a Boltzmann machine whose visible units the chains are. */
 interface Drawing {
   readonly top: RBM;
+  /** Rounds of Gibbs sampling, unless said otherwise. */
+  readonly usualSteps: number;
   /** Where chains begin: x [B, …] → [B, visible]. */
   start(x: Tensor): Tensor;
   /** The last round, and down to the data's means: [B, visible] → [B, …]. */
   finish(chains: Tensor): Tensor;
 }
 
-/** How a model draws, where it does: a Boltzmann machine by itself, a deep belief net in its top machine and from there downwards. */
-function drawingOf(model: unknown): Drawing | undefined {
-  if (model instanceof RBM)
-    return {
-      top: model,
-      start: (x) => x.reshape(x.shape[0], -1),
-      finish: (chains) => model.visibleMeans(model.sampleHidden(chains)),
-    };
-  if (!(model instanceof BeliefClassifier)) return undefined;
-  const net = model.belief();
-  const { top } = net;
-  return {
-    top,
-    start: (x) => net.up(x, net.layers.length - 1),
-    finish: (chains) => net.down(top.gibbs(chains)),
-  };
+const ofMachine = (top: RBM): Drawing => ({
+  top,
+  usualSteps: 1000,
+  start: (x) => x.reshape(x.shape[0], top.visible),
+  finish: (chains) => top.visibleMeans(top.sampleHidden(chains)),
+});
+
+const ofNet = (net: DBN): Drawing => ({
+  top: net.top,
+  usualSteps: 20,
+  start: (x) => net.up(x, net.layers.length - 1),
+  finish: (chains) => net.down(net.top.gibbs(chains)),
+});
+
+/** How a model draws; undefined where it does not. */
+export function drawingOf(model: Layer): Drawing | undefined {
+  if (model instanceof RBM) return ofMachine(model);
+  return model instanceof BeliefClassifier ? ofNet(model.belief) : undefined;
 }
 
-export const canDraw = (model: unknown): boolean => drawingOf(model) !== undefined;
-
-interface Drawn {
-  /** Rounds of Gibbs sampling. */
-  readonly steps: number;
+interface Asked {
+  /** Rounds of Gibbs sampling, by default those usual for the model. */
+  readonly steps?: number | undefined;
   readonly signal: AbortSignal;
 }
 
 /** The samples x and what belongs below them; undefined where the signal is aborted on the way. */
-export async function rowsFor({ entry, model }: TrainedModel, x: Tensor, drawn: Drawn): Promise<Row[] | undefined> {
-  const samples = await valuesOf(() => x);
+export async function rowsFor({ entry, model }: TrainedModel, x: Tensor, asked: Asked): Promise<Row[] | undefined> {
+  const samples = Float32Array.from(await x.data(), Number);
   const rows: Row[] = [{ name: "samples", values: samples }];
   if (entry.task === "reconstruct") rows.push(...(await givenBack(model as Reconstructing, x, samples)));
   const drawing = drawingOf(model);
   if (drawing === undefined) return rows;
-  const values = await draw(drawing, x, drawn);
+  const { steps = drawing.usualSteps, signal } = asked;
+  const values = await draw(drawing, x, { steps, signal });
   if (values === undefined) return undefined;
-  const { steps } = drawn;
   return [...rows, { name: `draws after ${steps} rounds of Gibbs sampling`, values, figures: { steps } }];
 }
 
@@ -78,7 +81,7 @@ const valuesOf = async (make: () => Tensor): Promise<Float32Array> =>
 async function draw(
   { top, start, finish }: Drawing,
   x: Tensor,
-  { steps, signal }: Drawn,
+  { steps, signal }: Asked & { readonly steps: number },
 ): Promise<Float32Array | undefined> {
   const chains = state(await valuesOf(() => start(x)), [x.shape[0], top.visible]);
   const round = compile(() => chains.assign(top.gibbs(chains)));

@@ -11,14 +11,13 @@ import { besideEachOther, pngOf } from "./inspect/picture.ts";
 import { choose, firstBatch } from "./inspect/samples.ts";
 import { commandLine } from "./program.ts";
 import { refuseOthers } from "./replaceable.ts";
-import { canDraw, rowsFor } from "./sample-rows.ts";
+import { drawingOf, rowsFor } from "./sample-rows.ts";
 import { chooseDevice, openRun, type TrainedModel } from "./setup.ts";
 
 const others = "rbm, dbn, som and hopfield";
 const maker = "hebb sample";
 const columns = 16;
 const usualSamples = 2 * columns;
-const usualSteps = 1000;
 const mostSamples = 10_000;
 
 export const sample: Command = {
@@ -28,7 +27,7 @@ export const sample: Command = {
   defaults: {
     out: "sample.png in the run's folder",
     samples: `${usualSamples}`,
-    steps: `${usualSteps}`,
+    steps: "1000, of dbn 20",
     dataDir: "where the run found it, else HEBB_DATA, else hebb in the user's cache folder",
   },
   helps: {
@@ -38,10 +37,10 @@ export const sample: Command = {
   },
   notes: () =>
     [
-      `Rows of samples, and below each what the model gives back for it. rbm and dbn draw besides, by --steps rounds of Gibbs`,
-      "sampling that begin at the samples; dbn in its top machine, then downwards through its other layers, with their weights as",
-      "they are in the run: trained with labels at last, for which they need to draw no more. hopfield shows the samples that it",
-      "stores, what it recalls them from, and what it recalls.",
+      "Samples, and below each what the model gives back for it; of som the unit that is nearest, of hopfield, which is shown samples",
+      "that it stores, first the spoilt copy and then what it recalls from that. rbm and dbn draw from what they hold probable, by",
+      "rounds of Gibbs sampling that begin at the samples: dbn in its top machine and from there downwards, all with the weights that",
+      "it had before the labels, as the classifier that they made of it draws nothing.",
     ].join("\n"),
   run: async (positionals, options, io) => {
     if (positionals.length !== 1)
@@ -53,7 +52,7 @@ export const sample: Command = {
     const opened = await openRun(run, options, io);
     const { config, checkpoint } = opened;
     checkKind(run, opened, options.steps);
-    const { out = join(run, "sample.png"), samples = usualSamples, steps = usualSteps, seed = 1 } = options;
+    const { out = join(run, "sample.png"), samples = usualSamples, steps, seed = 1 } = options;
     if (samples > mostSamples)
       throw new UsageError(`--samples: a picture takes at most ${mostSamples}, not ${samples}`);
     await refuseOthers(out, maker, isSuch);
@@ -83,11 +82,11 @@ export const sample: Command = {
 
 /** Throws a UsageError for a model that neither gives samples back nor draws any, and for steps of one that takes none. */
 function checkKind(run: string, { config, entry, model }: TrainedModel, steps: number | undefined): void {
-  if (entry.task !== "reconstruct" && !canDraw(model))
+  if (entry.task !== "reconstruct" && drawingOf(model) === undefined)
     throw new UsageError(
       `${run} is a run of ${config.model}, which gives no samples back; sample takes runs of auto-encoders and of ${others}`,
     );
-  if (steps !== undefined && !canDraw(model))
+  if (steps !== undefined && drawingOf(model) === undefined)
     throw new UsageError(`--steps is of Boltzmann machines, ${config.model} draws nothing`);
 }
 

@@ -49,7 +49,7 @@ test("recall flips one unit after the other, that which its field opposes most, 
   const x = tensor(starts.flat().map((s) => (s + 1) / 2), [6, 1, n]); // biome-ignore format: two values
   const ended = rowsOf(await valuesOf(() => net.forward(x)), n);
   for (const [k, start] of starts.entries()) {
-    const state = [...start];
+    const state: number[] = [...start];
     for (;;) {
       const support = state.map((s, i) => s * state.reduce((sum, t, j) => sum + host.weight[i * n + j] * t, 0));
       const least = Math.min(...support);
