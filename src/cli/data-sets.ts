@@ -78,8 +78,8 @@ export const isPath = (data: string): boolean => /[\\/]|^\.\.?$/.test(data);
 
 /**
  * A split of a data set, or of a folder with a folder of images for each class, which are taken at the size that the model is made for;
- * normalised where the model wants it so, unless `raw`. A folder without a part for tests keeps a tenth of its images for them. Nothing
- * is read yet. Throws a UsageError for a name that is none, and for a model that takes no images.
+ * normalised where the model wants it so, unless `raw`. A folder without a part for tests keeps a tenth of its images for them; a
+ * memory is tested on what it was trained on. Nothing is read yet. Throws a UsageError for a name that is none, and for a model that takes no images.
  */
 export function findData(
   { name: model, input, tokens, task, streams, capacity, normalize }: ZooEntry,

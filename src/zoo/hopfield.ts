@@ -87,7 +87,10 @@ const storing = (net: SampleHopfield): GradientSource<{ x: Tensor }, Tensor> => 
   },
 });
 
-/** Eight samples, stored by all pixels; the loads that it refuses are those at which it forgets even random patterns (Amit, Gutfreund & Sompolinsky, 1985). */
+/**
+ * Eight samples, of which it is asked those very ones back; one epoch is Hopfield's storage, fifty tell digits apart. Its capacity is the
+ * load at which random patterns are lost to one step (Amit, Gutfreund & Sompolinsky, 1985).
+ */
 export const hopfieldEntry: ZooEntry = {
   name: "hopfield",
   paper: "Hopfield, Neural networks and physical systems with emergent collective computational abilities, 1982",

@@ -2,7 +2,7 @@
 import { beforeEach, expect, test } from "vitest";
 import { glyphs } from "../../src/data/index.ts";
 import { Hopfield } from "../../src/energy/index.ts";
-import { device, param, seed, type Tensor, tensor } from "../../src/index.ts";
+import { device, grad, param, seed, type Tensor, tensor } from "../../src/index.ts";
 import { sgd } from "../../src/optim/index.ts";
 import { compile } from "../../src/run/index.ts";
 import { hopfieldEntry, SampleHopfield } from "../../src/zoo/hopfield.ts";
@@ -36,6 +36,23 @@ test("a step from no weights stores as the host's net does, but for a factor", a
   host.store(spins);
   (await valuesOf(() => net.weight)).forEach((w, i) => {
     expect(w).toBeCloseTo(host.weight[i] / count, 6);
+  });
+});
+
+test("later steps go down the loss: its derivative among symmetric weights without a diagonal", async () => {
+  const [n, next] = [12, stream(4)];
+  const net = new SampleHopfield(n);
+  const some = Array.from({ length: n * n }, () => next() - 0.5);
+  const symmetric = some.map((w, at) =>
+    at % n === Math.floor(at / n) ? 0 : w + some[(at % n) * n + Math.floor(at / n)],
+  );
+  net.weight = param(Float32Array.from(symmetric), [n, n]);
+  const { x } = patterns(3, n);
+  const { loss, gradients } = hopfieldEntry.source!(net).gradients({ x });
+  const free = await valuesOf(() => grad(loss!, net.weight));
+  (await valuesOf(() => gradients.get(net.weight)!)).forEach((g, at) => {
+    const [i, j] = [Math.floor(at / n), at % n];
+    expect(g).toBeCloseTo(i === j ? 0 : (free[at] + free[j * n + i]) / 2, 6);
   });
 });
 
