@@ -81,13 +81,13 @@ export const isPath = (data: string): boolean => /[\\/]|^\.\.?$/.test(data);
 
 /**
  * A split of a data set, or of a folder with a folder of images for each class, which are taken at the size that the model is made for;
- * normalised where the model wants it so, unless `raw`. A folder without a part for tests keeps a tenth of its images for them. Nothing
- * is read yet. Throws a UsageError for a name that is none, and for a model that takes no images.
+ * normalised where the model wants it so, unless `raw`. A folder without a part for tests keeps a tenth of its images for them; a
+ * memory is tested on what it was trained on. Nothing is read yet. Throws a UsageError for a name that is none, and for a model that takes no images.
  */
 export function findData(
-  { name: model, input, tokens, task, streams, normalize }: ZooEntry,
+  { name: model, input, tokens, task, streams, capacity, normalize }: ZooEntry,
   name: string,
-  split: Split,
+  asked: Split,
   { raw = false, ...place }: DataPlace & { raw?: boolean } = {},
 ): Dataset {
   if (isPath(name) && (input.length !== 3 || tokens !== undefined))
@@ -96,6 +96,7 @@ export function findData(
     throw new UsageError(
       `${model} does not fit ${name}, which has pairs of sequences; models that fit: ${translators.map((entry) => entry.name).join(", ")}`,
     );
+  const split = capacity === undefined ? asked : "train"; // what a memory holds is what it is asked for
   const length = task === "language" ? input[0] * (streams && split === "test" ? 10 : 1) : undefined; // no state is carried in tests
   const data = isPath(name)
     ? folderOf(name, split, input, place)

@@ -7,7 +7,7 @@ import { findEntry, findModel } from "./names.ts";
 import type { Options } from "./options.ts";
 import { commandLine } from "./program.ts";
 import { chooseDevice, openRun, readRun, startLower, type TrainedModel } from "./setup.ts";
-import { lossOf, taskOf, testBatch } from "./tasks.ts";
+import { lossOf, measuredOf, taskOf, testBatch } from "./tasks.ts";
 import { measureTranslator, openTranslator, tellQuality } from "./translators.ts";
 
 const usualBatch = 250;
@@ -42,7 +42,9 @@ export const evaluate: Command = {
     const { config, model, checkpoint } = await openRun(run, options, io);
     const { data } = settled;
     await checkFit(run, findData(entry, config.data, "test", config), test);
-    const measured = await evaluator({ model, loss: lossOf(entry, model), ...task.measured(test.info) })(test);
+    const measured = await evaluator({ model, loss: lossOf(entry, model), ...measuredOf(entry, model, test.info) })(
+      test,
+    );
     const { samples, loss } = measured!;
     checkLoss(loss, `${samples} test ${task.unit} of ${data}`, { run, config, checkpoint, io });
     const { figures, words, table } = task.tell(measured!, test.info);

@@ -7,7 +7,7 @@ import { findData, isPath } from "./data-sets.ts";
 import { type Job, sha256 } from "./job.ts";
 import { prepare } from "./prepare.ts";
 import { buildModel, type TrainConfig, vocabularyFile } from "./setup.ts";
-import { sourceOf, taskOf, testBatch } from "./tasks.ts";
+import { measuredOf, sourceOf, taskOf, testBatch } from "./tasks.ts";
 
 export async function labelledJob(
   entry: ZooEntry,
@@ -23,6 +23,7 @@ export async function labelledJob(
   await test.load();
   const visited = entry.streams ? training.streams(config.batch) : training;
   checkExtent(config, training, test);
+  checkCapacity(entry, training);
   if (visited.batches === 0)
     throw new UsageError(
       `${training.length} samples make no batch of ${config.batch}; raise --samples or lower --batch`,
@@ -30,11 +31,11 @@ export async function labelledJob(
   return {
     entry,
     model,
-    source: sourceOf(entry, model),
+    source: sourceOf(entry, model, config.epochs * visited.batches),
     training: visited,
     batches: visited.batches,
     validation: test,
-    measured: task.measured(test.info),
+    measured: measuredOf(entry, model, test.info),
     unit: task.unit,
     extent: `${training.length} training and ${test.length} test samples`,
     classes: isPath(config.data) ? training.info.classes : undefined,
@@ -54,6 +55,15 @@ function checkExtent({ data }: TrainConfig, training: Dataset, test: Dataset): v
   if (isPath(data) && (test.length === 0 || classes < 2))
     throw new UsageError(
       `${data} has ${classes} classes and ${training.length + test.length} images, too few to train and to test on; make two folders of ten images or more`,
+    );
+}
+
+/** Throws a UsageError for more samples than a memory holds. */
+function checkCapacity({ name, capacity }: ZooEntry, { info: { shape }, length }: Dataset): void {
+  const most = capacity?.(shape) ?? length;
+  if (length > most)
+    throw new UsageError(
+      `${name} holds at most ${most} samples of [${shape.join(", ")}], and these are ${length}; lower --samples`,
     );
 }
 

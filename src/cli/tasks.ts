@@ -36,6 +36,9 @@ export interface Told {
 
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 
+/** topographicError → topographic error. */
+const spaced = (name: string): string => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+
 /** Which of some classes a sample is of. */
 const classify: Task = {
   outputs: ({ classes = [] }) => [classes.length],
@@ -74,9 +77,13 @@ const reconstruct: Task = {
   measured: () => ({
     metrics: { squaredError: ({ x }, outputs) => ({ sum: outputs.sub(x).square().sum(), count: x.shape[0] }) },
   }),
-  tell: ({ loss, metrics: { squaredError } }) => ({
-    figures: { squaredError },
-    words: [`squared error ${Number(squaredError.toPrecision(4))} a sample`, `loss ${loss.toFixed(4)}`],
+  tell: ({ loss, metrics: { squaredError, ...shares } }) => ({
+    figures: { squaredError, ...shares },
+    words: [
+      `squared error ${Number(squaredError.toPrecision(4))} a sample`,
+      ...Object.entries(shares).map(([name, share]) => `${spaced(name)} ${percent(share)}`),
+      `loss ${loss.toFixed(4)}`,
+    ],
   }),
 };
 
@@ -105,9 +112,19 @@ export const testBatch = (task: Task, info: SampleInfo): number =>
 
 export const taskOf = ({ task = "classify" }: ZooEntry): Task => tasks[task];
 
+/** What is measured of a model of this entry: what its task says, and the entry's own shares. */
+export function measuredOf(entry: ZooEntry, model: Layer, info: SampleInfo): Measured<Batch, Tensor> {
+  const { metrics, ...rest } = taskOf(entry).measured(info);
+  return { ...rest, metrics: { ...metrics, ...entry.metrics?.(model) } };
+}
+
 /** What an optimizer follows to train a model of this entry: the entry's source of gradients, its loss, or the cross-entropy of its outputs. */
-export function sourceOf({ source, loss }: ZooEntry, model: Layer): Loss | GradientSource<Batch, Tensor> {
-  if (source !== undefined) return source(model);
+export function sourceOf(
+  { source, loss }: ZooEntry,
+  model: Layer,
+  steps?: number,
+): Loss | GradientSource<Batch, Tensor> {
+  if (source !== undefined) return source(model, steps);
   if (loss !== undefined) return (batch) => loss(model, batch);
   return ({ x, y }) => {
     const outputs = model.forward(x);

@@ -16,6 +16,7 @@ import { translationJob } from "./translation-job.ts";
 
 /** What the model's recipe settles where the user does not, besides the epochs. */
 const ofRecipe = [
+  "samples",
   "batch",
   "optimizer",
   "lr",
@@ -30,7 +31,7 @@ const ofRecipe = [
   "flip",
 ] as const satisfies readonly Flag[];
 /** What a run is made of; changing one of the first makes another run, the last may change when it is resumed. */
-const fixed = ["data", "samples", ...ofRecipe, "init", "freeze", "lrScale", "seed"] as const satisfies readonly Flag[];
+const fixed = ["data", ...ofRecipe, "init", "freeze", "lrScale", "seed"] as const satisfies readonly Flag[];
 const ofModel = Object.fromEntries(["epochs", ...ofRecipe].map((flag) => [flag, "the model's, below"]));
 const changeable = ["epochs", "maxSteps", "device", "threads", "dataDir"] as const satisfies readonly Flag[];
 
@@ -38,7 +39,11 @@ export const train: Command = {
   summary: "trains a model and saves the run",
   positionals: "MODEL",
   flags: [...fixed, ...changeable, "download", "out", "resume", "config", "json"],
-  defaults: { data: "the model's, below; glyphs where mnist is not found", ...ofModel },
+  defaults: {
+    data: "the model's, below; glyphs where mnist is not found",
+    ...ofModel,
+    samples: "the model's, below, or all",
+  },
   notes: () => ["models and their defaults:", ...describeModels(flagsOf)].join("\n"),
   run: async (positionals, options, io) => {
     if (positionals.length > 1) throw new UsageError(`train takes one model, got ${positionals.join(" ")}`);
@@ -60,7 +65,7 @@ export const train: Command = {
 /** The flags of a model's recipe, those without effect left out. */
 const flagsOf = ({ recipe }: Entry): string =>
   Object.entries(recipe)
-    .filter(([flag, value]) => value !== 0 && !(flag === "decay" && value === 1))
+    .filter(([flag, value]) => (value !== 0 || flag === "momentum") && !(flag === "decay" && value === 1))
     .map(
       ([flag, value]) =>
         `${flagName(flag as Flag)} ${typeof value === "number" ? Number(value.toPrecision(4)) : value}`,

@@ -7,6 +7,7 @@ export {
 } from "./contrastive-divergence.ts";
 export { DBN, type PretrainOptions, pretrain } from "./dbn.ts";
 export { Hopfield, type Recalled, type RecallOptions, type Spins } from "./hopfield.ts";
+export { kohonen } from "./kohonen.ts";
 export { pseudoLikelihood, reconstructionError } from "./monitor.ts";
 export { type AnnealingOptions, annealedImportance, logPartition, type PartitionEstimate } from "./partition.ts";
 export { RBM, type RbmKind, type RbmOptions } from "./rbm.ts";

@@ -45,7 +45,7 @@ export class RBM {
       throw new RangeError(`RBM: bits have no deviation, got ${deviation} (leave it out, or take kind: "gaussian")`);
     if (means !== undefined && means.length !== visible)
       throw new RangeError(`RBM: ${visible} visible units need as many means, got ${means.length}`);
-    this.weight = param(init.normal([hidden, visible], 0, 0.01), [hidden, visible]);
+    this.weight = param((shape) => init.normal(shape, 0, 0.01), [hidden, visible]);
     this.visibleBias = param(Float32Array.from({ length: visible }, (_, i) => biasOf(kind, means?.[i])));
     this.hiddenBias = param(new Float32Array(hidden));
     [this.kind, this.deviation] = [kind, deviation];

@@ -1,5 +1,5 @@
 // The self-organising map: a grid of units that spreads over the data, neighbours staying neighbours.
-import { live, permutation, state, Tensor, tensor, where } from "../graph/index.ts";
+import { live, param, permutation, Tensor, tensor, where } from "../graph/index.ts";
 import { fail, hostMath, kindOf, show } from "../graph/internal.ts";
 import * as init from "../nn/init.ts";
 import { checkSizes } from "../nn/module.ts";
@@ -27,8 +27,7 @@ export class SOM {
 
   constructor(rows: number, columns: number, features: number) {
     checkSizes("SOM", { rows, columns, features });
-    const units = rows * columns;
-    this.weight = state(init.normal([units, features], 0, 0.1), [units, features]);
+    this.weight = param((shape) => init.normal(shape, 0, 0.1), [rows * columns, features]);
     [this.rows, this.columns] = [rows, columns];
   }
 
@@ -59,6 +58,17 @@ export class SOM {
     return far.cast("f32").mean();
   }
 
+  /** h = exp(−d² / 2σ²), with d the distance on the grid of two units: σ, a scalar → [units, units]. */
+  neighbourhood(radius: Tensor): Tensor {
+    const units = this.rows * this.columns;
+    const squares = Float32Array.from({ length: units * units }, (_, at) => {
+      const [a, b] = [Math.floor(at / units), at % units];
+      const down = Math.floor(a / this.columns) - Math.floor(b / this.columns);
+      return down ** 2 + ((a % this.columns) - (b % this.columns)) ** 2;
+    });
+    return tensor(squares, [units, units]).div(radius.square().mul(-2)).exp();
+  }
+
   /**
    * Learns from x [B, features]. Online, wᵢ ← wᵢ + α·h·(x − wᵢ) with h = exp(−d² / 2σ²) and d the distance on the grid from i to the unit
    * nearest to x, in a new random order each epoch; or in batches (Kohonen, 1995), wᵢ ← Σ h·x / Σ h over all examples.
@@ -80,9 +90,8 @@ export class SOM {
   async #fitBatches(x: Tensor, epochs: number, sigma: Falling): Promise<void> {
     let epoch = 0;
     const radius = live(() => sigma(epoch / Math.max(1, epochs - 1)));
-    const distances = tensor(this.#gridDistances(), [this.weight.shape[0], this.weight.shape[0]]);
     const step = compile((all: Tensor) => {
-      const near = distances.div(radius.square().mul(-2)).exp(); // h [units, units]
+      const near = this.neighbourhood(radius);
       const pull = near.take(this.forward(all)); // [B, units]
       const total = pull.sum(0).unsqueeze(1); // [units, 1]
       const mean = pull.transpose().matmul(all).div(total);
@@ -120,16 +129,6 @@ export class SOM {
     this.#check(x);
     const squares = this.weight.square().sum(-1); // |x − w|² less |x|², which is the same for all units
     return squares.sub(x.matmul(this.weight.transpose()).mul(2)).topk(k, -1, { smallest: true }).indices;
-  }
-
-  /** Squared distances on the grid, [units, units]. */
-  #gridDistances(): Float32Array {
-    const units = this.rows * this.columns;
-    return Float32Array.from({ length: units * units }, (_, at) => {
-      const [a, b] = [Math.floor(at / units), at % units];
-      const down = Math.floor(a / this.columns) - Math.floor(b / this.columns);
-      return down ** 2 + ((a % this.columns) - (b % this.columns)) ** 2;
-    });
   }
 
   #check(x: Tensor): void {

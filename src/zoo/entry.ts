@@ -2,13 +2,15 @@
 import type { Shape, Tensor } from "../graph/index.ts";
 import type { Layer } from "../nn/index.ts";
 import type { Constraint, GradientSource, ParameterGroup } from "../optim/index.ts";
-import type { BatchSource } from "../train/index.ts";
+import type { BatchSource, MeanMetric } from "../train/index.ts";
 import type { Seq2Seq } from "./seq2seq.ts";
 
 /** How a model is trained unless its user says otherwise. */
 export interface Recipe {
   /** The data set that it is trained on; none where it wants a folder of images of the user's. */
   readonly data?: string;
+  /** How many samples of it; all, unless said otherwise. */
+  readonly samples?: number;
   readonly epochs: number;
   readonly batch: number;
   readonly optimizer: "sgd" | "adam" | "adamw" | "adadelta";
@@ -65,6 +67,8 @@ export interface Reconstructing extends Layer {
   encode(x: Tensor): Tensor;
   /** What it gives for x, of the same shape. */
   reconstruct(x: Tensor): Tensor;
+  /** What it gives x back from, of the same shape, where that is not x itself. */
+  cue?(x: Tensor): Tensor;
 }
 
 /** What is said of every model. */
@@ -95,14 +99,18 @@ export interface ZooEntry extends Described {
   readonly classes: number;
   /** What it learns: the class of a sample, unless said otherwise; the token that follows each place of a sequence; as a `Reconstructing`, to give a sample back; or numbers of it, with a `loss`. */
   readonly task?: "classify" | "language" | "reconstruct" | "regress";
+  /** How many samples of a shape it can hold, of a memory, which is tested on those that it was trained on. */
+  capacity?(input: Shape): number;
   /** Whether training reads a text as streams side by side, each batch going on where the one before ended. */
   readonly streams?: boolean;
   /** Whether it wants pixels as (x − mean) / deviation; otherwise they lie in [0, 1]. */
   readonly normalize: boolean;
   /** What training makes small, with the outputs that metrics read, where that is not the cross-entropy of the model's outputs. */
   loss?(model: Layer, batch: { x: Tensor; y: Tensor }): Tensor | { readonly loss: Tensor; readonly outputs: Tensor };
-  /** What training follows where no loss is its gradient's, in the place of `loss`. */
-  source?(model: Layer): GradientSource<{ x: Tensor }, Tensor>;
+  /** What training follows where no loss is its gradient's, in the place of `loss`; of so many steps, where it trains. */
+  source?(model: Layer, steps?: number): GradientSource<{ x: Tensor }, Tensor>;
+  /** Shares that are told besides the figures of its task. */
+  metrics?(model: Layer): Readonly<Record<string, MeanMetric<{ x: Tensor }>>>;
   /** What comes once before the training, such as training layer by layer; `say` is told how far it is. */
   prepare?(model: Layer, data: BatchSource<{ x: Tensor }>, say: (line: string) => void): Promise<void>;
   /** A new model with parameters from the seeded stream. Unless its task is another, it gives logits [B, classes] for crossEntropy. */

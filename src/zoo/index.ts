@@ -8,6 +8,7 @@ import type { TranslatorEntry, ZooEntry } from "./entry.ts";
 import { gatedConvEntry } from "./gated-conv.ts";
 import { goPolicyEntry } from "./go-policy.ts";
 import { googlenetEntry, googlenetOf2015Entry } from "./googlenet.ts";
+import { hopfieldEntry } from "./hopfield.ts";
 import { languageEntries } from "./language-model.ts";
 import { lenet1Entry } from "./lenet1.ts";
 import { lenet4Entry } from "./lenet4.ts";
@@ -18,6 +19,7 @@ import { rbmEntry } from "./rbm.ts";
 import { resnetEntries } from "./resnet.ts";
 import { textLstmEntry } from "./sequence-classifier.ts";
 import { sequenceRegressorEntries } from "./sequence-regressor.ts";
+import { somEntry } from "./som.ts";
 import { stackedAutoencoderEntry } from "./stacked-autoencoder.ts";
 import { textCnnEntry } from "./text-cnn.ts";
 import { gptEntry } from "./transformer.ts";
@@ -133,6 +135,8 @@ export const zoo: readonly ZooEntry[] = [
   goPolicyEntry,
   ...autoencoderEntries,
   rbmEntry,
+  somEntry,
+  hopfieldEntry,
   deepBeliefNetEntry,
   stackedAutoencoderEntry,
 ];

@@ -27,17 +27,23 @@ const runOf = (name: string): string => join(folder, name);
 const weightsOf = async (run: string): ReturnType<typeof readSafetensors> =>
   readSafetensors(join(run, "checkpoints", readFileSync(join(run, "last"), "utf8").trim(), "model.safetensors"));
 
-/** The squared error of a sample, from the weights of a run, apart from the command line. */
+/** The squared error of a sample, from the weights of a run, apart from the command line; of a memory, of one that it was trained on. */
 async function errorOf(name: string): Promise<number> {
-  const model = zoo.find((entry) => entry.name === name)!.build({ input: [1, 28, 28] }) as Reconstructing;
+  const entry = zoo.find((each) => each.name === name)!;
+  const model = entry.build({ input: [1, 28, 28] }) as Reconstructing;
   await load(model, (await weightsOf(runOf(name))).tensors);
-  const { x } = (await glyphs("test", { count }).batch(count).raw().next()).value!;
+  const { x } = (
+    await glyphs(entry.capacity ? "train" : "test", { count })
+      .batch(count)
+      .raw()
+      .next()
+  ).value!;
   const given = await model.reconstruct(tensor(Float32Array.from(x), [count, 1, 28, 28])).data();
   return (x as Float32Array).reduce((sum, v, i) => sum + (Number(given[i]) - v) ** 2, 0) / count;
 }
 
 test("there are models of both kinds", () => {
-  expect(unlabelled).toContain("rbm");
+  expect(unlabelled).toEqual(expect.arrayContaining(["rbm", "som", "hopfield"]));
   expect(unlabelled.length).toBeGreaterThan(6);
   expect(prepared).toEqual(["dbn", "stacked-autoencoder"]);
 });
@@ -50,7 +56,9 @@ describe.each(unlabelled)("%s", (name) => {
     expect(steps).toBe(2);
     expect(training.squaredError).toBeGreaterThan(0);
     expect(measured.squaredError).toBe(squaredError);
-    expect(trained.stderr).toMatch(/test squared error \d+(\.\d+)? a sample, test loss \d/);
+    expect(trained.stderr).toMatch(
+      /test squared error \d+(\.\d+)? a sample, (test [a-z ]+ \d+\.\d\d %, )?test loss \d/,
+    );
     expect(squaredError / (await errorOf(name))).toBeCloseTo(1, 4);
     const evaluated = lastJson(await hebb(["eval", runOf(name), "--device", "wasm", "--json"]));
     expect(evaluated.squaredError).toBeCloseTo(squaredError, 3);
@@ -107,6 +115,31 @@ describe("a picture", () => {
     expect((await ask("--steps", "4")).equals(first)).toBe(false);
   });
 
+  test("of a memory has what is recalled below the spoilt copies of what is stored", async () => {
+    const run = join(folder, "memory");
+    const args = ["--data", "glyphs", "--epochs", "12", "--device", "wasm", "--json", "--out", run];
+    const trained = await hebb(["train", "hopfield", ...args]);
+    expect(trained.status, trained.stderr).toBe(0);
+    expect(lastJson(trained)).toMatchObject({ pixelsRight: 1, config: { samples: 8 } });
+    expect(trained.stderr).toContain("test pixels right 100.00 %");
+    const outcome = await hebb(["sample", run, "--device", "wasm"]);
+    expect(outcome.stdout).toMatch(
+      /^8 stored samples of glyphs above what they are recalled from, and below them their reconstructions \(/,
+    );
+    const { width, height, data } = decode(readFileSync(join(run, "sample.png")));
+    expect([width, height]).toEqual([8 * 29 - 1, 3 * 29 - 1]);
+    const row = (k: number): boolean[] =>
+      Array.from({ length: 28 * width }, (_, i) => data[4 * (k * 29 * width + i)] > 127);
+    expect(row(2)).toEqual(row(0));
+    const wrong = row(1).filter((bit, i) => bit !== row(0)[i]).length;
+    expect(wrong / (8 * 784)).toBeGreaterThan(0.15);
+    expect(wrong / (8 * 784)).toBeLessThan(0.25);
+    const inspected = await hebb(["inspect", run, "--device", "wasm", "--json"]);
+    expect(inspected.status, inspected.stderr).toBe(0);
+    const html = readFileSync(lastJson(inspected).page, "utf8");
+    expect(html).toContain("Stored samples, below each the spoilt copy");
+  });
+
   test("takes the place of no other file", async () => {
     const other = join(folder, "other.png");
     const run = runOf("autoencoder");
@@ -123,8 +156,10 @@ describe("a picture", () => {
     await hebb(["train", "mlp", ...flags, "--epochs", "1", "--out", mlp]);
     const cases: [string[], string][] = [
       [["sample"], "sample needs one run folder, e.g. hebb sample runs/autoencoder-mnist-20260101-120000"],
-      [["sample", mlp], `${mlp} is a run of mlp, which gives no samples back; sample takes runs of auto-encoders and of rbm`],
+      [["sample", mlp], `${mlp} is a run of mlp, which gives no samples back; sample takes runs of auto-encoders and of rbm, dbn, som and hopfield`],
       [["sample", runOf("sparse"), "--steps", "5"], "--steps is of Boltzmann machines, sparse draws nothing"],
+      [["sample", runOf("som"), "--steps", "5"], "--steps is of Boltzmann machines, som draws nothing"],
+      [["train", "hopfield", "--data", "glyphs", "--samples", "109", "--out", join(folder, "none")], "hopfield holds at most 108 samples of [1, 28, 28], and these are 109; lower --samples"],
       [["predict", runOf("sparse"), "x.png"], `predict tells classes, and ${runOf("sparse")} is a run of sparse, which learns none; see what it gives back with: hebb sample ${runOf("sparse")}`],
       [["train", "rbm", "--data", "glyphs", "--optimizer", "lbfgs", "--out", join(folder, "none")], "lbfgs searches for its steps by a loss, and this model has none; take sgd or adam"],
     ]; // biome-ignore format: a table
@@ -156,6 +191,30 @@ test.each(["autoencoder", "conv-autoencoder", "rbm"])(
   },
 );
 
+test("the page of som shows its units as they lie on the map", async () => {
+  const outcome = await hebb(["inspect", runOf("som"), "--device", "wasm", "--json"]);
+  expect(outcome.status, outcome.stderr).toBe(0);
+  const { page, topographicError } = lastJson(outcome);
+  expect(topographicError).toBeGreaterThan(0);
+  const html = readFileSync(page, "utf8");
+  expect(html).toContain("10 × 10 units as they lie on the map, each as the sample that it stands for");
+  const [, source] = /<h2>Filters<\/h2>.*?src="data:image\/png;base64,([^"]*)"/s.exec(html)!;
+  const { width, height, data } = decode(Buffer.from(source, "base64"));
+  expect([width, height]).toEqual([10 * 29 - 1, 10 * 29 - 1]);
+  const { weight } = Object.fromEntries((await weightsOf(runOf("som"))).tensors);
+  const unit = 37; // in row 3, column 7
+  const levels = Array.from({ length: 784 }, (_, i) => {
+    const [y, x] = [3 * 29 + Math.floor(i / 28), 7 * 29 + (i % 28)];
+    return data[4 * (y * width + x)];
+  });
+  const seen = Array.from({ length: 784 }, (_, i) =>
+    Math.max(0, Math.min(255, 255 * Number(weight.data[unit * 784 + i]))),
+  );
+  levels.forEach((level, i) => {
+    expect(Math.abs(level - seen[i])).toBeLessThanOrEqual(0.5);
+  });
+});
+
 describe.each(prepared)("%s", (name) => {
   test("is prepared once, with nothing of it when resumed or begun from weights", { timeout: 120_000 }, async () => {
     const run = runOf(name);
@@ -182,4 +241,33 @@ describe.each(prepared)("%s", (name) => {
     expect(lastJson(outcome)).toMatchObject({ command: "train", model: name, reason: "interrupted", steps: 0 });
     expect(existsSync(out)).toBe(false);
   });
+});
+
+test("a deep belief net draws by its top machine, from the weights that it had before the labels", async () => {
+  const ask = async (...more: string[]): Promise<Buffer> => {
+    const out = join(folder, "belief.png");
+    const outcome = await hebb([
+      "sample",
+      runOf("dbn"),
+      "--samples",
+      "4",
+      "--device",
+      "wasm",
+      "--json",
+      "--out",
+      out,
+      ...more,
+    ]);
+    expect(outcome.status, outcome.stderr).toBe(0);
+    expect(outcome.stderr).toMatch(/^4 test samples of glyphs above draws after \d+ rounds of Gibbs sampling\n/);
+    expect(lastJson(outcome).steps).toBe(more[0] === "--steps" ? Number(more[1]) : 20);
+    expect(lastJson(outcome)).not.toHaveProperty("squaredError");
+    return readFileSync(out);
+  };
+  const first = await ask("--steps", "3");
+  const { width, height } = decode(first);
+  expect([width, height]).toEqual([4 * 29 - 1, 2 * 29 - 1]);
+  expect((await ask("--steps", "3")).equals(first)).toBe(true);
+  expect((await ask("--steps", "4")).equals(first)).toBe(false);
+  expect((await ask()).equals(first)).toBe(false);
 });

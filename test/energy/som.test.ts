@@ -1,7 +1,8 @@
 // The self-organising map: its rules against plain loops, its errors by hand and after learning.
 import { beforeEach, describe, expect, test } from "vitest";
-import { SOM } from "../../src/energy/index.ts";
-import { device, realize, seed, state, type Tensor, tensor, uniform } from "../../src/index.ts";
+import { kohonen, SOM } from "../../src/energy/index.ts";
+import { device, param, realize, seed, state, type Tensor, tensor, uniform } from "../../src/index.ts";
+import { sgd } from "../../src/optim/index.ts";
 import { messagesOf } from "../messages.ts";
 
 beforeEach(() => {
@@ -45,6 +46,34 @@ test("one step of each rule by hand", async () => {
   const means = [(0.25 + far * 12) / (1 + far), (h * 0.25 + h * 12) / (2 * h), (far * 0.25 + 12) / (1 + far)];
   (await values(batch.weight)).forEach((w, i) => {
     expect(w).toBeCloseTo(means[i], 4);
+  });
+});
+
+test("Kohonen's rule as a gradient: the online rule for one example, the batch rule where all units are reached", async () => {
+  const moved = async (x: number[]): Promise<number[]> => {
+    const map = row();
+    map.weight = param([[0], [1], [10]]);
+    const loss = await sgd(map, kohonen(map, tensor(1)), { lr: 1 }).step({ x: tensor(x, [x.length, 1]) });
+    expect(loss).toBeCloseTo(
+      x.reduce((sum, v) => sum + Math.min(...[0, 1, 10].map((w) => Math.abs(w - v))), 0) / x.length,
+      5,
+    );
+    return values(map.weight);
+  };
+  const [h, far] = [Math.exp(-1 / 2), Math.exp(-4 / 2)];
+  const online = [0 + h * 0.75, 0.75, 10 + h * (0.75 - 10)];
+  (await moved([0.75])).forEach((w, i) => {
+    expect(w).toBeCloseTo(online[i], 5);
+  });
+  const all = await moved([0.25, 12, 0.75]);
+  const sum = (...pulls: number[]): number => pulls[0] * 0.25 + pulls[1] * 12 + pulls[2] * 0.75;
+  const batch = [sum(1, far, h) / (1 + far + h), sum(h, h, 1) / (2 * h + 1), sum(far, 1, h) / (far + 1 + h)];
+  all.forEach((w, i) => {
+    expect(w).toBeCloseTo(batch[i], 5);
+  });
+  const faint = [0, (1 - h) * 1 + h * 12, 12]; // of one example, the total of a unit beside it is below 1
+  (await moved([12])).slice(1).forEach((w, i) => {
+    expect(w).toBeCloseTo(faint[i + 1], 4);
   });
 });
 

@@ -2,7 +2,9 @@
 import { expect, test } from "vitest";
 import { DBN, pretrain } from "../../src/energy/index.ts";
 import { seed, type Tensor, tensor } from "../../src/graph/index.ts";
-import { namedParameters } from "../../src/nn/index.ts";
+import { crossEntropy, namedParameters } from "../../src/nn/index.ts";
+import { sgd } from "../../src/optim/index.ts";
+import type { BeliefClassifier } from "../../src/zoo/deep-belief-net.ts";
 import { zoo } from "../../src/zoo/index.ts";
 
 const patterns = tensor([1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 1], [2, 6]);
@@ -38,6 +40,29 @@ test("dbn gets the weights of a deep belief net trained on the data, but for the
     expect(after.get(`${2 * i + 1}.bias`)).toEqual(Array.from(await hiddenBias.data(), Number));
   }
   expect(after.get("7.weight")).toEqual(before.get("7.weight"));
+});
+
+test("dbn keeps the net as it was before the labels, which no training with them moves", async () => {
+  const { build, prepare } = entryOf("dbn");
+  seed(7);
+  const model = build({ input: [6], classes: 2 }) as BeliefClassifier;
+  await prepare!(model, data, () => {});
+  const kept = async (): Promise<number[][]> => {
+    const lists: number[][] = [];
+    for (const { weight, visibleBias, hiddenBias } of model.belief.layers)
+      for (const t of [weight, visibleBias, hiddenBias]) lists.push(Array.from(await t.data(), Number));
+    return lists;
+  };
+  const before = await kept();
+  expect(before[0]).toEqual((await valuesOf(model)).get("1.weight"));
+  expect(before[2]).toEqual((await valuesOf(model)).get("1.bias"));
+  for (const list of before) expect(list.some((v) => v !== 0)).toBe(true);
+  const y = tensor(Int32Array.of(0, 1));
+  await sgd(model, ({ x }: { x: Tensor }) => crossEntropy(model.forward(x), y), { lr: 0.1 }).step({ x: patterns });
+  expect(await kept()).toEqual(before);
+  expect((await valuesOf(model)).get("1.weight")).not.toEqual(before[0]);
+  const drawn = await model.belief.sample(20, { steps: 30 });
+  expect(drawn.shape).toEqual([20, 6]);
 });
 
 test("stacked-autoencoder trains its stages in turn, and leaves its last layer as drawn", async () => {

@@ -1,6 +1,7 @@
 // The filters of a model as pictures: of its first layer as what they look for, of others as grids.
+import { SOM } from "../../energy/index.ts";
 import { type Layer, namedParameters } from "../../nn/index.ts";
-import { address, coloured, type Picture, sheet, signed } from "./picture.ts";
+import { address, coloured, ofSample, type Picture, sheet, signed } from "./picture.ts";
 
 export interface Filters {
   /** The parameter's name. */
@@ -21,14 +22,15 @@ const mostInGrid = 16;
 /** Layers shown: a deep network's first ones. */
 const mostLayers = 12;
 
-/** The filters of convolutions, and of a first fully connected layer that sees pictures of the shape. */
+/** The filters of convolutions, of a first fully connected layer that sees pictures of the shape, and of a map's units. */
 export async function filtersOf(model: Layer, input: readonly number[]): Promise<Filters[]> {
   const found: Filters[] = [];
+  const isPicture = input.length === 3 && [1, 3].includes(input[0]);
+  if (model instanceof SOM) return isPicture ? [await unitsOf(model, input)] : [];
   for (const [name, parameter] of namedParameters(model)) {
     if (!/(^|\.)weight$/.test(name)) continue;
     const first = found.length === 0;
     const { shape } = parameter;
-    const isPicture = input.length === 3 && [1, 3].includes(input[0]);
     const seesInput = shape.length === 2 && shape[1] === input.reduce((size, d) => size * d, 1);
     if (![3, 4].includes(shape.length) && !(first && isPicture && seesInput)) continue;
     if (found.length === mostLayers) break;
@@ -37,6 +39,18 @@ export async function filtersOf(model: Layer, input: readonly number[]): Promise
     found.push({ name, shape, caption, picture: address(picture), width: picture.width, height: picture.height });
   }
   return found;
+}
+
+/** The units of a map where they lie on it, each as the sample that it stands for. */
+async function unitsOf({ weight, rows, columns, features }: SOM, input: readonly number[]): Promise<Filters> {
+  const values = Float32Array.from(await weight.data(), Number);
+  const pictures = Array.from({ length: rows * columns }, (_, i) =>
+    ofSample(values.subarray(i * features, (i + 1) * features), input),
+  );
+  const whole = sheet(pictures, columns);
+  const caption = `${rows} × ${columns} units as they lie on the map, each as the sample that it stands for`;
+  const { width, height } = whole;
+  return { name: "weight", shape: weight.shape, caption, picture: address(whole), width, height };
 }
 
 /** Weights [outputs, inputs, …kernel], or [kernels, height, width] of a layer that shares none, as a picture. */

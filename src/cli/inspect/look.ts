@@ -6,7 +6,7 @@ import { type Evaluation, evaluator } from "../../train/index.ts";
 import type { MetricsEvent } from "../../train/log.ts";
 import type { Reconstructing, ZooEntry } from "../../zoo/index.ts";
 import { type LayerInfo, layersOf } from "../info.ts";
-import { lossOf, sourceOf, taskOf } from "../tasks.ts";
+import { lossOf, measuredOf, sourceOf } from "../tasks.ts";
 import { type Answer, answers, wrongOf } from "./answers.ts";
 import { type Codes, codesOf, codesSection } from "./codes.ts";
 import { type Chart, chartsOf } from "./curves.ts";
@@ -55,7 +55,7 @@ export async function lookInto(
 ): Promise<Look> {
   const { classes = [], shape, tokens } = raw.info;
   const { task = "classify" } = entry;
-  const { collect, ...measured } = taskOf(entry).measured(raw.info);
+  const { collect, ...measured } = measuredOf(entry, model, raw.info);
   const measure = evaluator<Batch, Tensor, object>({
     model,
     loss: lossOf(entry, model),

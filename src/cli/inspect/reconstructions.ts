@@ -10,6 +10,8 @@ import { image } from "./sections.ts";
 
 export interface Reconstructions {
   readonly picture: Picture;
+  /** Whether what the model was shown stands between the samples and what it gave. */
+  readonly hasCue: boolean;
 }
 
 const shown = 32;
@@ -17,12 +19,16 @@ const columns = 16;
 
 export async function reconstructionsOf(model: Reconstructing, data: Dataset): Promise<Reconstructions> {
   const { x } = await firstBatch(data, shown);
-  const given = await compile(() => evaluating(() => model.reconstruct(x)))();
-  const values = [Float32Array.from(await x.data(), Number), Float32Array.from(await given.data(), Number)];
-  return { picture: besideEachOther(values, data.info.shape, columns) };
+  const hasCue = model.cue !== undefined;
+  const rows = [x];
+  if (model.cue) rows.push(await compile(() => model.cue!(x))());
+  rows.push(await compile(() => evaluating(() => model.reconstruct(x)))());
+  const values: Float32Array[] = [];
+  for (const row of rows) values.push(Float32Array.from(await row.data(), Number));
+  return { picture: besideEachOther(values, data.info.shape, columns), hasCue };
 }
 
-export function reconstructionsSection({ picture }: Reconstructions): string {
+export function reconstructionsSection({ picture, hasCue }: Reconstructions): string {
   const scale = Math.max(1, Math.min(4, Math.floor(960 / picture.width)));
   const content = image(
     address(picture),
@@ -30,5 +36,8 @@ export function reconstructionsSection({ picture }: Reconstructions): string {
     scale * picture.height + 14,
     "samples above their reconstructions",
   );
-  return section("Reconstructions", "Test samples, and below each what the model gives back for it.", content);
+  const about = hasCue
+    ? "Stored samples, below each the spoilt copy that the model is shown, and what it recalls from that."
+    : "Test samples, and below each what the model gives back for it.";
+  return section("Reconstructions", about, content);
 }
