@@ -91,16 +91,7 @@ export { type TextCnnOptions, textCnn } from "./text-cnn.ts";
 export { Gpt, type GptOptions, gpt } from "./transformer.ts";
 export { type DecodeOptions, decode, type TranslateOptions, translate } from "./translate.ts";
 export { type VggConfiguration, type VggOptions, vgg } from "./vgg.ts";
-export {
-  type Analogy,
-  type AnalogyScore,
-  type Neighbour,
-  readAnalogies,
-  readSimilarities,
-  type SectionScore,
-  type Similarity,
-  WordVectors,
-} from "./word-vectors.ts";
+export { type AnalogyScore, type Neighbour, type SectionScore, WordVectors } from "./word-vectors.ts";
 export { signedLoss, Word2Vec, type Word2VecOptions, word2vec } from "./word2vec.ts";
 
 /** Every model of samples that can be called by name. */
