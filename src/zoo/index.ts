@@ -4,7 +4,7 @@ import { autoencoderEntries } from "./autoencoder-entries.ts";
 import { charCnnEntry } from "./char-cnn.ts";
 import { convNetEntry } from "./convnet.ts";
 import { deepBeliefNetEntry } from "./deep-belief-net.ts";
-import type { TranslatorEntry, ZooEntry } from "./entry.ts";
+import type { TranslatorEntry, WordsEntry, ZooEntry } from "./entry.ts";
 import { gatedConvEntry } from "./gated-conv.ts";
 import { goPolicyEntry } from "./go-policy.ts";
 import { googlenetEntry, googlenetOf2015Entry } from "./googlenet.ts";
@@ -22,6 +22,7 @@ import { textCnnEntry } from "./text-cnn.ts";
 import { gptEntry } from "./transformer.ts";
 import { attentionEntry, encoderDecoderEntry, seq2seqEntry } from "./translators.ts";
 import { vggEntries } from "./vgg.ts";
+import { cbowEntry, skipgramEntry } from "./word-models.ts";
 
 export { type AlexNet2012Options, type AlexNetOptions, alexnet, alexnet2012 } from "./alexnet.ts";
 export {
@@ -37,7 +38,7 @@ export { type ConvAutoencoderOptions, convAutoencoder } from "./conv-autoencoder
 export { type ConvNetOptions, convNet } from "./convnet.ts";
 export { type DeepAutoencoderOptions, deepAutoencoder } from "./deep-autoencoder.ts";
 export { DenseStage, type DenseStageOptions } from "./dense-stage.ts";
-export type { Fitting, Recipe, Reconstructing, TranslatorEntry, ZooEntry } from "./entry.ts";
+export type { Fitting, Recipe, Reconstructing, TranslatorEntry, WordsEntry, ZooEntry } from "./entry.ts";
 export { type GatedConvOptions, gatedConv } from "./gated-conv.ts";
 export {
   type Beam,
@@ -127,3 +128,6 @@ export const zoo: readonly ZooEntry[] = [
 
 /** Every model of pairs of sequences that can be called by name. */
 export const translators: readonly TranslatorEntry[] = [seq2seqEntry, encoderDecoderEntry, attentionEntry];
+
+/** Every model of words' vectors that can be called by name. */
+export const wordModels: readonly WordsEntry[] = [skipgramEntry, cbowEntry];

@@ -36,7 +36,7 @@ export function signedLoss(h: Tensor, u: Tensor, signs: Tensor): Tensor {
  * The two tables of vectors, and the gradients of the loss summed over a batch, which `sgd(model, model)` follows; the figure that it
  * watches is the mean. Only the rows that a batch names move.
  */
-export class Word2Vec implements GradientSource<WordTensors, undefined> {
+export class Word2Vec implements GradientSource<WordTensors, Tensor> {
   readonly input: Tensor; // [words, features]
   readonly output: Tensor; // [words, features]; of words, or inner nodes of a tree
 
