@@ -63,7 +63,7 @@ export const train: Command = {
 /** The flags of a model's recipe, those without effect left out. */
 const flagsOf = ({ recipe }: Entry): string =>
   Object.entries(recipe)
-    .filter(([flag, value]) => value !== 0 && !(flag === "decay" && value === 1))
+    .filter(([flag, value]) => (value !== 0 || flag === "momentum") && !(flag === "decay" && value === 1))
     .map(
       ([flag, value]) =>
         `${flagName(flag as Flag)} ${typeof value === "number" ? Number(value.toPrecision(4)) : value}`,

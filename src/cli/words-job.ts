@@ -12,9 +12,9 @@ export async function wordsJob(
   config: TrainConfig,
   { download }: { download: boolean | undefined },
 ): Promise<Job<WordTensors>> {
-  const { data, dataDir, batch, seed } = config;
+  const { data, dataDir, batch, epochs, seed } = config;
   const text = await findWords(entry, data, { ...config, download })();
-  const training = new WordContexts(text, { ...entry.windows, batch, seed });
+  const training = new WordContexts(text, { ...entry.windows, batch, epochs, seed });
   const { batches } = training;
   if (batches === 0)
     throw new UsageError(`${data}: none of its ${text.words} words has another beside it; take a longer text`);

@@ -59,9 +59,14 @@ export async function judge(vectors: WordVectors, { analogies, similarities, ski
   const table = [...lines, ...skipped];
   return {
     figures: { analogies: answers, similarity: likeness },
+    // nothing is told where none of the questions is of the vectors' words
     words: [
-      ...(answers ? [`analogies ${percent(answers.correct, answers.asked)} of ${answers.asked}`] : []),
-      ...(likeness ? [`WordSim-353 ρ ${likeness.rho.toFixed(3)} over ${likeness.pairs} pairs`] : []),
+      ...(answers && answers.asked > 0
+        ? [`analogies ${percent(answers.correct, answers.asked)} of ${answers.asked}`]
+        : []),
+      ...(likeness && likeness.pairs > 1
+        ? [`WordSim-353 ρ ${likeness.rho.toFixed(3)} over ${likeness.pairs} pairs`]
+        : []),
     ],
     ...(table.length > 0 && { table: table.join("\n") }),
   };

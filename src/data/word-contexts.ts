@@ -3,7 +3,7 @@ import { type Tensor, tensor } from "../graph/index.ts";
 import type { CountedText } from "./counted-text.ts";
 import type { Position } from "./dataset.ts";
 import { randomStream } from "./random.ts";
-import { type WordBatch, type WordWindowOptions, wordWindows } from "./word-windows.ts";
+import { countWindows, type WordBatch, type WordWindowOptions, wordWindows } from "./word-windows.ts";
 
 /** A WordBatch as tensors: inputs i32 [P, W], their weights f32 [P, W] where means are taken, outputs i32 [P, T], signs f32 [P, T]. */
 export interface WordTensors {
@@ -26,18 +26,18 @@ export class WordContexts {
   readonly #options: WordWindowOptions;
   #batches: number | undefined;
 
-  /** Throws as wordWindows, once it iterates. */
-  constructor(text: CountedText, options: Omit<WordWindowOptions, "epochs"> = {}) {
+  /** Throws as wordWindows, once it is used. */
+  constructor(text: CountedText, options: WordWindowOptions = {}) {
     this.#text = text;
     this.#options = options;
   }
 
-  /** Batches of the first epoch; words are passed over at random, so that others have a few more or less. */
+  /** Batches of the longest of `epochs` epochs; words are passed over at random, so that others have a few less. */
   get batches(): number {
-    if (this.#batches === undefined) {
-      this.#batches = 0;
-      for (const _ of this.#windows(0)) this.#batches++;
-    }
+    const { epochs = 1 } = this.#options;
+    this.#batches ??= Math.max(
+      ...Array.from({ length: epochs }, (_, epoch) => countWindows(this.#text, this.#of(epoch))),
+    );
     return this.#batches;
   }
 
@@ -45,7 +45,7 @@ export class WordContexts {
   async *iterate({ epoch = 0, skip = 0 }: Position = {}): AsyncGenerator<WordTensors, void, void> {
     const { batch = 128 } = this.#options;
     let [at, read] = [0, 0];
-    for (const windows of this.#windows(epoch)) {
+    for (const windows of wordWindows(this.#text, this.#of(epoch))) {
       const before = read;
       read = Math.round(windows.progress * this.#text.words);
       if (at++ < skip) continue;
@@ -55,9 +55,9 @@ export class WordContexts {
     }
   }
 
-  #windows(epoch: number): Generator<WordBatch> {
+  #of(epoch: number): WordWindowOptions {
     const { seed = 0 } = this.#options;
-    return wordWindows(this.#text, { ...this.#options, epochs: 1, seed: randomStream(seed, epochKey, epoch)() });
+    return { ...this.#options, epochs: 1, seed: randomStream(seed, epochKey, epoch)() };
   }
 }
 

@@ -252,7 +252,7 @@ test("help and version", async () => {
   ])
     expect(stdout).toContain(`--${flag} `);
   for (const words of [
-    "data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort, text8; or a folder of images, ./PATH, with a folder for each class (default: the model's, below; glyphs where mnist is not found)",
+    "data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort, text8; or a folder of images, ./PATH, with a folder for each class; or, for vectors of words, a text, ./FILE (default: the model's, below; glyphs where mnist is not found)",
     "optimizer: sgd, adam, adamw, adamax, adagrad, adadelta, rmsprop, newton, natural-gradient, conjugate-gradient, bfgs, lbfgs, hessian-free (default: the model's, below)",
     "where to compute: auto, native, wasm, js (default: HEBB_DEVICE, else auto)",
   ])
