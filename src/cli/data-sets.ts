@@ -70,7 +70,7 @@ const dataSets: Readonly<Record<string, (split: Split, place: DataPlace) => Data
 };
 
 /** Texts to learn words' vectors from. */
-const wordTexts = { text8 };
+const wordTexts: Readonly<Record<string, typeof text8>> = { text8 };
 
 /** Those of samples, then those of pairs, then those of words. */
 export const dataNames: readonly string[] = [dataSets, pairSets, wordTexts].flatMap((sets) => Object.keys(sets));
@@ -148,14 +148,12 @@ export function findWords(
   name: string,
   { dataDir: dir, samples: take, download }: DataPlace = {},
 ): () => Promise<CountedText> {
-  const fitting = Object.keys(wordTexts);
-  if (!isPath(name) && !fitting.includes(find("data set", name, Object.fromEntries(dataNames.map((n) => [n, n])))))
+  if (Object.hasOwn(dataSets, name) || Object.hasOwn(pairSets, name))
     throw new UsageError(
-      `${model} does not fit ${name}, which is no text to learn words from; data that fits: ${fitting.join(", ")}, or a text of yours, ./FILE`,
+      `${model} does not fit ${name}, which is no text to learn words from; data that fits: ${Object.keys(wordTexts).join(", ")}, or a text of yours, ./FILE`,
     );
-  const load = isPath(name)
-    ? () => textFile(name, { take })
-    : () => wordTexts[name as keyof typeof wordTexts]({ dir, take, download });
+  const open = isPath(name) ? undefined : find("data set", name, wordTexts, dataNames);
+  const load = () => open?.({ dir, take, download }) ?? textFile(name, { take });
   return () =>
     load().catch((error) => {
       if (!(error instanceof RangeError)) throw error;
