@@ -11,6 +11,7 @@ import { predict } from "./predict.ts";
 import { sample } from "./sample.ts";
 import { noSuch } from "./suggest.ts";
 import { train } from "./train.ts";
+import { vectors } from "./vectors.ts";
 
 export const commands: Readonly<Record<string, Command>> = {
   train,
@@ -18,6 +19,7 @@ export const commands: Readonly<Record<string, Command>> = {
   predict,
   generate: generateText,
   sample,
+  vectors,
   inspect,
   info,
   devices,

@@ -1,8 +1,9 @@
-// The data sets that the command line calls by name, of samples or of pairs of sequences, and folders of images.
+// The data sets that the command line calls by name, of samples, of pairs of sequences or of words, and folders of images and texts of the user's.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
   addingProblem,
+  type CountedText,
   cifar10,
   type DataOptions,
   type Dataset,
@@ -15,11 +16,13 @@ import {
   type SequencePairs,
   type Split,
   sst,
+  text8,
+  textFile,
   tinyShakespeare,
   trec,
 } from "../data/index.ts";
 import type { Shape } from "../graph/index.ts";
-import { type TranslatorEntry, translators, type ZooEntry } from "../zoo/index.ts";
+import { type TranslatorEntry, translators, type WordsEntry, wordModels, type ZooEntry } from "../zoo/index.ts";
 import { UsageError } from "./command.ts";
 import { find } from "./find.ts";
 import { type PairOptions, type PairSplit, pairSets } from "./pair-sets.ts";
@@ -69,8 +72,11 @@ const dataSets: Readonly<Record<string, (split: Split, place: DataPlace) => Data
   glyphs: (split, { samples }) => glyphs(split, { count: samples }),
 };
 
-/** Those of samples, then those of pairs. */
-export const dataNames: readonly string[] = [...Object.keys(dataSets), ...Object.keys(pairSets)];
+/** Texts to learn words' vectors from. */
+const wordTexts: Readonly<Record<string, typeof text8>> = { text8 };
+
+/** Those of samples, then those of pairs, then those of words. */
+export const dataNames: readonly string[] = [dataSets, pairSets, wordTexts].flatMap((sets) => Object.keys(sets));
 
 /** Whether a data set needs no files. */
 export const isMadeUp = (data: string): boolean =>
@@ -97,6 +103,10 @@ export function findData(
       `${model} does not fit ${name}, which has pairs of sequences; models that fit: ${translators.map((entry) => entry.name).join(", ")}`,
     );
   const split = capacity === undefined ? asked : "train"; // what a memory holds is what it is asked for
+  if (Object.hasOwn(wordTexts, name))
+    throw new UsageError(
+      `${model} does not fit ${name}, which is for vectors of words; models that fit: ${wordModels.map((entry) => entry.name).join(", ")}`,
+    );
   const length = task === "language" ? input[0] * (streams && split === "test" ? 10 : 1) : undefined; // no state is carried in tests
   const data = isPath(name)
     ? folderOf(name, split, input, place)
@@ -118,7 +128,7 @@ export function findPairs(
     ...options
   }: Pick<DataPlace, "dataDir" | "samples"> & Omit<PairOptions, "dir" | "reversed"> = {},
 ): SequencePairs {
-  if (isPath(name) || Object.hasOwn(dataSets, name))
+  if (isPath(name) || Object.hasOwn(dataSets, name) || Object.hasOwn(wordTexts, name))
     throw new UsageError(
       `${model} does not fit ${name}, which has no pairs of sequences; data sets that fit: ${Object.keys(pairSets).join(", ")}`,
     );
@@ -131,6 +141,30 @@ export function findPairs(
     reversed,
   });
   return samples === undefined ? pairs : pairs.take(samples);
+}
+
+/**
+ * A text's words that come five times, where `samples` says so of its first so many words, once the function given is called. Throws a
+ * UsageError for a name that is none of such.
+ */
+export function findWords(
+  { name: model }: WordsEntry,
+  name: string,
+  { dataDir: dir, samples: take, download }: DataPlace = {},
+): () => Promise<CountedText> {
+  if (Object.hasOwn(dataSets, name) || Object.hasOwn(pairSets, name))
+    throw new UsageError(
+      `${model} does not fit ${name}, which is no text to learn words from; data that fits: ${Object.keys(wordTexts).join(", ")}, or a text of yours, ./FILE`,
+    );
+  const open = isPath(name) ? undefined : find("data set", name, wordTexts, dataNames);
+  const load = () => open?.({ dir, take, download }) ?? textFile(name, { take });
+  return () =>
+    load().catch((error) => {
+      if (!(error instanceof RangeError)) throw error;
+      throw new UsageError(
+        `no word comes five times in what is read of ${name}; take a longer text, or more --samples`,
+      );
+    });
 }
 
 function folderOf(path: string, split: Split, input: Shape, { samples }: DataPlace): Dataset {

@@ -1,14 +1,15 @@
-// hebb eval: the loss, accuracy and confusion of a run's model over a test set, or BLEU of what it says.
+// hebb eval: the loss, accuracy and confusion of a run's model over a test set, BLEU of what it says, or how good its words' vectors are.
 import type { Dataset } from "../data/index.ts";
 import { evaluator } from "../train/index.ts";
 import { type Command, type Io, report, UsageError } from "./command.ts";
 import { findData, findPairs } from "./data-sets.ts";
 import { findEntry, findModel } from "./names.ts";
-import type { Options } from "./options.ts";
+import { flagName, type Options } from "./options.ts";
 import { commandLine } from "./program.ts";
 import { chooseDevice, openRun, readRun, startLower, type TrainedModel } from "./setup.ts";
 import { lossOf, measuredOf, taskOf, testBatch } from "./tasks.ts";
 import { measureTranslator, openTranslator, tellQuality } from "./translators.ts";
+import { judge, openWords, readQuestions } from "./words.ts";
 
 const usualBatch = 250;
 
@@ -31,9 +32,11 @@ export const evaluate: Command = {
     const [run] = positionals;
     const device = chooseDevice(options);
     const trained = await readRun(run);
-    if (findEntry(trained.model).task === "translate") return evaluateTranslator({ run, device }, options, io);
+    const { task: kind } = findEntry(trained.model);
+    if (kind === "translate") return evaluateTranslator({ run, device }, options, io);
     if (options.beams !== undefined)
       throw new UsageError(`--beams is of models that translate, ${trained.model} does not`);
+    if (kind === "words") return evaluateWords({ run, device }, options, io);
     const settled = { ...trained, ...options };
     const entry = findModel(settled.model);
     const task = taskOf(entry);
@@ -90,6 +93,31 @@ async function evaluateTranslator(
     pairs: test.length,
     samples,
     loss,
+    ...figures,
+  });
+  return 0;
+}
+
+/** The same for a model of words' vectors, which questions of analogy and pairs of words judge. */
+async function evaluateWords(
+  { run, device }: { run: string; device: string },
+  options: Options,
+  io: Io,
+): Promise<number> {
+  for (const flag of ["data", "samples", "batch"] as const)
+    if (options[flag] !== undefined)
+      throw new UsageError(`${run} has vectors of words, which no data set is for; leave ${flagName(flag)} out`);
+  const { config, vectors, checkpoint } = await openWords(run, options, io);
+  const { figures, words, table } = await judge(vectors, await readQuestions({ ...config, ...options }));
+  const summary = `${[`${vectors.words.length} vectors`, ...words].join(", ")}, step ${checkpoint.step}`;
+  report(io, options, `${table === undefined ? "" : `${table}\n\n`}${summary}`, {
+    command: "eval",
+    run,
+    model: config.model,
+    data: config.data,
+    device,
+    step: checkpoint.step,
+    words: vectors.words.length,
     ...figures,
   });
   return 0;

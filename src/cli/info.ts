@@ -1,10 +1,10 @@
 // hebb info: the layers of a model, with their outputs, parameters and multiply-adds.
 import { evaluating, type Shape, shapesOnly, type Tensor, tensor } from "../graph/index.ts";
 import { sizeOf, topological } from "../graph/internal.ts";
-import { type Layer, nameModules, parameters, probe } from "../nn/index.ts";
-import { Seq2Seq } from "../zoo/index.ts";
+import { type Layer, namedParameters, nameModules, parameters, probe } from "../nn/index.ts";
+import { Seq2Seq, type WordsEntry, type ZooEntry } from "../zoo/index.ts";
 import { type Command, report, UsageError } from "./command.ts";
-import { describeModels, findEntry } from "./names.ts";
+import { describeModels, type Entry, findEntry } from "./names.ts";
 import { commandLine } from "./program.ts";
 
 export interface LayerInfo {
@@ -25,12 +25,8 @@ export const info: Command = {
       throw new UsageError(`info needs one model, e.g. ${commandLine(io, "info", "lenet5")}`);
     const entry = findEntry(positionals[0]);
     const { name, paper } = entry;
-    const input = entry.task === "translate" ? [usualWords] : entry.input;
     const model = shapesOnly(() => entry.build());
-    const layers =
-      model instanceof Seq2Seq
-        ? layersRun(model, () => model.forward({ source: words(), target: words() }))
-        : layersOf(model, input, entry.task === "translate" ? undefined : entry.tokens);
+    const { input, layers } = lookAt(entry, model);
     const total = {
       parameters: count(model),
       multiplyAdds: layers.reduce((sum, layer) => sum + layer.multiplyAdds, 0),
@@ -40,6 +36,32 @@ export const info: Command = {
     return 0;
   },
 };
+
+/** The shape of one sample, and the layers that it goes through. */
+function lookAt(entry: Entry, model: ReturnType<Entry["build"]>): { input: Shape; layers: LayerInfo[] } {
+  if (entry.task === "words") return tablesOf(entry, model);
+  if (model instanceof Seq2Seq)
+    return {
+      input: [usualWords],
+      layers: layersRun(model, () => model.forward({ source: words(), target: words() })),
+    };
+  const { input, tokens } = entry as ZooEntry;
+  return { input, layers: layersOf(model as Layer, input, tokens) };
+}
+
+/** The two tables of word2vec, of which a sample reads some rows: the one takes their mean, the other products with it. */
+function tablesOf({ features, windows }: WordsEntry, model: object): { input: Shape; layers: LayerInfo[] } {
+  const { architecture, window = 5, negatives = 5 } = windows;
+  const rows = { input: architecture === "cbow" ? 2 * window : 1, output: 1 + negatives };
+  const work = { input: architecture === "cbow" ? rows.input * features : 0, output: rows.output * features };
+  const layers = (["input", "output"] as const).map((name) => ({
+    name,
+    output: name === "input" ? [features] : [rows.output],
+    parameters: namedParameters(model).get(name)!.size,
+    multiplyAdds: work[name],
+  }));
+  return { input: [rows.input], layers };
+}
 
 /** Words of a pair whose layers are shown, on either side. */
 const usualWords = 16;

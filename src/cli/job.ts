@@ -32,9 +32,11 @@ export interface Job<B> {
   readonly training: BatchSource<B>;
   /** Batches in an epoch of the training set. */
   readonly batches: number;
-  /** What is evaluated at each epoch's end. */
-  readonly validation: BatchSource<B>;
+  /** What is evaluated at each epoch's end, if anything is. */
+  readonly validation?: BatchSource<B>;
   readonly measured: Measured<B, Tensor>;
+  /** Steps between checkpoints, besides those of epochs. */
+  readonly checkpointEvery?: number;
   /** What the pace counts. */
   readonly unit: string;
   /** How much data there is, e.g. "60000 training and 10000 test samples". */
@@ -47,8 +49,8 @@ export interface Job<B> {
   readonly words?: { readonly file: string; readonly content: object } | undefined;
   /** What comes before the training; gives false where the signal is aborted on the way. */
   prepare?(signal: AbortSignal, io: Io): Promise<boolean>;
-  /** The outcome on the test set, given that on the validation set; undefined where the signal is aborted on the way. */
-  test(validation: Evaluation, signal: AbortSignal): Promise<Tested | undefined>;
+  /** The outcome on the test set, given that on the validation set, where there is one; undefined where the signal is aborted on the way. */
+  test(validation: Evaluation | undefined, signal: AbortSignal): Promise<Tested | undefined>;
 }
 
 export interface Tested {
@@ -87,7 +89,7 @@ export async function carryOut<B>({ job, config, signal }: Work<B>, options: Opt
   const fitted = trainer.fit(training, {
     ...config,
     validation: job.validation,
-    checkpointEvery: 500,
+    checkpointEvery: job.checkpointEvery ?? 500,
     signal,
     onEvent: (event) => (event.kind === "checkpoint" ? keepWords(event.path as string, job.words) : undefined),
     progress: new Progress({ output: io.stderr, unit }),
@@ -98,8 +100,8 @@ export async function carryOut<B>({ job, config, signal }: Work<B>, options: Opt
   const result = await fitted.catch((error) => {
     throw withCommand(error, config, io);
   });
-  const { validation } = result;
-  return conclude(kept, { result, tested: validation && (await job.test(validation, signal)) }, { json }, io);
+  const tested = result.reason === "interrupted" ? undefined : await job.test(result.validation, signal);
+  return conclude(kept, { result, tested }, { json }, io);
 }
 
 /** Ends a training that was stopped before it began. */
@@ -145,7 +147,7 @@ function conclude(config: TrainConfig, { result, tested }: Outcome, options: Opt
     test: tested?.figures,
     config,
   };
-  if (reason === "interrupted" || tested === undefined) {
+  if (tested === undefined) {
     const limit = config.maxSteps === undefined ? [] : ["--max-steps", `${config.maxSteps}`];
     const command = commandLine(io, "train", "--resume", run!, ...limit);
     io.stderr.write(`stopped after step ${steps}, all saved; continue with: ${command}\n`);
@@ -154,7 +156,8 @@ function conclude(config: TrainConfig, { result, tested }: Outcome, options: Opt
   }
   const { words, table: lines } = tested.told;
   const table = lines === undefined ? "" : `\n${lines}\n`;
-  const summary = `${words.map((word) => `test ${word}`).join(", ")} after ${steps} steps`;
+  const outcome = words.length === 0 ? "trained" : words.map((word) => `test ${word}`).join(", ");
+  const summary = `${outcome} after ${steps} steps`;
   const end = resumedAt === steps ? furtherThan(config, result, io) : `run saved in ${run}`;
   report(io, options, `${table}\n${summary}\n${end}`, figures);
   return 0;

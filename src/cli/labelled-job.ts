@@ -43,8 +43,8 @@ export async function labelledJob(
     ...(training.info.vocabulary && { words: { file: vocabularyFile, content: await training.vocabulary() } }),
     ...(entry.prepare && { prepare: (signal, io) => prepare(entry, model, { data: training, signal, io }) }),
     test: async (evaluation) => {
-      const { samples, loss, metrics } = evaluation;
-      return { figures: { samples, loss, ...metrics }, told: task.tell(evaluation, test.info) };
+      const { samples, loss, metrics } = evaluation!;
+      return { figures: { samples, loss, ...metrics }, told: task.tell(evaluation!, test.info) };
     },
   };
 }

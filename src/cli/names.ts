@@ -1,21 +1,23 @@
 // The models that the command line calls by name.
-import { type TranslatorEntry, translators, type ZooEntry, zoo } from "../zoo/index.ts";
+import { type TranslatorEntry, translators, type WordsEntry, wordModels, type ZooEntry, zoo } from "../zoo/index.ts";
 import { UsageError } from "./command.ts";
 import { find } from "./find.ts";
 
-export type Entry = ZooEntry | TranslatorEntry;
+export type Entry = ZooEntry | TranslatorEntry | WordsEntry;
 
-const all: readonly Entry[] = [...zoo, ...translators];
+const all: readonly Entry[] = [...zoo, ...translators, ...wordModels];
 const models = Object.fromEntries(all.map((entry) => [entry.name, entry]));
 
 export const findEntry = (name: string): Entry => find("model", name, models);
 
-/** A model of samples. Throws a UsageError for one of pairs of sequences too. */
+/** A model of samples. Throws a UsageError for one of pairs of sequences and one of words too. */
 export function findModel(name: string): ZooEntry {
   const entry = findEntry(name);
-  if (entry.task !== "translate") return entry;
+  if ("input" in entry) return entry;
   throw new UsageError(
-    `${name} learns which sequence to say for another; its runs are for hebb eval, generate and inspect`,
+    entry.task === "words"
+      ? `${name} learns vectors of words; its runs are for hebb eval and vectors`
+      : `${name} learns which sequence to say for another; its runs are for hebb eval, generate and inspect`,
   );
 }
 

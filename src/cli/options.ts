@@ -99,7 +99,10 @@ const toggle = (help: string, initially?: string): Kind => ({
 });
 
 const kinds: Readonly<Record<Flag, Kind>> = {
-  data: text("SET", `data set: ${dataNames.join(", ")}; or a folder of images, ./PATH, with a folder for each class`),
+  data: text(
+    "SET",
+    `data set: ${dataNames.join(", ")}; or a folder of images, ./PATH, with a folder for each class; or, for vectors of words, a text, ./FILE`,
+  ),
   samples: whole(1, 1_000_000)("use only the first so many samples of each part", "all"),
   epochs: whole(1, 1_000_000)("passes over the training set"),
   maxSteps: whole(1, 1_000_000_000)(
@@ -116,7 +119,7 @@ const kinds: Readonly<Record<Flag, Kind>> = {
   schedule: oneOf(
     "NAME",
     scheduleNames,
-    "how the rate goes: decay a factor an epoch; steps a tenth from the half on and again from three quarters; cosine to 0; onecycle; plateau a tenth where the test loss stays",
+    "how the rate goes: decay a factor an epoch; steps a tenth from the half on and again from three quarters; linear to a ten-thousandth; cosine to 0; onecycle; plateau a tenth where the test loss stays",
   ),
   weightDecay: number(
     "RATE",

@@ -1,5 +1,5 @@
 // How a training's learning rate goes from step to step, by the names that --schedule takes.
-import { cosine, milestones, oneCycle, plateau, type Schedule, stepDecay } from "../optim/index.ts";
+import { cosine, milestones, oneCycle, plateau, polynomial, type Schedule, stepDecay } from "../optim/index.ts";
 
 interface Course {
   readonly lr: number;
@@ -21,6 +21,7 @@ const schedules: Readonly<Record<string, (course: Course) => number | Schedule>>
     milestones(lr, {
       at: [...new Set([1 / 2, 3 / 4].map((share) => Math.max(1, Math.round(share * epochs * batches))))],
     }),
+  linear: ({ lr, epochs, batches }) => polynomial(lr, { steps: epochs * batches, final: 1e-4 * lr }),
   cosine: ({ lr, epochs, batches }) => cosine(lr, { steps: epochs * batches }),
   onecycle: ({ lr, epochs, batches }) => oneCycle(lr, { steps: Math.max(7, epochs * batches) }),
   plateau: ({ lr }) => plateau(lr, { patience: 5 }),

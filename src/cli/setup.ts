@@ -73,7 +73,7 @@ export async function folderToKeep({
  */
 export async function usualData(entry: Entry, options: Options): Promise<{ data: string; why?: string }> {
   const { data } = entry.recipe;
-  if (data === undefined && entry.task !== "translate")
+  if (data === undefined && "input" in entry)
     throw new UsageError(
       `${entry.name} is made for [${entry.input.join(", ")}] and ${entry.classes} classes; name a folder of images by --data ./PATH, or a data set: ${dataNames.join(", ")}`,
     );

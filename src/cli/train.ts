@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { largestShift } from "../data/random-shift.ts";
 import { checkRunFolder } from "../train/run-folder.ts";
 import { type Command, type Io, UsageError } from "./command.ts";
-import { findData, findPairs, isPath } from "./data-sets.ts";
+import { findData, findPairs, findWords, isPath } from "./data-sets.ts";
 import { carryOut } from "./job.ts";
 import { labelledJob } from "./labelled-job.ts";
 import { describeModels, type Entry, findEntry } from "./names.ts";
@@ -13,6 +13,7 @@ import { type Flag, flagName, type Options } from "./options.ts";
 import { commandLine } from "./program.ts";
 import { chooseDevice, newestSound, readRun, startAgain, type TrainConfig, usualData } from "./setup.ts";
 import { translationJob } from "./translation-job.ts";
+import { wordsJob } from "./words-job.ts";
 
 /** What the model's recipe settles where the user does not, besides the epochs. */
 const ofRecipe = [
@@ -56,9 +57,11 @@ export const train: Command = {
     const entry = findEntry(config.model);
     const { download } = options;
     const signal = io.interruption();
-    return entry.task === "translate"
-      ? carryOut({ job: await translationJob(entry, config, { download }), config, signal }, options, io)
-      : carryOut({ job: await labelledJob(entry, config, { download }), config, signal }, options, io);
+    if (entry.task === "translate")
+      return carryOut({ job: await translationJob(entry, config, { download }), config, signal }, options, io);
+    if (entry.task === "words")
+      return carryOut({ job: await wordsJob(entry, config, { download }), config, signal }, options, io);
+    return carryOut({ job: await labelledJob(entry, config, { download }), config, signal }, options, io);
   },
 };
 
@@ -102,10 +105,10 @@ async function newConfig(model: string | undefined, options: Options, io: Io): P
 /** Throws a UsageError where the data is not for the model, or images would be moved so far that little of them is left. */
 function checkData({ model, data, shift, crop = 0, flip = 0 }: TrainConfig): void {
   const entry = findEntry(model);
-  const isTranslator = entry.task === "translate";
-  if (isTranslator) findPairs(entry, data, "train");
-  const shape = isTranslator ? [] : findData(entry, data, "train").info.shape;
-  const isText = isTranslator || entry.tokens !== undefined;
+  if (entry.task === "translate") findPairs(entry, data, "train");
+  if (entry.task === "words") findWords(entry, data);
+  const shape = "input" in entry ? findData(entry, data, "train").info.shape : [];
+  const isText = !("input" in entry) || entry.tokens !== undefined;
   for (const [flag, pixels] of Object.entries({ shift, crop, ...(isText && { flip }) })) {
     if (shape.length !== 3) {
       if (pixels === 0 || !isText) continue; // a model that does not fit is told of later

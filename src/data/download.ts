@@ -10,7 +10,9 @@ export interface Remote {
   name: string;
   bytes: number;
   sha256: string;
+  /** None where it has to be made by hand, which `made` says how. */
   urls: readonly string[];
+  made?: string;
 }
 
 export interface DownloadOptions {
@@ -31,8 +33,11 @@ export async function fetchBytes(
   options: DownloadOptions = {},
   byHand = "",
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const { name, urls, made } = remote;
+  if (urls.length === 0)
+    throw new Error(`${name} has no address to fetch it from; take ${made ?? "it"}${byHand && ` and ${byHand}`}`);
   const failures: string[] = [];
-  for (const url of remote.urls) {
+  for (const url of urls) {
     try {
       return await fetchFrom(url, remote, options);
     } catch (error) {
@@ -40,7 +45,7 @@ export async function fetchBytes(
     }
   }
   throw new Error(
-    `cannot download ${remote.name} (${failures.join("; ")}); check the network or fetch it by hand${byHand && ` and ${byHand}`}`,
+    `cannot download ${name} (${failures.join("; ")}); check the network or fetch it by hand${byHand && ` and ${byHand}`}`,
   );
 }
 

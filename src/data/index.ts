@@ -66,4 +66,14 @@ export {
 } from "./text.ts";
 export { cmnEng, multi30k, splitCharacters, splitWords, type TranslationOptions } from "./translation.ts";
 export { type TokenText, type WindowOptions, windows } from "./windows.ts";
+export { WordContexts, type WordTensors, wordsRead, wordTensors } from "./word-contexts.ts";
+export {
+  type Analogy,
+  readAnalogies,
+  readSimilarities,
+  type Similarity,
+  wordAnalogies,
+  wordSim353,
+} from "./word-questions.ts";
+export { text8, textFile, type WordTextOptions } from "./word-text.ts";
 export { keepShares, type WordBatch, type WordWindowOptions, wordWindows } from "./word-windows.ts";

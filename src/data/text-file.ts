@@ -1,5 +1,6 @@
 // Reads a data set's text: a file's characters or lines, plain or gzip, with one clear error where it is no text.
 import { FormatError } from "../graph/format-error.ts";
+import { type FileSource, readSource } from "../io/source.ts";
 import { ByteReader } from "./byte-reader.ts";
 import type { DataFile, DataOptions } from "./data-file.ts";
 import { openDataFile } from "./open-data.ts";
@@ -26,6 +27,12 @@ export async function readText(
   return { text: decodeText(await inflated(bytes, path), path, encoding), path };
 }
 
+/** A file of the user's as text, plain or gzip. Throws as readText, but for a size: here 1 GiB is too large. */
+export async function readOwnText(source: FileSource): Promise<OpenedText> {
+  const { bytes, file } = await readSource(source);
+  return { text: decodeText(await inflated(bytes, file, 2 ** 30), file, "utf-8"), path: file };
+}
+
 /** The lines of readText without their ends; the last one may lack it. */
 export async function readLines(
   ...args: Parameters<typeof readText>
@@ -36,11 +43,11 @@ export async function readLines(
   return { lines, path };
 }
 
-async function inflated(bytes: Uint8Array, path: string): Promise<Uint8Array> {
+async function inflated(bytes: Uint8Array, path: string, largest = largestFile): Promise<Uint8Array> {
   const reader = new ByteReader(bytes, path);
   try {
-    if (reader.size > largestFile)
-      throw new FormatError(`expected at most ${largestFile} bytes of text, found ${reader.size}`, { file: path });
+    if (reader.size > largest)
+      throw new FormatError(`expected at most ${largest} bytes of text, found ${reader.size}`, { file: path });
     if (!reader.compressed) return bytes;
     const text = new Uint8Array(reader.size);
     const found = await reader.read(text);

@@ -49,11 +49,22 @@ export function keepShares(counts: ArrayLike<number>, t: number): Float64Array {
  * RangeError for an option that is none.
  */
 export function* wordWindows(text: CountedText, options: WordWindowOptions = {}): Generator<WordBatch> {
+  check(options);
+  yield* filled(text, options, targetsOf(text.counts, options));
+}
+
+/** How many batches wordWindows gives: the same windows, at nothing told apart. Throws as it does. */
+export function countWindows(text: CountedText, options: WordWindowOptions = {}): number {
+  check(options);
+  let count = 0;
+  for (const _ of filled(text, options, { size: 0, write: () => {} })) count++;
+  return count;
+}
+
+function* filled(text: CountedText, options: WordWindowOptions, target: Target): Generator<WordBatch> {
   const { architecture = "skip-gram", window = 5, subsample = 1e-4, batch = 128, seed = 0, epochs = 1 } = options;
-  check({ architecture, window, subsample, batch, epochs, ...options });
   const keep = keepShares(text.counts, subsample);
   const next = randomStream(seed, windowKey);
-  const target = targetsOf(text.counts, options);
   const filling = new Filling(batch, architecture === "cbow" ? 2 * window : 0, target);
   let read = 0;
   for (let epoch = 0; epoch < epochs; epoch++) {
@@ -71,11 +82,10 @@ export function* wordWindows(text: CountedText, options: WordWindowOptions = {})
         const [from, to] = [Math.max(0, i - width), Math.min(length, i + width + 1)];
         const progress = (read + places[i]) / (epochs * text.words);
         if (architecture === "cbow") {
-          if (to - from > 1 && filling.mean(kept, from, to, i, next)) yield filling.take(progress);
+          if (to - from > 1 && filling.mean(kept, from, to, i)) yield filling.take(progress);
           continue;
         }
-        for (let j = from; j < to; j++)
-          if (j !== i && filling.pair(kept[i], kept[j], next)) yield filling.take(progress);
+        for (let j = from; j < to; j++) if (j !== i && filling.pair(kept[i], kept[j])) yield filling.take(progress);
       }
       read += sentence.length;
     }
@@ -83,24 +93,27 @@ export function* wordWindows(text: CountedText, options: WordWindowOptions = {})
   if (filling.examples > 0) yield filling.take(1);
 }
 
-/** Keeps the stream of windows apart from others of one seed. */
-const windowKey = 0x77326d;
+/** Keep the streams of windows and of noise apart from others of one seed. */
+const [windowKey, noiseKey] = [0x77326d, 0x77326e];
 
 /** Writes what an output word is to be told by: rows and signs, `size` of them from `at` on. */
 interface Target {
   readonly size: number;
-  write(word: number, outputs: Int32Array, signs: Float32Array, at: number, next: RandomStream): void;
+  write(word: number, outputs: Int32Array, signs: Float32Array, at: number): void;
 }
 
-const targetsOf = (counts: Int32Array, { objective = "negative", negatives = 5 }: WordWindowOptions): Target =>
-  objective === "negative" ? againstNoise(counts, negatives) : alongPath(counts);
+const targetsOf = (
+  counts: Int32Array,
+  { objective = "negative", negatives = 5, seed = 0 }: WordWindowOptions,
+): Target =>
+  objective === "negative" ? againstNoise(counts, negatives, randomStream(seed, noiseKey)) : alongPath(counts);
 
 /** The word, and words drawn in proportion to count^¾; a draw that is the word itself is none. */
-function againstNoise(counts: Int32Array, negatives: number): Target {
+function againstNoise(counts: Int32Array, negatives: number, next: RandomStream): Target {
   const noise = new AliasTable(Float64Array.from(counts, (count) => count ** 0.75));
   return {
     size: 1 + negatives,
-    write(word, outputs, signs, at, next) {
+    write(word, outputs, signs, at) {
       outputs[at] = word;
       signs[at] = 1;
       for (let k = 1; k <= negatives; k++) {
@@ -157,24 +170,24 @@ class Filling {
   }
 
   /** Adds an example; whether the batch is full. */
-  pair(input: number, output: number, next: RandomStream): boolean {
+  pair(input: number, output: number): boolean {
     this.#inputs[this.examples] = input;
-    return this.#finish(output, next);
+    return this.#finish(output);
   }
 
   /** Adds words from … to − 1 but the one at i, which they predict. */
-  mean(words: Int32Array, from: number, to: number, i: number, next: RandomStream): boolean {
+  mean(words: Int32Array, from: number, to: number, i: number): boolean {
     let at = this.examples * this.#width;
     for (let j = from; j < to; j++) {
       if (j === i) continue;
       this.#inputs[at] = words[j];
       this.#weights![at++] = 1 / (to - from - 1);
     }
-    return this.#finish(words[i], next);
+    return this.#finish(words[i]);
   }
 
-  #finish(output: number, next: RandomStream): boolean {
-    this.#target.write(output, this.#outputs, this.#signs, this.examples * this.#target.size, next);
+  #finish(output: number): boolean {
+    this.#target.write(output, this.#outputs, this.#signs, this.examples * this.#target.size);
     return ++this.examples === this.#batch;
   }
 
@@ -192,12 +205,17 @@ class Filling {
   }
 }
 
-function check({ architecture, objective = "negative", subsample, ...counts }: WordWindowOptions): void {
+function check({
+  architecture = "skip-gram",
+  objective = "negative",
+  subsample = 0,
+  ...counts
+}: WordWindowOptions): void {
   if (architecture !== "skip-gram" && architecture !== "cbow")
     throw new RangeError(`wordWindows: architecture is "skip-gram" or "cbow", not ${JSON.stringify(architecture)}`);
   if (objective !== "negative" && objective !== "hierarchical")
     throw new RangeError(`wordWindows: objective is "negative" or "hierarchical", not ${JSON.stringify(objective)}`);
-  if (!(subsample! >= 0 && subsample! < Number.POSITIVE_INFINITY))
+  if (!(subsample >= 0 && subsample < Number.POSITIVE_INFINITY))
     throw new RangeError(`wordWindows: subsample is a frequency of at least 0, got ${subsample}`);
   for (const name of ["window", "negatives", "batch", "epochs"] as const) {
     const value = counts[name];

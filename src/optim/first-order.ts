@@ -10,6 +10,7 @@ import { diagnose, notFinite } from "./diagnose.ts";
 import { groupsOf, type ParameterGroup } from "./groups.ts";
 import { checkLoss, differentiate, type GradientSource, type Labelled, type Loss, resultOf } from "./loss.ts";
 import type { Optimizer, Probe } from "./optimizer.ts";
+import { updateIf } from "./rows.ts";
 import { checkRate, type Schedule } from "./schedule.ts";
 import { checkDecay, checkTransforms, type Gradient, penalized, type Transform } from "./transforms.ts";
 
@@ -206,7 +207,7 @@ class FirstOrder<B> implements Optimizer<B> {
     this.#move(gradients, last);
     const guarded = this.#guard === "loss" ? loss : where(anyNotFinite([...gradients.values()]), Number.NaN, loss);
     const finite = guarded.lt(Number.POSITIVE_INFINITY).and(guarded.gt(Number.NEGATIVE_INFINITY));
-    for (const update of updates.values()) update.value = where(finite, update.value, update.leaf);
+    for (const update of updates.values()) update.value = updateIf(finite, update);
     const seen = { outputs: [...outputs], loss, returned, gradients };
     return { loss: guarded, probes: this.#probe?.(batch, seen) ?? {} };
   }

@@ -2,6 +2,7 @@
 import { type FirstOrderOptions, firstOrder, type Rule } from "./first-order.ts";
 import type { GradientSource, Labelled, Loss } from "./loss.ts";
 import type { Optimizer } from "./optimizer.ts";
+import { addRows, rowsOf } from "./rows.ts";
 import type { Schedule } from "./schedule.ts";
 
 export interface SgdOptions extends Partial<FirstOrderOptions> {
@@ -13,7 +14,8 @@ export interface SgdOptions extends Partial<FirstOrderOptions> {
 
 /**
  * Gradient descent on batches (Robbins & Monro, 1951), θ ← θ − lr·d, with momentum μ (Polyak, 1964):
- * b ← μ·b + g and d = b, or d = g + μ·b with `nesterov`; d = g without momentum.
+ * b ← μ·b + g and d = b, or d = g + μ·b with `nesterov`; d = g without momentum. Then a table whose gradient is that of
+ * gather, as an embedding's, moves in the rows that a batch names alone; the time of a step does not grow with the table.
  * Throws where momentum is not in [0, 1), weightDecay is negative, or nesterov has no momentum.
  */
 export function sgd<B = Labelled>(
@@ -31,7 +33,11 @@ const scalars = { lr: (_: number, lr: number): number => lr };
 const plain: Rule<never, "lr"> = {
   slots: {},
   scalars,
-  update: (p, g, slots, { lr }) => ({ p: p.sub(g.mul(lr)), slots }),
+  update: (p, g, slots, { lr }) => {
+    const some = rowsOf(g);
+    const moved = some && addRows(p, { rows: some.rows, values: some.values.mul(lr.neg()) });
+    return { p: moved ?? p.sub(g.mul(lr)), slots };
+  },
 };
 
 const withMomentum = (momentum: number | Schedule, nesterov: boolean): Rule<"momentum", "lr" | "mu"> => ({

@@ -1,9 +1,11 @@
 // What the zoo says of each of its models, so that programs can find them by name and train them well without asking.
+import type { WordWindowOptions } from "../data/index.ts";
 import type { Shape, Tensor } from "../graph/index.ts";
 import type { Layer } from "../nn/index.ts";
 import type { Constraint, GradientSource, ParameterGroup } from "../optim/index.ts";
 import type { BatchSource, MeanMetric } from "../train/index.ts";
 import type { Seq2Seq } from "./seq2seq.ts";
+import type { Word2Vec } from "./word2vec.ts";
 
 /** How a model is trained unless its user says otherwise. */
 export interface Recipe {
@@ -18,7 +20,7 @@ export interface Recipe {
   /** The learning rate is multiplied by this after each epoch. */
   readonly decay: number;
   /** How the learning rate goes over all epochs, instead of `decay`. */
-  readonly schedule?: "steps" | "cosine" | "onecycle" | "plateau";
+  readonly schedule?: "steps" | "linear" | "cosine" | "onecycle" | "plateau";
   /** The first so many epochs keep the rate: `decay` begins after them. By default 0: it begins after the first. */
   readonly decayFrom?: number;
   /** Of sgd, by default 0.9. */
@@ -89,6 +91,17 @@ export interface TranslatorEntry extends Described {
   readonly reversed?: boolean;
   /** A new model for vocabularies of those sizes, with parameters from the seeded stream. */
   build(sizes?: { readonly sourceTokens: number; readonly targetTokens: number }): Seq2Seq;
+}
+
+/** Vectors of words, which are learned from the words around them. */
+export interface WordsEntry extends Described {
+  readonly task: "words";
+  /** Size of the vectors. */
+  readonly features: number;
+  /** What is learned from. */
+  readonly windows: Omit<WordWindowOptions, "batch" | "seed" | "epochs">;
+  /** New vectors for a vocabulary of that size. */
+  build(options?: { readonly words: number; readonly seed: number }): Word2Vec;
 }
 
 export interface ZooEntry extends Described {

@@ -4,7 +4,7 @@ import { autoencoderEntries } from "./autoencoder-entries.ts";
 import { charCnnEntry } from "./char-cnn.ts";
 import { convNetEntry } from "./convnet.ts";
 import { deepBeliefNetEntry } from "./deep-belief-net.ts";
-import type { TranslatorEntry, ZooEntry } from "./entry.ts";
+import type { TranslatorEntry, WordsEntry, ZooEntry } from "./entry.ts";
 import { gatedConvEntry } from "./gated-conv.ts";
 import { goPolicyEntry } from "./go-policy.ts";
 import { googlenetEntry, googlenetOf2015Entry } from "./googlenet.ts";
@@ -25,6 +25,7 @@ import { textCnnEntry } from "./text-cnn.ts";
 import { gptEntry } from "./transformer.ts";
 import { attentionEntry, encoderDecoderEntry, seq2seqEntry } from "./translators.ts";
 import { vggEntries } from "./vgg.ts";
+import { cbowEntry, skipgramEntry } from "./word-models.ts";
 
 export { type AlexNet2012Options, type AlexNetOptions, alexnet, alexnet2012 } from "./alexnet.ts";
 export {
@@ -40,7 +41,7 @@ export { type ConvAutoencoderOptions, convAutoencoder } from "./conv-autoencoder
 export { type ConvNetOptions, convNet } from "./convnet.ts";
 export { type DeepAutoencoderOptions, deepAutoencoder } from "./deep-autoencoder.ts";
 export { DenseStage, type DenseStageOptions } from "./dense-stage.ts";
-export type { Fitting, Recipe, Reconstructing, TranslatorEntry, ZooEntry } from "./entry.ts";
+export type { Fitting, Recipe, Reconstructing, TranslatorEntry, WordsEntry, ZooEntry } from "./entry.ts";
 export { type GatedConvOptions, gatedConv } from "./gated-conv.ts";
 export {
   type Beam,
@@ -95,16 +96,7 @@ export { type TextCnnOptions, textCnn } from "./text-cnn.ts";
 export { Gpt, type GptOptions, gpt } from "./transformer.ts";
 export { type DecodeOptions, decode, type TranslateOptions, translate } from "./translate.ts";
 export { type VggConfiguration, type VggOptions, vgg } from "./vgg.ts";
-export {
-  type Analogy,
-  type AnalogyScore,
-  type Neighbour,
-  readAnalogies,
-  readSimilarities,
-  type SectionScore,
-  type Similarity,
-  WordVectors,
-} from "./word-vectors.ts";
+export { type AnalogyScore, type Neighbour, type SectionScore, WordVectors } from "./word-vectors.ts";
 export { signedLoss, Word2Vec, type Word2VecOptions, word2vec } from "./word2vec.ts";
 
 /** Every model of samples that can be called by name. */
@@ -143,3 +135,6 @@ export const zoo: readonly ZooEntry[] = [
 
 /** Every model of pairs of sequences that can be called by name. */
 export const translators: readonly TranslatorEntry[] = [seq2seqEntry, encoderDecoderEntry, attentionEntry];
+
+/** Every model of words' vectors that can be called by name. */
+export const wordModels: readonly WordsEntry[] = [skipgramEntry, cbowEntry];

@@ -1,17 +1,11 @@
 // Vectors of words and what they are judged by: neighbours, analogies, agreement with people on similarity.
-import { FormatError } from "../graph/format-error.ts";
+import type { Analogy, Similarity } from "../data/index.ts";
 import { tensor } from "../graph/index.ts";
 import type { WordVectorTable } from "../io/index.ts";
 
 export interface Neighbour {
   readonly word: string;
   readonly cosine: number;
-}
-
-/** a is to b as c is to d. */
-export interface Analogy {
-  readonly section: string;
-  readonly words: readonly [string, string, string, string];
 }
 
 export interface SectionScore {
@@ -27,12 +21,6 @@ export interface AnalogyScore {
   readonly asked: number;
   /** correct / asked; NaN where nothing was asked. */
   readonly accuracy: number;
-}
-
-/** Two words, and how alike people find them. */
-export interface Similarity {
-  readonly words: readonly [string, string];
-  readonly score: number;
 }
 
 /** Questions that are answered in one product. */
@@ -140,33 +128,6 @@ export class WordVectors implements WordVectorTable {
       throw new RangeError(`WordVectors: ${JSON.stringify(word)} is not one of its ${this.words.length} words`);
     return number;
   }
-}
-
-/** The questions of questions-words.txt: a line ": section", then lines of four words. Throws a FormatError that names the line. */
-export function readAnalogies(text: string, { file = "analogies" }: { file?: string } = {}): Analogy[] {
-  let section = "";
-  return text.split(/\r?\n/).flatMap((line, i) => {
-    const words = line.trim().split(/\s+/);
-    if (words[0] === "") return [];
-    if (words[0] === ":") {
-      section = words.slice(1).join(" ");
-      return [];
-    }
-    if (words.length !== 4)
-      throw new FormatError(`line ${i + 1}: expected four words or ": section", found ${words.length} words`, { file });
-    return [{ section, words: words as [string, string, string, string] }];
-  });
-}
-
-/** The pairs of WordSim-353's files: a line of headings, then "word,word,score" and more columns or none. Throws a FormatError that names the line. */
-export function readSimilarities(text: string, { file = "similarities" }: { file?: string } = {}): Similarity[] {
-  return text.split(/\r?\n/).flatMap((line, i) => {
-    if (i === 0 || line.trim() === "") return [];
-    const [a, b, score = ""] = line.split(",");
-    if (score.trim() === "" || !Number.isFinite(Number(score)))
-      throw new FormatError(`line ${i + 1}: expected "word,word,score", found ${JSON.stringify(line)}`, { file });
-    return [{ words: [a, b], score: Number(score) }];
-  });
 }
 
 const rowOf = (table: Float32Array, i: number, width: number): Float32Array =>

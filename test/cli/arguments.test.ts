@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { commands } from "../../src/cli/cli.ts";
-import { translators, zoo } from "../../src/zoo/index.ts";
+import { translators, wordModels, zoo } from "../../src/zoo/index.ts";
 import { hebb, lastJson } from "./run-cli.ts";
 
-const modelNames = [...zoo, ...translators].map(({ name }) => name).join(", ");
+const modelNames = [...zoo, ...translators, ...wordModels].map(({ name }) => name).join(", ");
 const commandNames = Object.keys(commands).join(", ");
 
 let folder: string;
@@ -34,12 +34,12 @@ test.each<[string, string]>([
   ["info lenet-5", `there is no model "lenet-5"; did you mean lenet5? (there are ${modelNames})`],
   [
     "train resnet50",
-    "resnet50 is made for [3, 224, 224] and 1000 classes; name a folder of images by --data ./PATH, or a data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, adding, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort",
+    "resnet50 is made for [3, 224, 224] and 1000 classes; name a folder of images by --data ./PATH, or a data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, adding, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort, text8",
   ],
   ["info constructor", `there is no model "constructor"; there are ${modelNames}`],
   [
     "train mlp --data mnits",
-    'there is no data set "mnits"; did you mean mnist? (there are mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, adding, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort)',
+    'there is no data set "mnits"; did you mean mnist? (there are mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, adding, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort, text8)',
   ],
   [
     "train lenet5 --data trec",
@@ -111,6 +111,23 @@ test.each<[string, string]>([
   [
     "predict run",
     "predict needs a run folder and images, e.g. hebb predict runs/lenet5-mnist-20260101-120000 seven.png",
+  ],
+  [
+    "train skipgram --data ptb",
+    "skipgram does not fit ptb, which is no text to learn words from; data that fits: text8, or a text of yours, ./FILE",
+  ],
+  ["train cbow --data text8 --flip 0.5", "--flip is for images; text8 has none, so leave it at 0"],
+  [
+    "train charlstm --data text8",
+    "charlstm does not fit text8, which is for vectors of words; models that fit: skipgram, cbow",
+  ],
+  [
+    "train attention --data text8",
+    "attention does not fit text8, which has no pairs of sequences; data sets that fit: multi30k, cmn-eng, addition, copy, reverse, sort",
+  ],
+  [
+    "vectors run",
+    "vectors needs a run folder and words, or --out, e.g. hebb vectors runs/skipgram-text8-20260101-120000 king",
   ],
   ["info", "info needs one model, e.g. hebb info lenet5"],
   ["devices all", "devices takes no arguments, got all"],
@@ -235,7 +252,7 @@ test("help and version", async () => {
   ])
     expect(stdout).toContain(`--${flag} `);
   for (const words of [
-    "data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, adding, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort; or a folder of images, ./PATH, with a folder for each class (default: the model's, below; glyphs where mnist is not found)",
+    "data set: mnist, fashion-mnist, cifar10, mr, sst, mr-characters, trec, trec-characters, tiny-shakespeare, ptb, adding, glyphs, multi30k, cmn-eng, addition, copy, reverse, sort, text8; or a folder of images, ./PATH, with a folder for each class; or, for vectors of words, a text, ./FILE (default: the model's, below; glyphs where mnist is not found)",
     "optimizer: sgd, adam, adamw, adamax, adagrad, adadelta, rmsprop, newton, natural-gradient, conjugate-gradient, bfgs, lbfgs, hessian-free (default: the model's, below)",
     "where to compute: auto, native, wasm, js (default: HEBB_DEVICE, else auto)",
   ])

@@ -110,7 +110,7 @@ test.each<[string, string]>([
     "--lr-scale fc=-1",
     "--lr-scale takes PATTERN=FACTOR, such as ^features=0.1, with commas between several, not fc=-1",
   ],
-  ["--schedule linear", '--schedule takes one of decay, steps, cosine, onecycle, plateau, not "linear"'],
+  ["--schedule wave", '--schedule takes one of decay, steps, linear, cosine, onecycle, plateau, not "wave"'],
   ["--flip 2", '--flip takes a number from 0 to 1, not "2"'],
 ])("train lenet5 %s is refused in one line", async (flags, message) => {
   writeFileSync(join(folder, "text.safetensors"), "no such thing");

@@ -1,9 +1,19 @@
 // word2vec: losses and steps against slow obvious ones, Huffman's code, windows, planted structure, and what vectors are judged by.
 import { expect, test } from "vitest";
 import { AliasTable } from "../../src/data/alias-table.ts";
-import { countWords, huffmanPaths, keepShares, randomStream, wordWindows } from "../../src/data/index.ts";
+import {
+  countWords,
+  huffmanPaths,
+  keepShares,
+  randomStream,
+  readAnalogies,
+  readSimilarities,
+  wordTensors,
+  wordWindows,
+} from "../../src/data/index.ts";
 import { grad, tensor } from "../../src/graph/index.ts";
-import { readAnalogies, readSimilarities, signedLoss, Word2Vec, WordVectors, word2vec } from "../../src/zoo/index.ts";
+import { sgd } from "../../src/optim/index.ts";
+import { signedLoss, Word2Vec, WordVectors, word2vec } from "../../src/zoo/index.ts";
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
@@ -43,7 +53,8 @@ test.each([undefined, Float32Array.of(0.5, 0.5, 1, 0)])(
   "a step moves the named rows alone, repeated ones twice",
   async (weights) => {
     const [words, features, lr] = [6, 3, 0.5];
-    const model = new Word2Vec(words, { features, lr, seed: 4 });
+    const model = new Word2Vec(words, { features, seed: 4 });
+    const optimizer = sgd(model, model, { lr });
     const windows = {
       inputs: weights ? Int32Array.of(1, 4, 1, 0) : Int32Array.of(1, 1),
       weights,
@@ -56,6 +67,7 @@ test.each([undefined, Float32Array.of(0.5, 0.5, 1, 0)])(
     for (let round = 0; round < 3; round++) {
       const [a, b] = [Float64Array.from(await model.input.data()), Float64Array.from(await model.output.data())];
       const [wantA, wantB] = [a.slice(), b.slice()];
+      let total = 0;
       for (let p = 0; p < 2; p++) {
         const share = (k: number): number => weights?.[p * width + k] ?? 1;
         const h = Array.from({ length: features }, (_, d) => {
@@ -67,6 +79,7 @@ test.each([undefined, Float32Array.of(0.5, 0.5, 1, 0)])(
           const [row, sign] = [windows.outputs[p * 2 + t], windows.signs[p * 2 + t]];
           const score = h.reduce((sum, x, d) => sum + x * b[row * features + d], 0);
           const g = lr * sign * sigmoid(-sign * score);
+          total -= Math.log(sigmoid(sign * score));
           for (let d = 0; d < features; d++) {
             wantB[row * features + d] += g * h[d];
             for (let k = 0; k < width; k++)
@@ -74,7 +87,8 @@ test.each([undefined, Float32Array.of(0.5, 0.5, 1, 0)])(
           }
         }
       }
-      await model.step(windows, 2);
+      const loss = await optimizer.step(wordTensors(windows, 2));
+      expect(loss).toBeCloseTo(total / 2, 5);
       for (const [found, wanted] of [
         [await model.input.data(), wantA],
         [await model.output.data(), wantB],
@@ -206,7 +220,6 @@ test("what is wrong is named", () => {
   expect(run({ architecture: "bag" })).toThrow('not "bag"');
   expect(run({ objective: "softmax" })).toThrow('not "softmax"');
   expect(() => countWords([["a"]])).toThrow("no word comes 5 times");
-  expect(() => new Word2Vec(3, { lr: 0 })).toThrow("lr is a number above 0");
   expect(() => new Word2Vec(0)).toThrow("words is a whole number");
   const vectors = new WordVectors(["a"], Float32Array.of(1), 1);
   expect(() => vectors.vector("z")).toThrow('"z" is not one of its 1 words');
