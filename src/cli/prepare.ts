@@ -18,9 +18,7 @@ interface Surroundings {
 /** Prepares a model, if its entry says how. Gives false where the signal was aborted on the way. */
 export async function prepare(entry: ZooEntry, model: Layer, { data, signal, io }: Surroundings): Promise<boolean> {
   if (entry.prepare === undefined) return true;
-  io.stderr.write(
-    `${entry.name} is prepared layer by layer before its training; Ctrl-C stops it, and nothing is kept\n`,
-  );
+  io.stderr.write(`${entry.name} is prepared before its training; Ctrl-C stops it, and nothing is kept\n`);
   try {
     await entry.prepare(model, stoppable(data, signal), (line) => io.stderr.write(`${line}\n`));
     return true;

@@ -1,9 +1,11 @@
 // The restricted Boltzmann machine: energies, conditionals, Gibbs sampling.
-import { normal, param, Tensor, uniform, within } from "../graph/index.ts";
+import { normal, param, state, Tensor, tensor, uniform, within } from "../graph/index.ts";
 import { fail, hostMath, kindOf, show } from "../graph/internal.ts";
 import { logOnePlusExp } from "../nn/functional.ts";
 import * as init from "../nn/init.ts";
 import { checkSizes } from "../nn/module.ts";
+import { compile, realize } from "../run/index.ts";
+import type { BatchSource } from "../train/index.ts";
 
 export type RbmKind = "binary" | "gaussian";
 
@@ -82,6 +84,21 @@ export class RBM {
   sampleVisible(h: Tensor): Tensor {
     const means = this.visibleMeans(h);
     return this.kind === "binary" ? coins(means) : means.add(normal(means.shape, 0, this.deviation).cast(means.dtype));
+  }
+
+  /** Starts the visible biases anew from the means of data in one pass, as `means` does. Throws a RangeError where they have no batch. */
+  async startFromMeans(data: BatchSource<{ x: Tensor }>): Promise<void> {
+    const sums = state(new Float32Array(this.visible));
+    const add = compile(({ x }: { x: Tensor }) => sums.assign(sums.add(rowsOf("RBM", x, this.visible).sum(0))));
+    let count = 0;
+    for await (const { x } of data.iterate({ epoch: 0 })) {
+      await add({ x });
+      count += x.shape[0];
+    }
+    if (count === 0) throw new RangeError("RBM: the data have no batch");
+    const totals = await sums.data();
+    this.visibleBias.assign(tensor(Float32Array.from(totals, (sum) => biasOf(this.kind, sum / count))));
+    await realize(this.visibleBias);
   }
 
   /** v after `steps` rounds of block Gibbs sampling, h from v and v from h: v [..., visible] → [..., visible]. */

@@ -30,6 +30,7 @@ async function prepare(model: Layer, data: BatchSource<{ x: Tensor }>, say: (lin
   const layers = Array.from(model as Sequential).filter((part) => part instanceof Linear);
   const sizes = [belief.layers[0].visible, ...belief.layers.map(({ hidden }) => hidden)];
   const dbn = new DBN(sizes);
+  await dbn.layers[0].startFromMeans(data);
   await pretrain(dbn, data, {
     epochs,
     onEpoch: ({ layer, epoch, loss }) =>

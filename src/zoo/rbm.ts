@@ -23,7 +23,7 @@ export class SampleRbm extends RBM implements Reconstructing {
   }
 }
 
-/** 784-500 by CD-1, with the rate, momentum and weight cost of Hinton's guide. */
+/** 784-500 by CD-1, with the rate, first momentum, weight cost and first biases of Hinton's guide. */
 export const rbmEntry: ZooEntry = {
   name: "rbm",
   paper: "Hinton, A practical guide to training restricted Boltzmann machines, 2010",
@@ -43,6 +43,7 @@ export const rbmEntry: ZooEntry = {
     shift: 0,
   },
   groups: [{ match: /Bias$/, weightDecay: 0 }],
+  prepare: (model, data) => (model as SampleRbm).startFromMeans(data),
   source: (model) => {
     const rbm = model as SampleRbm;
     const divergence = contrastiveDivergence(rbm);

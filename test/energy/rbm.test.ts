@@ -347,6 +347,23 @@ test("Hinton's guide: weights decay, biases do not, momentum rises after five ep
   expect([...namedParameters(rbm).keys()].map((name) => (match as RegExp).test(name))).toEqual([false, true, true]);
 });
 
+test("visible biases start from the means of data in batches of any size", async () => {
+  device("wasm");
+  const batches = [tensor([[1, 0, 1], [0, 0, 0.7]]), tensor([[0.5, 0, 1]])]; // biome-ignore format: rows
+  const data = {
+    async *iterate() {
+      for (const x of batches) yield { x };
+    },
+  };
+  const rbm = new RBM(3, 2);
+  await rbm.startFromMeans(data);
+  close(await values(rbm.visibleBias), [0, Math.log(0.001 / 0.999), Math.log(9)], 1e-5);
+  const real = new RBM(3, 2, { kind: "gaussian" });
+  await real.startFromMeans(data);
+  close(await values(real.visibleBias), [0.5, 0, 0.9], 1e-6);
+  await expect(rbm.startFromMeans({ async *iterate() {} })).rejects.toThrow("RBM: the data have no batch");
+});
+
 test("chains are found as state, and stay where nothing is trained", async () => {
   device("wasm");
   const rbm = new RBM(3, 2);
