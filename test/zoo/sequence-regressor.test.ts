@@ -23,7 +23,7 @@ test("an IRNN begins by keeping what it has", async () => {
   expect([...(await named.get("recurrent.weight_hh_l0")!.data())]).toEqual([1, 0, 0, 0, 1, 0, 0, 0, 1]);
 });
 
-test.each(cells)("%s: short sums are learnt", async (cell) => {
+test.each(["lstm", "irnn"] as const)("%s: short sums are learnt", async (cell) => {
   seed(3);
   const model = sequenceRegressor({ inputs: 2, cell, hidden: 32 });
   const optimizer = adam<Labelled>(model, ({ x, y }) => mse(model.forward(x), y), {
