@@ -285,14 +285,18 @@ function collapse(kernel: Kernel): Kernel {
 }
 
 /** The element at which what a kernel touches of each buffer starts: without it, kernels that differ in nothing else are one. */
-export function startsOf(kernel: Kernel): number[] {
+export const startsOf = (kernel: Kernel): number[] =>
+  leastOf(kernel).map((n) => (Number.isFinite(n) ? Math.max(0, n) : 0));
+
+/** The least offset of what a kernel touches of each buffer, below 0 where guards keep it from being touched there. */
+export function leastOf(kernel: Kernel): number[] {
   const least = kernel.buffers.map(() => Number.POSITIVE_INFINITY);
   const touch = (buffer: number, { offset }: Index): void => {
     least[buffer] = Math.min(least[buffer], offset);
   };
   for (const e of kernel.exprs) if (e.kind === "load") touch(e.buffer, e.index);
   for (const s of kernel.stores) touch(s.buffer, s.index);
-  return least.map((n) => (Number.isFinite(n) ? Math.max(0, n) : 0));
+  return least;
 }
 
 /** The kernel with its axes replaced in every index, and its buffers starting where the given elements were. */

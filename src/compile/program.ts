@@ -2,9 +2,10 @@
 import { bytesOf, type Node, show, sizeOf, type Trace, traits } from "../graph/internal.ts";
 import { type Prepared, prepare } from "./1-prepare.ts";
 import { type Group, schedule } from "./2-schedule.ts";
-import { type LowerOptions, lower, rebuild, startsOf } from "./3-lower.ts";
+import { type LowerOptions, leastOf, lower, rebuild, startsOf } from "./3-lower.ts";
 import { layouts, liveExprs, type TiledKernel, type TileOptions, tile } from "./4-tile.ts";
 import { bytesFor, type Copy, type Location, plan } from "./5-plan.ts";
+import { type Form, formOf } from "./alike.ts";
 import { type Kernel, printKernel } from "./kernel.ts";
 import { type Target, wasmTarget } from "./target.ts";
 import { verifyGroups, verifyPrepared, verifyProgram } from "./verify/program.ts";
@@ -17,6 +18,7 @@ export type Pass =
   | "stage" // long sums as sums of shorter ones
   | "fuse" // elementwise operations in the kernels of what uses them
   | "merge" // kernels over the same shape as one
+  | "alike" // groups that do the same to other values lowered once
   | "collapse" // neighbouring loops as one
   | "vectorize"
   | "unroll" // register tiles
@@ -81,7 +83,8 @@ export function compileTrace(
   const { mostBuffers, alignment } = target;
   const groups = schedule(prepared, { fuse: on("fuse"), merge: on("merge"), mostBuffers, inPlace: on("inPlace") });
   if (verify) verifyGroups(prepared, groups);
-  const kernels = lowerAll(prepared, groups, { collapse: on("collapse") });
+  const lowered = lowerAll(prepared, groups, { collapse: on("collapse"), alike: on("alike") && !verify });
+  const kernels = lowered.map(({ kernel }) => kernel);
   for (const { buffers } of kernels) for (const { node } of buffers) checkSize(node, target);
   const leafCount = trace.leaves.length;
   const { at, copies, arenaBytes } = plan(prepared, kernels, leafCount, {
@@ -91,7 +94,7 @@ export function compileTrace(
   });
   const program: Program = {
     target,
-    ...callsOf(kernels, at, {
+    ...callsOf(lowered, at, {
       target,
       vectorize: on("vectorize"),
       unroll: on("unroll"),
@@ -107,37 +110,78 @@ export function compileTrace(
   return program;
 }
 
-/** The kernels of all groups that have elements to compute. */
-function lowerAll(prepared: Prepared, all: readonly Group[], options: LowerOptions): Kernel[] {
+/** A kernel, and what it has in common with others. */
+interface Lowered {
+  readonly kernel: Kernel;
+  /** What it was lowered to, or another group that is alike: the same but for the buffers. */
+  readonly like: Kernel;
+  /** For each buffer, elements that it starts later than that of `like`. */
+  readonly later: readonly number[];
+}
+
+/** The kernels of all groups that have elements to compute; groups that are alike are lowered once. */
+function lowerAll(
+  prepared: Prepared,
+  all: readonly Group[],
+  { alike, ...options }: LowerOptions & { alike: boolean },
+): Lowered[] {
   const groups = all.filter((g) => sizeOf(g.roots[0].shape) > 0);
   const results = [...prepared.outputs, ...prepared.updates.map((u) => u.value)];
   const needed = neededOutside(groups, new Set([...results, ...[...prepared.joined.values()].flat()]));
-  const kernels = groups.flatMap((g) => lower(g, (n) => needed.has(n), options));
-  return kernels.filter((k) => k.stores.length > 0);
+  const stored = (n: Node): boolean => needed.has(n);
+  const known = new Map<string, { form: Form; like: Kernel }>();
+  const lowered = groups.flatMap((group): Lowered[] => {
+    const form = alike ? formOf(group, stored) : undefined;
+    const before = form && known.get(form.text);
+    const again = before && instance(before.like, before.form, form);
+    if (again !== undefined) return [again];
+    const made = lower(group, stored, options);
+    if (form !== undefined && before === undefined) known.set(form.text, { form, like: made[0] });
+    return made.map((kernel) => ({ kernel, like: kernel, later: kernel.buffers.map(() => 0) }));
+  });
+  return lowered.filter(({ kernel }) => kernel.stores.length > 0);
+}
+
+/** A kernel with the values of another group in their places; undefined where it would start before a buffer does. */
+function instance(like: Kernel, from: Form, to: Form): Lowered | undefined {
+  const place = new Map(from.values.map((node, i) => [node, i]));
+  const places = like.buffers.map(({ node }) => place.get(node)!);
+  const later = places.map((i) => to.starts[i] - from.starts[i]);
+  const least = leastOf(like);
+  if (later.some((n, i) => n !== 0 && (least[i] < 0 || least[i] + n < 0))) return undefined;
+  const buffers = like.buffers.map((buffer, i) => ({ ...buffer, node: to.values[places[i]] }));
+  return { kernel: { ...like, buffers }, like, later };
 }
 
 /** Lays out the kernels, those that differ only in where they start as one, and binds each to the places of its buffers. */
 function callsOf(
-  kernels: readonly Kernel[],
+  lowered: readonly Lowered[],
   at: (node: Node) => Location,
   options: TileOptions,
 ): Pick<Program, "kernels" | "calls"> {
   const distinct = new Map<string, number>();
   const tiled: { tiled: TiledKernel; text: string }[] = [];
-  const calls = kernels.map((kernel) => {
-    const starts = startsOf(kernel);
-    const based = starts.every((n) => n === 0) ? kernel : rebuild(kernel, new Map(), starts);
+  const laid = (like: Kernel): { kernel: number; starts: readonly number[]; work: number } => {
+    const starts = startsOf(like);
+    const based = starts.every((n) => n === 0) ? like : rebuild(like, new Map(), starts);
     const text = printKernel(based);
-    let index = distinct.get(text);
-    if (index === undefined) {
-      index = tiled.push({ tiled: chooseTile(based, text, options), text }) - 1;
-      distinct.set(text, index);
+    let kernel = distinct.get(text);
+    if (kernel === undefined) {
+      kernel = tiled.push({ tiled: chooseTile(based, text, options), text }) - 1;
+      distinct.set(text, kernel);
     }
-    const accesses = kernel.buffers.map(({ node, written, shared }, i): Access => {
+    return { kernel, starts, work: workOf(like) };
+  };
+  const known = new Map<Kernel, ReturnType<typeof laid>>();
+  const calls = lowered.map(({ kernel: { buffers }, like, later }): Call => {
+    const { kernel, starts, work } = known.get(like) ?? laid(like);
+    known.set(like, { kernel, starts, work });
+    const accesses = buffers.map(({ node, written, shared }, i): Access => {
       const sharing = shared ? node.id : undefined;
-      return { location: at(node), start: starts[i] * bytesOf[node.dtype], bytes: bytesFor(node), written, sharing };
+      const start = (starts[i] + later[i]) * bytesOf[node.dtype];
+      return { location: at(node), start, bytes: bytesFor(node), written, sharing };
     });
-    return { kernel: index, accesses, work: workOf(kernel) };
+    return { kernel, accesses, work };
   });
   return { kernels: tiled, calls };
 }

@@ -16,5 +16,5 @@ export { substitute } from "./substitute.ts";
 export { reading, Tensor } from "./tensor.ts";
 export { threefry, threefryOf } from "./threefry.ts";
 export { threefryWords } from "./threefry-words.ts";
-export { argsOf, type Node, type Trace, trace } from "./trace.ts";
+export { argsOf, exactNumber, type Node, type Trace, trace } from "./trace.ts";
 export { paddingOf } from "./windows.ts";

@@ -110,7 +110,7 @@ function withoutUnused(whole: Omit<Trace, "key">, lines: readonly string[]): Tra
 }
 
 /** JSON has no NaN, infinities or −0; two constants that differ so must not share a key. */
-const exactNumber = (_: string, value: unknown): unknown =>
+export const exactNumber = (_: string, value: unknown): unknown =>
   typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))
     ? Object.is(value, -0)
       ? "-0"
