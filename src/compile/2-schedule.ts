@@ -261,11 +261,16 @@ function sorted(roots: readonly Node[]): Node[] {
 function merge(groups: readonly Group[], joined: Prepared["joined"], mostBuffers: number): Group[] {
   const merged: Group[] = [];
   const place = new Map<Node, number>();
+  const ofShape = new Map<string, number[]>(); // positions in `merged`
   for (const group of groups) {
     const after = [...group.reads].flatMap((n) => joined.get(n) ?? []).map((part) => 1 + place.get(part)!);
     const earliest = Math.max(-1, ...[...group.reads].map((n) => place.get(n) ?? -1), ...after);
-    const at = merged.findIndex((g, i) => i >= earliest && fits(g, group, mostBuffers));
-    if (at < 0) {
+    const shape = group.roots[0].shape.join();
+    const places = ofShape.get(shape) ?? [];
+    const at = places.find((i) => i >= earliest && fits(merged[i], group, mostBuffers));
+    if (at === undefined) {
+      ofShape.set(shape, places);
+      places.push(merged.length);
       place.set(group.roots[0], merged.length);
       merged.push(group);
       continue;
@@ -280,14 +285,14 @@ function merge(groups: readonly Group[], joined: Prepared["joined"], mostBuffers
   return merged;
 }
 
+/** Whether a group can be computed beside another over the same shape. */
 function fits(host: Group, group: Group, mostBuffers: number): boolean {
   const [a, b] = [host.roots[0], group.roots[0]];
-  if (!sameShape(a.shape, b.shape) || ownKernels(a) || ownKernels(b)) return false;
-  if (host.cost + group.cost > expressionLimit) return false;
-  if (new Set([...host.reads, ...group.reads, ...host.roots, ...group.roots]).size > mostBuffers) return false;
+  if (ownKernels(a) || ownKernels(b) || host.cost + group.cost > expressionLimit) return false;
   const produced = [...group.reads].filter((n) => host.roots.includes(n));
   const shared = [...group.reads].some((n) => n.shape.length > 0 && host.reads.has(n));
   if (produced.length === 0 && !shared) return false;
+  if (new Set([...host.reads, ...group.reads, ...host.roots, ...group.roots]).size > mostBuffers) return false;
   if (!produced.every((n) => readInPlace(group, n))) return false;
   return (
     group.cores.length === 0 ||
