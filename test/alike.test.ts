@@ -93,7 +93,10 @@ test("random graphs, primitives, networks", { timeout: 60_000 }, () => {
 
 test("the steps of a recurrent network have few forms between them", () => {
   const model = new LSTM(3, 4);
-  const loss = model.run(noise(2, 40, 3)).outputs.square().sum();
+  const loss = model
+    .run(noise(2, 40, 3))
+    .outputs.square()
+    .sum();
   const options = { join: true, transpose: true, phases: true, stage: true };
   const prepared = prepare(stepOf(loss, parameters(model)), wasmTarget, options);
   const { mostBuffers } = wasmTarget;

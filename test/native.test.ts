@@ -11,7 +11,7 @@ import { findToolchain } from "../src/backend/native/toolchain.ts";
 import { type Op, tensor } from "../src/graph/index.ts";
 import { trace } from "../src/graph/internal.ts";
 import { cases } from "./cases.ts";
-import { runTrace } from "./harness.ts";
+import { runTrace, stream } from "./harness.ts";
 import { isSampled, nativeDevice } from "./native-device.ts";
 import { build, recipes } from "./random-graph.ts";
 import { disagreement, referenceOf } from "./reference.ts";
@@ -49,6 +49,32 @@ describe.skipIf(device === undefined)("native", () => {
       const values = runTrace(native, graph);
       const problems = results.map((n, i) => disagreement(values[i], known.get(n)!));
       expect(problems.filter((p) => p !== undefined)).toEqual([]);
+    }
+  });
+
+  test("rows that lie far apart are asked for ahead, also where the taps choose the rows", () => {
+    const draw = stream(4);
+    const noise = (...shape: number[]) =>
+      tensor(
+        Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, () => draw() - 0.5),
+        shape,
+      );
+    const rows = tensor(
+      Int32Array.from({ length: 192 }, () => Math.floor(50 * draw())),
+      [64, 3],
+    );
+    const chosen = noise(50, 8, 512)
+      .gather(rows)
+      .mul(noise(64, 3, 8, 1))
+      .permute(0, 2, 1, 3)
+      .sum([1, 2]);
+    const convolved = noise(4, 16, 32, 32).conv(noise(8, 16, 3, 3), { padding: 1 });
+    for (const output of [chosen, convolved]) {
+      const graph = trace([output]);
+      const code = native.prepare(graph).source!();
+      expect(code).toContain("__builtin_prefetch");
+      expect(code).toContain("hebb_main"); // no WebAssembly in its place
+      expect(disagreement(runTrace(native, graph)[0], referenceOf(graph).get(graph.outputs[0])!)).toBeUndefined();
     }
   });
 

@@ -81,6 +81,7 @@ export async function carryOut<B>({ job, config, signal }: Work<B>, options: Opt
     weightDecay: config.weightDecay,
     transforms: config.clip === undefined ? [] : [clipByNorm(config.clip)],
     constraints: entry.constraints,
+    sparse: entry.task === "words",
     groups: [...transferGroups(model, config, lr), ...(entry.groups ?? [])],
   });
   const trainer = new Trainer(model, optimizer, job.measured);

@@ -32,6 +32,8 @@ export type Loss<B = Batch> = (batch: B) => Tensor | { readonly loss: Tensor; re
 /** What the command line sets of an optimizer. */
 interface Settings extends FirstOrderOptions {
   readonly momentum?: number | undefined;
+  /** Of sgd, where it has no momentum; others move whole tables. */
+  readonly sparse?: boolean;
 }
 
 interface OptimizerEntry {
@@ -47,7 +49,7 @@ type Make = <B>(model: object, source: Source<B>, options: FirstOrderOptions) =>
 
 const firstOrder = (name: string, lr: number, make: Make): OptimizerEntry => ({
   lr,
-  make(model, source, { momentum, ...options }) {
+  make(model, source, { momentum, sparse: _, ...options }) {
     if (momentum !== undefined) throw new UsageError(`--momentum is of sgd, ${name} has none`);
     return make(model, source, options);
   },
@@ -84,7 +86,11 @@ const searching = (
 });
 
 const optimizers: Readonly<Record<string, OptimizerEntry>> = {
-  sgd: { lr: 0.05, make: (model, loss, { momentum = 0.9, ...rest }) => sgd(model, loss, { momentum, ...rest }) },
+  sgd: {
+    lr: 0.05,
+    make: (model, loss, { momentum = 0.9, sparse = false, ...rest }) =>
+      sgd(model, loss, { momentum, sparse: sparse && momentum === 0, ...rest }),
+  },
   adam: firstOrder("adam", 1e-3, adam),
   adamw: firstOrder("adamw", 1e-3, adamw),
   adamax: firstOrder("adamax", 2e-3, adamax),

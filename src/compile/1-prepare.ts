@@ -244,6 +244,7 @@ class Rewriter implements NodeMaker {
     this.joined.set(node, parts);
     return node;
   }
+
   whole(join: Join, shape: Shape, made: (part: Node) => Node): Node {
     return this.reshape(this.#joinOf(join, made), shape);
   }

@@ -10,22 +10,29 @@ export interface SgdOptions extends Partial<FirstOrderOptions> {
   momentum?: number | Schedule;
   /** Take the gradient's step from where momentum will carry the parameters (Nesterov, 1983, as in Sutskever et al., 2013). */
   nesterov?: boolean;
+  /**
+   * Without momentum: a table whose gradient is that of gather, as an embedding's, moves in the rows that a batch names alone, each time
+   * it names one. A step's time does not grow with the table; but of a row that is named many times each move is rounded by itself, so
+   * that very small ones are lost. What needs the whole gradient (decay, clipping, averages) still goes over the table.
+   */
+  sparse?: boolean;
 }
 
 /**
  * Gradient descent on batches (Robbins & Monro, 1951), θ ← θ − lr·d, with momentum μ (Polyak, 1964):
- * b ← μ·b + g and d = b, or d = g + μ·b with `nesterov`; d = g without momentum. Then a table whose gradient is that of
- * gather, as an embedding's, moves in the rows that a batch names alone; the time of a step does not grow with the table.
- * Throws where momentum is not in [0, 1), weightDecay is negative, or nesterov has no momentum.
+ * b ← μ·b + g and d = b, or d = g + μ·b with `nesterov`; d = g without momentum.
+ * Throws where momentum is not in [0, 1), weightDecay is negative, nesterov has no momentum, or sparse has one.
  */
 export function sgd<B = Labelled>(
   model: object,
   loss: Loss<B> | GradientSource<B>,
-  { lr = 0.01, momentum = 0, nesterov = false, ...options }: SgdOptions = {},
+  { lr = 0.01, momentum = 0, nesterov = false, sparse = false, ...options }: SgdOptions = {},
 ): Optimizer<B> {
   if (typeof momentum === "number") checkMomentum(momentum);
   if (nesterov && momentum === 0) throw new RangeError("sgd: nesterov needs a momentum > 0");
-  return firstOrder(model, loss, momentum === 0 ? plain : withMomentum(momentum, nesterov), { lr, ...options });
+  if (sparse && momentum !== 0) throw new RangeError("sgd: sparse moves have no momentum; leave one of the two out");
+  const rule = momentum !== 0 ? withMomentum(momentum, nesterov) : sparse ? byRows : plain;
+  return firstOrder(model, loss, rule, { lr, ...options });
 }
 
 const scalars = { lr: (_: number, lr: number): number => lr };
@@ -33,10 +40,15 @@ const scalars = { lr: (_: number, lr: number): number => lr };
 const plain: Rule<never, "lr"> = {
   slots: {},
   scalars,
-  update: (p, g, slots, { lr }) => {
+  update: (p, g, slots, { lr }) => ({ p: p.sub(g.mul(lr)), slots }),
+};
+
+const byRows: Rule<never, "lr"> = {
+  ...plain,
+  update: (p, g, slots, at) => {
     const some = rowsOf(g);
-    const moved = some && addRows(p, { rows: some.rows, values: some.values.mul(lr.neg()) });
-    return { p: moved ?? p.sub(g.mul(lr)), slots };
+    if (some === undefined) return plain.update(p, g, slots, at);
+    return { p: addRows(p, { rows: some.rows, values: some.values.mul(at.lr.neg()) }), slots };
   },
 };
 

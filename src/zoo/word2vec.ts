@@ -33,8 +33,8 @@ export function signedLoss(h: Tensor, u: Tensor, signs: Tensor): Tensor {
 }
 
 /**
- * The two tables of vectors, and the gradients of the loss summed over a batch, which `sgd(model, model)` follows; the figure that it
- * watches is the mean. Only the rows that a batch names move.
+ * The two tables of vectors, and the gradients of the loss summed over a batch, which `sgd(model, model, { sparse: true })`
+ * follows; the figure that it watches is the mean.
  */
 export class Word2Vec implements GradientSource<WordTensors, Tensor> {
   readonly input: Tensor; // [words, features]
@@ -83,7 +83,7 @@ const reportEvery = 200;
 export async function word2vec(text: CountedText, options: Word2VecOptions = {}): Promise<WordVectors> {
   const { features = 100, lr = 0.025, batch = 128, onProgress } = options;
   const model = new Word2Vec(text.vocabulary.size, options);
-  const optimizer = sgd(model, model, { lr });
+  const optimizer = sgd(model, model, { lr, sparse: true });
   let steps = 0;
   for (const windows of wordWindows(text, { ...options, batch })) {
     optimizer.lr = lr * Math.max(1e-4, 1 - windows.progress);

@@ -54,7 +54,7 @@ test.each([undefined, Float32Array.of(0.5, 0.5, 1, 0)])(
   async (weights) => {
     const [words, features, lr] = [6, 3, 0.5];
     const model = new Word2Vec(words, { features, seed: 4 });
-    const optimizer = sgd(model, model, { lr });
+    const optimizer = sgd(model, model, { lr, sparse: true });
     const windows = {
       inputs: weights ? Int32Array.of(1, 4, 1, 0) : Int32Array.of(1, 1),
       weights,

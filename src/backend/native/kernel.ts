@@ -266,9 +266,9 @@ class Renderer {
   /** Asks for the rows that the next tile will read in this round, where it ends: what comes before, this one reads. */
   #ahead(instances: readonly Instance[], taps: readonly Axis[]): void {
     for (const { load, step } of this.#streams) {
-      const places = instances.map((instance) => this.#place(load.buffer, load.index, instance, load.dtype, step));
       this.#block("", () => {
         for (const axis of taps) this.#line(`long ${axisName(axis.id)} = ${axis.extent - 1};`);
+        const places = instances.map((instance) => this.#place(load.buffer, load.index, instance, load.dtype, step));
         for (const place of new Set(places)) this.#line(`__builtin_prefetch(${place});`);
       });
     }
