@@ -51,7 +51,7 @@ function forms(outputs: readonly Tensor[], updates: readonly Update[] = []): For
     reuse: true,
     inPlace: true,
   });
-  const options = { target: wasmTarget, vectorize: true, unroll: true, block: true, stage: true, phases: true };
+  const options = { target: wasmTarget, vectorize: true, unroll: true, block: true, stage: true };
   const calls = kernels.map((k, kernel): Call => {
     const accesses = k.buffers.map(({ node, written }) => ({
       location: at(node),
