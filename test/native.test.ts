@@ -80,13 +80,37 @@ describe.skipIf(device === undefined)("native", () => {
 
   test("results do not depend on the thread count", async () => {
     const { machine } = native;
-    const two = new NativeBackend({ threads: 2, leastWork: [0, 0] });
+    expect(machine.threads).toBe(1);
     const { loss, updates } = convStep(16, 28, 6, 10);
     const graph = trace([loss], updates);
-    const [alone, together] = [runTrace(native, graph), runTrace(two, graph)];
-    expect(machine.threads).toBe(1);
-    expect(together).toEqual(alone);
-    await two.machine.close();
+    const alone = runTrace(native, graph);
+    for (const threads of [2, 3, 7]) {
+      const several = new NativeBackend({ threads, leastWork: [0, 0] });
+      for (let i = 0; i < 6; i++) expect(runTrace(several, graph)).toEqual(alone); // more than there are cores take turns
+      await several.machine.close();
+    }
+  });
+
+  test("steps of many kernels that depend on each other come out the same however threads share them", async () => {
+    const several = new NativeBackend({ threads: 3, leastWork: [0, 0] });
+    const draw = stream(8);
+    const matrix = () =>
+      tensor(
+        Float32Array.from({ length: 128 * 128 }, () => draw() / 8 - 1 / 16),
+        [128, 128],
+      );
+    let [x, y] = [matrix(), matrix()];
+    for (let i = 0; i < 60; i++) {
+      const small = x
+        .slice(0, 0, 1)
+        .tanh()
+        .add(y.sum(0, { keepDims: true }).tanh()); // [1, 128]
+      [x, y] = [x.matmul(y).add(small).tanh(), y.add(x.mul(0.1)).sin()];
+    }
+    const graph = trace([x, y, x.sum()]);
+    const alone = runTrace(native, graph);
+    for (let i = 0; i < 10; i++) expect(runTrace(several, graph)).toEqual(alone);
+    await several.machine.close();
   });
 
   test("a compiled file that is cut short or changed is made again", () => {

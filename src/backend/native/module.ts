@@ -1,4 +1,4 @@
-// Renders a program as one C module: a function a kernel, and `hebb_main`, which every thread calls once per run.
+// Renders a program as one C module: a function a kernel, and `hebb_main`, which every thread calls once a run.
 
 import type { Location } from "../../compile/5-plan.ts";
 import { type Item, share } from "../../compile/6-share.ts";
@@ -37,49 +37,113 @@ const overwrites = ({ accesses }: Call): boolean =>
 
 const sameLocation = (a: Location, b: Location): boolean => String(place(a)) === String(place(b));
 
-/** The steps are data, which compiles in no time however many they are; kernels are called from one place each. */
+/**
+ * The steps are data, which compiles in no time however many they are; kernels are called from one place each.
+ *
+ * Threads walk the steps together. Of a kernel's tasks each has a share of its own, in a few pieces that it claims one after the other, and
+ * then claims what others have left: so a thread that the machine keeps waiting holds up no more than the piece that it is at. Small steps
+ * between two barriers are all done by the thread that comes to the first of them. Who computes an element has no influence on its value.
+ */
 function renderMain(program: Program): string {
   const heads = program.kernels.map((k, i) => `${kernelHead(k.tiled, `k${i}`)};`);
   const calls = program.kernels.map(({ tiled: { buffers } }, i) => {
     const places = buffers.map((_, n) => `AT(${n})`);
-    return `case ${i}: k${i}(${[...places, "begin", "end"].join(", ")}); c += ${2 * buffers.length}; break;`;
+    return `case ${i}: k${i}(${[...places, "begin", "end"].join(", ")}); break;`;
   });
-  return `${heads.join("\n")}
-static const long code[] = { ${codeOf(program).join(", ")} };
+  const { code, items } = codeOf(program);
+  return `${boardSource}
+${heads.join("\n")}
+static const long code[] = { ${code.join(", ")} };
+static const unsigned short places[] = { ${program.kernels.map(({ tiled }) => tiled.buffers.length).join(", ")} };
 #define AT(n) (c[2 * (n)] < 0 ? arena : base + bindings[c[2 * (n)]]) + c[2 * (n) + 1]
-__attribute__((visibility("default")))
-void hebb_main(long thread, long threads, char *base, unsigned *bindings, char *arena, void (*barrier)(long)) {
-  for (const long *c = code;;) {
-    long kernel = *c++;
-    if (kernel == ${stop}) return;
-    if (kernel == ${wait}) { barrier(threads); continue; }
-    long tasks = *c++, shared = *c++, chunk = shared ? (tasks - 1) / threads + 1 : thread == 0 ? tasks : 0;
-    long begin = chunk * thread, end = begin + chunk < tasks ? begin + chunk : tasks;
-    if (!shared) { begin = 0; end = chunk; }
-    switch (kernel) {
-    case ${copyBytes}: if (begin < end) __builtin_memcpy(AT(0), AT(1), tasks); c += 4; break;
-    ${calls.join("\n    ")}
-    }
+static void call(long kernel, const long *c, long begin, long end, char *base, unsigned *bindings, char *arena) {
+  switch (kernel) {
+  case ${copyBytes}: __builtin_memcpy(AT(0), AT(1), end); break;
+  ${calls.join("\n  ")}
   }
 }
+static void hebb_main(long thread, long threads, char *base, unsigned *bindings, char *arena, struct board *board) {
+  long item = 0, segment = 0, small = -1;
+  unsigned total = 0, mine = 0;
+  for (const long *c = code;; item++) {
+    long kernel = *c++;
+    if (kernel == ${stop} || kernel == ${wait}) {
+      if (threads > 1 && !board->meet(&board->done[segment++], mine, total, &board->over)) return;
+      total = mine = 0;
+      small = -1;
+      if (kernel == ${stop}) return;
+      continue;
+    }
+    long tasks = *c++, pieces = *c++;
+    if (threads == 1) call(kernel, c, 0, tasks, base, bindings, arena);
+    else if (pieces == 0) {
+      if (small < 0) {
+        small = CLAIM(0, item) == 0;
+        total++;
+        mine += small;
+      }
+      if (small) call(kernel, c, 0, tasks, base, bindings, arena);
+    } else {
+      long share = (tasks - 1) / threads + 1, piece = (share - 1) / pieces + 1;
+      for (long k = 0; k < threads; k++) {
+        long owner = thread + k < threads ? thread + k : thread + k - threads;
+        long first = share * owner, last = first + share < tasks ? first + share : tasks;
+        if (first >= last) continue;
+        unsigned count = (last - first - 1) / piece + 1;
+        total += count;
+        for (unsigned n; (n = CLAIM(owner, item)) < count; mine++) {
+          long begin = first + n * piece, end = begin + piece < last ? begin + piece : last;
+          call(kernel, c, begin, end, base, bindings, arena);
+        }
+      }
+    }
+    c += 2 * (kernel == ${copyBytes} ? 2 : places[kernel]);
+  }
+}
+__attribute__((visibility("default"))) const struct program hebb_program = { hebb_main, ${items} };
 `;
 }
 
+/** Scalar operations that a piece of a thread's share should at least have, and pieces at most. */
+const [pieceWork, mostPieces] = [400_000, 4];
+const piecesOf = ({ work }: Item): number => Math.max(1, Math.min(mostPieces, Math.floor(work / 2 / pieceWork)));
+
+/** What a program is, and what the threads of a run have claimed and done of it: for programs and for what runs them. */
+export const boardSource: string = `
+struct board;
+struct program {
+  void (*main)(long, long, char *, unsigned *, char *, struct board *);
+  long items;
+};
+struct board {
+  unsigned *claimed, *done; /* of each item by owner; pieces between barriers */
+  long items;
+  unsigned over; /* all is done */
+  long (*meet)(unsigned *, unsigned, unsigned, unsigned *);
+};
+#define CLAIM(owner, item) __atomic_fetch_add(&board->claimed[(owner) * board->items + (item)], 1, __ATOMIC_RELAXED)
+`;
+
 const [stop, wait, copyBytes] = [-1, -2, -3];
 
-/** Kernel, tasks, whether threads share them, and for each buffer its binding (−1: the arena) and the bytes from there. */
-function codeOf(program: Program): number[] {
+/** Kernel, tasks, the pieces of a share (0: threads do not share it), and for each buffer its binding (−1: the arena) and the bytes from there; and how many items. */
+function codeOf(program: Program): { code: number[]; items: number } {
   const code: number[] = [];
-  const call = ({ kernel, tasks, accesses }: Item, shared: boolean): void => {
-    code.push(kernel, tasks, Number(shared), ...accesses.flatMap((a) => place(a.location, a.start)));
+  let items = 1; // the end
+  const call = ({ kernel, tasks, accesses }: Item, pieces: number): void => {
+    items++;
+    code.push(kernel, tasks, pieces, ...accesses.flatMap((a) => place(a.location, a.start)));
   };
   for (const phase of share(program)) {
-    if (phase.kind === "barrier") code.push(wait);
-    else if (phase.kind === "shared") call(phase.item, true);
-    else for (const item of phase.items) call(item, false);
+    if (phase.kind === "barrier") {
+      items++;
+      code.push(wait);
+    } else if (phase.kind === "shared") call(phase.item, piecesOf(phase.item));
+    else for (const item of phase.items) call(item, 0);
   }
+  items += program.copies.length;
   for (const { from, to, bytes } of program.copies) code.push(copyBytes, bytes, 0, ...place(to), ...place(from));
-  return [...code, stop];
+  return { code: [...code, stop], items };
 }
 
 const place = (l: Location, start = 0): [number, number] =>

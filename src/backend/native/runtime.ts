@@ -1,4 +1,5 @@
 // The C around native programs: a Node-API module that loads them and runs them on threads of its own. Compiled once a machine.
+import { boardSource } from "./module.ts";
 
 /** Source of the module; its prototypes are written out, so that no headers need to be installed. */
 export const runtimeSource: string = `
@@ -10,6 +11,8 @@ export const runtimeSource: string = `
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
 typedef struct napi_env__ *napi_env;
 typedef struct napi_value__ *napi_value;
@@ -24,8 +27,8 @@ extern int napi_create_function(napi_env, const char *, size_t, napi_callback, v
 extern int napi_set_named_property(napi_env, napi_value, const char *, napi_value);
 extern int napi_throw_error(napi_env, const char *, const char *);
 
-typedef void (*Main)(long, long, char *, unsigned *, char *, void (*)(long));
-struct task { Main main; char *base; unsigned *bindings; char *arena; long threads; };
+${boardSource}
+struct task { const struct program *program; char *base; unsigned *bindings; char *arena; long threads; };
 
 /* Waiting looks around for some microseconds, then sleeps. */
 enum { spins = 20000, most = 256 };
@@ -33,7 +36,7 @@ static struct task task;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static atomic_int sleepers;
-static atomic_uint epoch, finished, arrived, generation;
+static atomic_uint epoch, finished;
 static long started = 1; /* threads there are, the caller among them; each takes note of every run */
 static unsigned born[most]; /* runs before a thread was made */
 static pthread_mutex_t busy = PTHREAD_MUTEX_INITIALIZER; /* held by the run that uses the threads */
@@ -66,21 +69,42 @@ static void announce(void) {
   pthread_mutex_unlock(&mutex);
 }
 
-static void barrier(long threads) {
-  if (threads == 1) return;
-  unsigned seen = atomic_load(&generation);
-  if (atomic_fetch_add(&arrived, 1) + 1 == (unsigned)threads) {
-    atomic_store(&arrived, 0);
-    atomic_fetch_add(&generation, 1);
-    announce();
-  } else await(&generation, seen);
+/* Adds what a thread has done since the last barrier, and returns when all is done that should be: whether the run goes on. */
+static long meet(unsigned *done, unsigned mine, unsigned total, unsigned *over) {
+  atomic_uint *word = (atomic_uint *)done;
+  unsigned now = (mine > 0 ? atomic_fetch_add(word, mine) : atomic_load(word)) + mine;
+  if (mine > 0 && now == total) announce();
+  for (; now < total; now = atomic_load(word)) {
+    if (__atomic_load_n(over, __ATOMIC_ACQUIRE)) return 0;
+    await(word, now);
+  }
+  return !__atomic_load_n(over, __ATOMIC_ACQUIRE);
+}
+
+static struct board board = { .meet = meet };
+static size_t capacity; /* of the board, in words */
+
+/* Whether there is room for what is claimed of so many items and done between their barriers; all of it 0. */
+static int clear(long items, long threads) {
+  size_t words = (size_t)items * (threads + 1);
+  if (words > capacity) {
+    free(board.claimed);
+    board.claimed = malloc(words * sizeof(unsigned));
+    capacity = board.claimed == NULL ? 0 : words;
+  }
+  if (board.claimed == NULL) return 0;
+  memset(board.claimed, 0, words * sizeof(unsigned));
+  board.items = items;
+  board.done = board.claimed + items * threads;
+  board.over = 0;
+  return 1;
 }
 
 static void *worker(void *number) {
   long thread = (long)(intptr_t)number;
   for (unsigned seen = born[thread];; seen++) {
     await(&epoch, seen);
-    if (thread < task.threads) task.main(thread, task.threads, task.base, task.bindings, task.arena, barrier);
+    if (thread < task.threads) task.program->main(thread, task.threads, task.base, task.bindings, task.arena, &board);
     atomic_fetch_add(&finished, 1);
     announce();
   }
@@ -111,7 +135,7 @@ static double number(napi_env env, napi_value value) {
   return x;
 }
 
-/* load(path): the address of the program's main */
+/* load(path): the address of the program */
 static napi_value load(napi_env env, napi_callback_info info) {
   napi_value arg[1], result;
   static char path[4096];
@@ -119,16 +143,16 @@ static napi_value load(napi_env env, napi_callback_info info) {
   arguments(env, info, 1, arg);
   napi_get_value_string_utf8(env, arg[0], path, sizeof path, &length);
   void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  void *main = library == NULL ? NULL : dlsym(library, "hebb_main");
-  if (main == NULL) {
+  void *program = library == NULL ? NULL : dlsym(library, "hebb_program");
+  if (program == NULL) {
     napi_throw_error(env, NULL, dlerror());
     return NULL;
   }
-  napi_create_double(env, (double)(uintptr_t)main, &result);
+  napi_create_double(env, (double)(uintptr_t)program, &result);
   return result;
 }
 
-/* run(main, memory, bindings, arena, threads): a Uint8Array, and addresses in it */
+/* run(program, memory, bindings, arena, threads): a Uint8Array, and addresses in it */
 static napi_value run(napi_env env, napi_callback_info info) {
   napi_value arg[5];
   void *base;
@@ -138,21 +162,27 @@ static napi_value run(napi_env env, napi_callback_info info) {
     return NULL;
   }
   char *memory = base;
-  Main main = (Main)(uintptr_t)number(env, arg[0]);
+  const struct program *program = (const struct program *)(uintptr_t)number(env, arg[0]);
   unsigned *bindings = (unsigned *)(memory + (size_t)number(env, arg[2]));
   char *arena = memory + (size_t)number(env, arg[3]);
   long threads = (long)number(env, arg[4]);
   /* one thread, or another thread of the process has the others at work */
   if (threads == 1 || pthread_mutex_trylock(&busy) != 0) {
-    main(0, 1, memory, bindings, arena, barrier);
+    program->main(0, 1, memory, bindings, arena, NULL);
     return NULL;
   }
   threads = start(threads);
-  task = (struct task){ main, memory, bindings, arena, threads };
+  if (threads == 1 || !clear(program->items, threads)) {
+    program->main(0, 1, memory, bindings, arena, NULL);
+    pthread_mutex_unlock(&busy);
+    return NULL;
+  }
+  task = (struct task){ program, memory, bindings, arena, threads };
   atomic_store(&finished, 0);
   atomic_fetch_add(&epoch, 1);
   announce();
-  main(0, threads, memory, bindings, arena, barrier);
+  program->main(0, threads, memory, bindings, arena, &board);
+  __atomic_store_n(&board.over, 1, __ATOMIC_RELEASE);
   for (unsigned done = atomic_load(&finished); done < (unsigned)started - 1; done = atomic_load(&finished))
     await(&finished, done);
   pthread_mutex_unlock(&busy);
