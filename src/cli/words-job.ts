@@ -14,10 +14,10 @@ export async function wordsJob(
   config: TrainConfig,
   { download, resume }: { download: boolean | undefined; resume: string | undefined },
 ): Promise<Job<WordTensors>> {
-  const { data, dataDir, batch, epochs, seed } = config;
+  const { data, dataDir, batch, seed } = config;
   const text = await findWords(entry, data, { ...config, download })();
   if (resume !== undefined) await checkText(resume, data, text);
-  const training = new WordContexts(text, { ...entry.windows, batch, epochs, seed });
+  const training = new WordContexts(text, { ...entry.windows, batch, seed });
   const { batches } = training;
   if (batches === 0)
     throw new UsageError(`${data}: none of its ${text.words} words has another beside it; take a longer text`);
