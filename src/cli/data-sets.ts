@@ -110,7 +110,7 @@ export function findData(
   const length = task === "language" ? input[0] * (streams && split === "test" ? 10 : 1) : undefined; // no state is carried in tests
   const data = isPath(name)
     ? folderOf(name, split, input, place)
-    : find("data set", name, dataSets, dataNames)(split, { ...place, length });
+    : findSet(name, dataSets)(split, { ...place, length });
   return normalize && !raw ? data.normalize() : data;
 }
 
@@ -156,7 +156,7 @@ export function findWords(
     throw new UsageError(
       `${model} does not fit ${name}, which is no text to learn words from; data that fits: ${Object.keys(wordTexts).join(", ")}, or a text of yours, ./FILE`,
     );
-  const open = isPath(name) ? undefined : find("data set", name, wordTexts, dataNames);
+  const open = isPath(name) ? undefined : findSet(name, wordTexts);
   const load = () => open?.({ dir, take, download }) ?? textFile(name, { take });
   return () =>
     load().catch((error) => {
@@ -165,6 +165,13 @@ export function findWords(
         `no word comes five times in what is read of ${name}; take a longer text, or more --samples`,
       );
     });
+}
+
+/** A data set of a table. Throws a UsageError with the names that there are, or with the path of what lies here under that name. */
+function findSet<T>(name: string, table: Readonly<Record<string, T>>): T {
+  if (!Object.hasOwn(table, name) && existsSync(name))
+    throw new UsageError(`there is no data set "${name}"; for what lies here under that name: --data ./${name}`);
+  return find("data set", name, table, dataNames);
 }
 
 function folderOf(path: string, split: Split, input: Shape, { samples }: DataPlace): Dataset {

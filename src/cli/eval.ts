@@ -23,7 +23,10 @@ export const evaluate: Command = {
     batch: "250, or fewer where outputs are large",
     dataDir: "where the run found it, else HEBB_DATA, else hebb in the user's cache folder",
   },
-  helps: { beams: "translate by a search that follows so many, instead of the likeliest word at each step" },
+  helps: {
+    samples: "measure so many samples; of hopfield at most those that the run stored",
+    beams: "translate by a search that follows so many, instead of the likeliest word at each step",
+  },
   run: async (positionals, options, io) => {
     if (positionals.length !== 1)
       throw new UsageError(
@@ -37,8 +40,13 @@ export const evaluate: Command = {
     if (options.beams !== undefined)
       throw new UsageError(`--beams is of models that translate, ${trained.model} does not`);
     if (kind === "words") return evaluateWords({ run, device }, options, io);
-    const settled = { ...trained, ...options };
-    const entry = findModel(settled.model);
+    const entry = findModel(trained.model);
+    const asked = { ...trained, ...options };
+    const isStored = entry.capacity !== undefined && asked.data === trained.data;
+    const settled = isStored
+      ? { ...asked, samples: asked.samples && Math.min(asked.samples, trained.samples ?? asked.samples) }
+      : asked;
+    const part = isStored ? "stored" : "test";
     const task = taskOf(entry);
     const whole = findData(entry, settled.data, "test", settled);
     const test = whole.batch(options.batch ?? testBatch(task, whole.info));
@@ -49,9 +57,9 @@ export const evaluate: Command = {
       test,
     );
     const { samples, loss } = measured!;
-    checkLoss(loss, `${samples} test ${task.unit} of ${data}`, { run, config, checkpoint, io });
+    checkLoss(loss, `${samples} ${part} ${task.unit} of ${data}`, { run, config, checkpoint, io });
     const { figures, words, table } = task.tell(measured!, test.info);
-    const summary = `${words.join(", ")} over ${samples} test samples of ${data}, step ${checkpoint.step}`;
+    const summary = `${words.join(", ")} over ${samples} ${part} samples of ${data}, step ${checkpoint.step}`;
     report(io, options, `${table === undefined ? "" : `${table}\n\n`}${summary}`, {
       command: "eval",
       run,

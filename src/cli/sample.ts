@@ -5,6 +5,7 @@ import type { Dataset } from "../data/index.ts";
 import { seed as seedStream } from "../graph/index.ts";
 import { sizeOf } from "../graph/internal.ts";
 import { writeAtomic } from "../io/atomic.ts";
+import { BeliefClassifier } from "../zoo/deep-belief-net.ts";
 import { type Command, report, UsageError } from "./command.ts";
 import { findData } from "./data-sets.ts";
 import { besideEachOther, pngOf } from "./inspect/picture.ts";
@@ -52,6 +53,7 @@ export const sample: Command = {
     const opened = await openRun(run, options, io);
     const { config, checkpoint } = opened;
     checkKind(run, opened, options.steps);
+    await checkPrepared(run, opened);
     const { out = join(run, "sample.png"), samples = usualSamples, steps, seed = 1 } = options;
     if (samples > mostSamples)
       throw new UsageError(`--samples: a picture takes at most ${mostSamples}, not ${samples}`);
@@ -88,6 +90,14 @@ function checkKind(run: string, { config, entry, model }: TrainedModel, steps: n
     );
   if (steps !== undefined && drawingOf(model) === undefined)
     throw new UsageError(`--steps is of Boltzmann machines, ${config.model} draws nothing`);
+}
+
+/** Throws a UsageError for a deep belief net that was never trained, as its classifier began with the weights of another. */
+async function checkPrepared(run: string, { config, model }: TrainedModel): Promise<void> {
+  if (!(model instanceof BeliefClassifier) || (await model.isPrepared())) return;
+  throw new UsageError(
+    `${run} began with --init ${config.init}, which has no deep belief net, so there is none to draw from; train a run without --init`,
+  );
 }
 
 const testSet = ({ config, entry }: TrainedModel, options: Parameters<Command["run"]>[1]): Dataset =>

@@ -249,12 +249,23 @@ export async function restored<M extends object>(
 
 /** Throws a UsageError where a run's folder of images has other classes than when it was trained. */
 async function checkClasses(run: string, folder: string, { info: { classes = [] } }: Dataset): Promise<void> {
-  const text = await readFile(join(run, "environment.json"), "utf8").catch(() => "{}");
-  const { classes: trained } = JSON.parse(text) as { classes?: readonly string[] };
+  const { classes: trained } = await readEnvironment(run);
   if (trained !== undefined && `${trained}` !== `${classes}`)
     throw new UsageError(
       `${run} was trained on the classes ${trained.join(", ")}, and ${folder} now has ${classes.join(", ")}; give its folders their names again`,
     );
+}
+
+/** What a run noted of its data as it began. */
+export interface RunEnvironment {
+  readonly classes?: readonly string[];
+  /** By part of the data, what tells it from other data. */
+  readonly data?: Readonly<Record<string, { readonly sha256?: string } | undefined>>;
+}
+
+/** Empty where the note is gone. */
+export async function readEnvironment(run: string): Promise<RunEnvironment> {
+  return JSON.parse(await readFile(join(run, "environment.json"), "utf8").catch(() => "{}"));
 }
 
 async function bestCheckpoint(run: string): Promise<{ checkpoint: Checkpoint; skipped: readonly Skipped[] }> {

@@ -60,7 +60,7 @@ export const train: Command = {
     if (entry.task === "translate")
       return carryOut({ job: await translationJob(entry, config, { download }), config, signal }, options, io);
     if (entry.task === "words")
-      return carryOut({ job: await wordsJob(entry, config, { download }), config, signal }, options, io);
+      return carryOut({ job: await wordsJob(entry, config, { download, resume }), config, signal }, options, io);
     return carryOut({ job: await labelledJob(entry, config, { download }), config, signal }, options, io);
   },
 };
@@ -80,6 +80,10 @@ async function newConfig(model: string | undefined, options: Options, io: Io): P
   if (model === undefined) throw new UsageError(`train needs a model, e.g. ${commandLine(io, "train", "lenet5")}`);
   const entry = findEntry(model);
   const { name, recipe } = entry;
+  if (entry.task === "words" && options.init !== undefined)
+    throw new UsageError(
+      `--init copies rows by their number, which in another text is another word's, so ${name} takes none; leave it out, or continue a run with --resume`,
+    );
   const { optimizer = recipe.optimizer } = options;
   const lr = usualRate(entry, optimizer);
   const device = chooseDevice(options);

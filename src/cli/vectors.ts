@@ -26,13 +26,13 @@ export const vectors: Command = {
         `vectors needs a run folder and words, or --out, e.g. ${commandLine(io, "vectors", "runs/skipgram-text8-20260101-120000", "king")}`,
       );
     const { config, vectors: table, checkpoint } = await openWords(run, options, io);
-    const neighbours = Object.fromEntries(words.map((word) => [word, neighboursOf(run, table, word, length)]));
+    const neighbours = words.map((word) => ({ word, nearest: neighboursOf(run, table, word, length) }));
     if (out !== undefined) {
       await refuseOthers(out, "hebb vectors", (content) => /^\d+ \d+\n/.test(content.toString("latin1", 0, 40)));
       await writeAtomic(out, serializeWordVectors(table, out.endsWith(".bin") ? "binary" : "text"));
     }
-    const lines = Object.entries(neighbours).map(
-      ([word, near]) => `${word}: ${near.map(({ word: other, cosine }) => `${other} ${cosine.toFixed(3)}`).join(", ")}`,
+    const lines = neighbours.map(
+      ({ word, nearest }) => `${word}: ${nearest.map((near) => `${near.word} ${near.cosine.toFixed(3)}`).join(", ")}`,
     );
     if (out !== undefined) lines.push(`${table.words.length} vectors of ${table.features} written to ${out}`);
     report(io, options, lines.join("\n"), {

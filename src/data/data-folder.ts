@@ -54,13 +54,17 @@ export async function openInFolder(
   const folder = await dataFolder(options.dir);
   const path = await findFile(folder.path, subfolders, file.name);
   const fetchable = mayDownload(folder, options);
-  if (path === undefined && !fetchable) throw new Error(await missing(file.name, folder, subfolders));
+  const made = options.url === undefined ? file.made : undefined;
+  if (path === undefined && !fetchable) throw new Error(await missing({ name: file.name, made }, folder, subfolders));
   if (path !== undefined) {
     const bytes = await readWhole(path);
-    const remedy = `--download replaces it and keeps this one as ${path}.damaged; in code, so does download: true, and verify: false takes it as it is`;
+    const remedy =
+      made === undefined
+        ? `--download replaces it and keeps this one as ${path}.damaged; in code, so does download: true, and verify: false takes it as it is`
+        : `put in its place ${made} or in code verify: false, which takes it as it is`;
     const wrong = await mismatch(bytes, path, file, options, remedy);
     if (wrong === undefined) return { bytes, path };
-    if (!fetchable) throw wrong;
+    if (!fetchable || made !== undefined) throw wrong;
     process.stderr.write(
       `${path} is damaged or another version: fetching it, and keeping this one as ${path}.damaged\n`,
     );
@@ -87,7 +91,7 @@ export async function availableInFolder(
   for (const name of names) if (await findFile(folder.path, subfolders, name)) present.push(name);
   if (present.length === names.length || mayDownload(folder, options)) return names;
   const absent = names.filter((name) => !present.includes(name));
-  if (present.length === 0 || all) throw new Error(await missing(absent[0], folder, subfolders));
+  if (present.length === 0 || all) throw new Error(await missing({ name: absent[0] }, folder, subfolders));
   process.stderr.write(
     `${set}: ${absent.join(", ")} missing in ${folder.path}, training on ${present.length} of ${names.length} files\n`,
   );
@@ -115,10 +119,15 @@ export async function describeFolder({ path, from }: DataFolder): Promise<string
 }
 
 /** What to say when a file is not in the data folder and may not be downloaded there; for callers and for the command line. */
-export async function missing(name: string, folder: DataFolder, subfolders: readonly string[]): Promise<string> {
+export async function missing(
+  { name, made }: Pick<DataFile, "name" | "made">,
+  folder: DataFolder,
+  subfolders: readonly string[],
+): Promise<string> {
   const places = subfolders.filter((subfolder) => subfolder !== "").map((subfolder) => `${folder.path}/${subfolder}`);
   const where = [...places, await describeFolder(folder)].join(" or ");
-  return `${name} is not in ${where}; put it there, fetch it there with --download (in code, download: true), or ${nameAnother}`;
+  const remedy = made === undefined ? ", fetch it there with --download (in code, download: true)," : `: ${made}`;
+  return `${name} is not in ${where}; put it there${remedy} or ${nameAnother}`;
 }
 
 async function readWhole(path: string): Promise<Uint8Array> {

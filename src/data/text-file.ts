@@ -1,6 +1,6 @@
 // Reads a data set's text: a file's characters or lines, plain or gzip, with one clear error where it is no text.
 import { FormatError } from "../graph/format-error.ts";
-import { type FileSource, readSource } from "../io/source.ts";
+import { type FileSource, openSource } from "../io/source.ts";
 import { ByteReader } from "./byte-reader.ts";
 import type { DataFile, DataOptions } from "./data-file.ts";
 import { openDataFile } from "./open-data.ts";
@@ -12,6 +12,8 @@ export interface OpenedText {
 }
 
 const largestFile = 64 * 2 ** 20;
+/** Characters of V8's longest string, which UTF-8 writes with a byte each or more. */
+const longestString = 2 ** 29 - 24;
 
 /**
  * Reads a set's file as text. Throws as openDataFile does, and FormatError where it is empty, larger than 64 MiB or no text of that
@@ -27,10 +29,17 @@ export async function readText(
   return { text: decodeText(await inflated(bytes, path), path, encoding), path };
 }
 
-/** A file of the user's as text, plain or gzip. Throws as readText, but for a size: here 1 GiB is too large. */
+/** A file of the user's as text, plain or gzip. Throws as readText, but for a size: here more than 2²⁹ − 24 bytes are too large. */
 export async function readOwnText(source: FileSource): Promise<OpenedText> {
-  const { bytes, file } = await readSource(source);
-  return { text: decodeText(await inflated(bytes, file, 2 ** 30), file, "utf-8"), path: file };
+  const opened = await openSource(source);
+  const { file, size } = opened;
+  try {
+    checkSize(size, longestString, file);
+    const bytes = await opened.read(0, size);
+    return { text: decodeText(await inflated(bytes, file, longestString), file, "utf-8"), path: file };
+  } finally {
+    await opened.close();
+  }
 }
 
 /** The lines of readText without their ends; the last one may lack it. */
@@ -43,11 +52,15 @@ export async function readLines(
   return { lines, path };
 }
 
+function checkSize(size: number, largest: number, file: string): void {
+  if (size > largest)
+    throw new FormatError(`expected at most ${largest} bytes of text, found ${size}; take a part of it`, { file });
+}
+
 async function inflated(bytes: Uint8Array, path: string, largest = largestFile): Promise<Uint8Array> {
   const reader = new ByteReader(bytes, path);
   try {
-    if (reader.size > largest)
-      throw new FormatError(`expected at most ${largest} bytes of text, found ${reader.size}`, { file: path });
+    checkSize(reader.size, largest, path);
     if (!reader.compressed) return bytes;
     const text = new Uint8Array(reader.size);
     const found = await reader.read(text);

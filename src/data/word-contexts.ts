@@ -19,39 +19,43 @@ export function wordTensors({ inputs, weights, outputs, signs }: WordBatch, batc
   return { inputs: rows(inputs), weights: weights && rows(weights), outputs: rows(outputs), signs: rows(signs) };
 }
 
-/** The windows of a text, drawn anew in each epoch; all follows from (seed, epoch) alone. */
+/**
+ * The windows of a text, drawn anew in each epoch; all follows from (seed, epoch) alone. As words are passed over at random, one reading
+ * gives a few windows more than another. Yet all epochs have as many batches, those of the longest of the first three readings, and all
+ * are full: an epoch whose reading gives fewer goes on from the text's beginning, one whose reading gives more leaves the rest out.
+ */
 export class WordContexts {
   readonly shuffled = true;
   readonly #text: CountedText;
-  readonly #options: WordWindowOptions;
+  readonly #options: Omit<WordWindowOptions, "epochs">;
   #batches: number | undefined;
 
   /** Throws as wordWindows, once it is used. */
-  constructor(text: CountedText, options: WordWindowOptions = {}) {
+  constructor(text: CountedText, options: Omit<WordWindowOptions, "epochs"> = {}) {
     this.#text = text;
     this.#options = options;
   }
 
-  /** Batches of the longest of `epochs` epochs; words are passed over at random, so that others have a few less. */
+  /** Batches of each epoch; 0 where no word has another beside it. */
   get batches(): number {
-    const { epochs = 1 } = this.#options;
-    this.#batches ??= Math.max(
-      ...Array.from({ length: epochs }, (_, epoch) => countWindows(this.#text, this.#of(epoch))),
-    );
+    this.#batches ??= Math.max(...[0, 1, 2].map((epoch) => countWindows(this.#text, this.#of(epoch))));
     return this.#batches;
   }
 
   /** One epoch of batches, from batch `skip` on. */
   async *iterate({ epoch = 0, skip = 0 }: Position = {}): AsyncGenerator<WordTensors, void, void> {
     const { batch = 128 } = this.#options;
+    const { batches } = this;
+    if (skip >= batches) return;
     let [at, read] = [0, 0];
-    for (const windows of wordWindows(this.#text, this.#of(epoch))) {
+    for (const windows of wordWindows(this.#text, { ...this.#of(epoch), epochs: readings })) {
       const before = read;
-      read = Math.round(windows.progress * this.#text.words);
+      read = Math.round(windows.progress * readings * this.#text.words);
       if (at++ < skip) continue;
       const tensors = wordTensors(windows, batch);
       counts.set(tensors, Math.max(1, read - before)); // a small batch may end in the word that it began in
       yield tensors;
+      if (at === batches) return;
     }
   }
 
@@ -69,5 +73,7 @@ export function wordsRead(batch: WordTensors): number {
 }
 
 const counts = new WeakMap<WordTensors, number>();
+
+const readings = 2 ** 20; // more than an epoch takes, though of a few words it may take many
 
 const epochKey = 0x776f72; // keeps what seeds epochs apart from other streams of one seed

@@ -22,6 +22,11 @@ export class BeliefClassifier extends Sequential {
       for (const [name, { size, shape }] of namedParameters(machine))
         Object.assign(machine, { [name]: state(new Float32Array(size), shape) });
   }
+
+  /** Whether the deep belief net was trained; before, it is all zeros. */
+  async isPrepared(): Promise<boolean> {
+    return (await this.belief.top.weight.data()).some((weight) => weight !== 0);
+  }
 }
 
 /** Trains a deep belief net on the data, keeps it, and gives its weights to all layers of the classifier but the last. */

@@ -37,7 +37,10 @@ export class SampleSom extends SOM implements Reconstructing {
   }
 }
 
-/** 10 × 10 units; rate and neighbourhood fall over the whole training. */
+/**
+ * 10 × 10 units; rate and neighbourhood fall over the whole training. σ shrinks by a share that follows from
+ * the steps of that whole, so a finished run that is resumed with more epochs keeps the last σ.
+ */
 export const somEntry: ZooEntry = {
   name: "som",
   paper: "Kohonen, Self-organized formation of topologically correct feature maps, 1982",

@@ -6,7 +6,7 @@ import { decode, encode } from "fast-png";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { glyphs } from "../../src/data/index.ts";
 import { tensor } from "../../src/graph/index.ts";
-import { readSafetensors } from "../../src/io/index.ts";
+import { readSafetensors, writeSafetensors } from "../../src/io/index.ts";
 import { load } from "../../src/nn/index.ts";
 import { type Reconstructing, zoo } from "../../src/zoo/index.ts";
 import { hebb, lastJson } from "./run-cli.ts";
@@ -135,6 +135,10 @@ describe("a picture", () => {
     const wrong = row(1).filter((bit, i) => bit !== row(0)[i]).length;
     expect(wrong / (8 * 784)).toBeGreaterThan(0.15);
     expect(wrong / (8 * 784)).toBeLessThan(0.25);
+    const evaluated = await hebb(["eval", run, "--samples", "100", "--device", "wasm"]);
+    expect(evaluated.stdout).toMatch(/pixels right 100.00 %, .* over 8 stored samples of glyphs, step 12\n$/);
+    const some = await hebb(["eval", run, "--samples", "5", "--device", "wasm"]);
+    expect(some.stdout).toContain("over 5 stored samples of glyphs");
     const inspected = await hebb(["inspect", run, "--device", "wasm", "--json"]);
     expect(inspected.status, inspected.stderr).toBe(0);
     const html = readFileSync(lastJson(inspected).page, "utf8");
@@ -271,4 +275,20 @@ test("a deep belief net draws by its top machine, from the weights that it had b
   expect((await ask("--steps", "3")).equals(first)).toBe(true);
   expect((await ask("--steps", "4")).equals(first)).toBe(false);
   expect((await ask()).equals(first)).toBe(false);
+});
+
+test("a deep belief net that began with others' weights draws nothing, unless these have one", async () => {
+  const [plain, out] = [join(folder, "plain"), join(folder, "unprepared")];
+  const { tensors } = await weightsOf(runOf("dbn"));
+  const layers = [...tensors].filter(([name]) => !name.startsWith("belief"));
+  expect(layers.length).toBeLessThan(tensors.size);
+  await writeSafetensors(plain, new Map(layers));
+  const begin = ["train", "dbn", ...flags, "--max-steps", "1", "--init"];
+  expect((await hebb([...begin, plain, "--out", out])).stderr).toContain("these begin anew: belief");
+  expect(await hebb(["sample", out, "--steps", "2"])).toEqual({
+    status: 2,
+    stdout: "",
+    stderr: `hebb: ${out} began with --init ${plain}, which has no deep belief net, so there is none to draw from; train a run without --init\n`,
+  });
+  expect((await hebb(["sample", join(folder, "dbn-init"), "--steps", "2"])).status).toBe(0);
 });
