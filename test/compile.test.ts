@@ -176,3 +176,16 @@ test("rows added to a leaf that is updated are added where it lies: no copy of t
   });
   expect(kept.copies).toEqual([]); // what reads the old table comes first
 });
+
+test("a product is computed by its own rows and columns, whatever stages a sum of it has", () => {
+  const [x, w] = [zeros(100, 50), zeros(50, 3072)];
+  const product = x.matmul(w);
+  for (const output of [product.sum(), product.add(1).square().mean(), product.reshape(-1).max()]) {
+    const { kernels } = compileTrace(trace([output]), { verify: true });
+    const [computed] = kernels.filter(({ tiled }) => tiled.buffers.filter((b) => !b.written).length > 1);
+    expect(computed.text).not.toMatch(/\d[/%]\d/);
+    expect(computed.tiled.outer.map((axis) => axis.extent)).toEqual([100, 3072]);
+  }
+  const heads = compileTrace(trace([product.reshape(100, 8, 384).add(1)]));
+  expect(heads.kernels.length).toBe(1); // axes that are parts of its own cost nothing
+});

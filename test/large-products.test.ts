@@ -141,7 +141,6 @@ describe("each pass on and off", () => {
         "block: Aᵀ·B",
         "block: Aᵀ·Bᵀ",
         "block: a deep product",
-        "stage: 3 × 3, strided",
         "stage: 5 × 5, wide images",
         "stage: a deep product",
         "transpose: A·B",

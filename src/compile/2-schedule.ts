@@ -1,5 +1,5 @@
 // Pass 2: cuts the graph into groups, one kernel each. Decides which values get a buffer and which live only inside a kernel.
-import { argsOf, type Node, sameShape, sizeOf, traits } from "../graph/internal.ts";
+import { argsOf, type Node, type Shape, sameShape, sizeOf, stridesOf, traits } from "../graph/internal.ts";
 import type { Prepared } from "./1-prepare.ts";
 
 /** Values computed by one kernel over one shape; all but the first are computed beside it while its inputs are at hand. */
@@ -33,6 +33,12 @@ const isView = (n: Node): boolean => traits[n.op].class === "view";
 const moves = (n: Node): boolean => traits[n.op].class === "rearranging" || (isView(n) && n.op !== "reshape");
 /** Whether a node is computed by kernels of its own into a buffer: scattered, or part by part. */
 const ownKernels = (n: Node): boolean => n.op === "scatterAdd" || n.op === "concat";
+
+/** Whether axes are not split or merged alone between two shapes, so that places are found by division: [100, 3072] and [75, 4096]. */
+function cutsAxes(before: Shape, after: Shape): boolean {
+  const steps = [...stridesOf(before), ...stridesOf(after)].sort((a, b) => a - b);
+  return steps.some((step, i) => i > 0 && step % steps[i - 1] !== 0);
+}
 
 const recomputeLimit = 6;
 /** What one kernel computes for an element: no more instructions than this, and no longer a chain. */
@@ -160,14 +166,15 @@ class Scheduler {
     return this.buffered.size > before;
   }
 
-  /** At most one reduction or contraction inside a kernel, and none below a rearranging view. */
+  /** At most one reduction or contraction inside a kernel, and none below a rearranging view, or one whose axes are no parts of its own. */
   #separateCores(): Map<Node, Node | undefined> {
     const carried = new Map<Node, Node | undefined>();
     const kernelsOf = this.#singleKernel();
     for (const n of this.order) {
       const cores = [...new Set(n.inputs.filter((x) => !this.buffered.has(x) && carried.get(x) !== undefined))];
+      const cut = (x: Node): boolean => n.op === "reshape" && cutsAxes(carried.get(x)!.shape, n.shape);
       let core: Node | undefined;
-      if (isCore(n) || moves(n)) {
+      if (isCore(n) || moves(n) || cores.some(cut)) {
         for (const x of cores) this.buffered.add(x);
         core = isCore(n) ? n : undefined;
       } else {
