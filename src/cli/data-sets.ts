@@ -97,7 +97,7 @@ export function findData(
   { raw = false, ...place }: DataPlace & { raw?: boolean } = {},
 ): Dataset {
   if (isPath(name) && (input.length !== 3 || tokens !== undefined))
-    throw new UsageError(`${model} takes no images, so it cannot be trained on the folder ${name}`);
+    throw new UsageError(`${model} takes data sets by name, and no files or folders such as ${name}`);
   if (Object.hasOwn(pairSets, name))
     throw new UsageError(
       `${model} does not fit ${name}, which has pairs of sequences; models that fit: ${translators.map((entry) => entry.name).join(", ")}`,

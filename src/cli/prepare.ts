@@ -18,9 +18,17 @@ interface Surroundings {
 /** Prepares a model, if its entry says how. Gives false where the signal was aborted on the way. */
 export async function prepare(entry: ZooEntry, model: Layer, { data, signal, io }: Surroundings): Promise<boolean> {
   if (entry.prepare === undefined) return true;
-  io.stderr.write(`${entry.name} is prepared before its training; Ctrl-C stops it, and nothing is kept\n`);
+  let told = false;
+  const say = (line: string): void => {
+    if (!told)
+      io.stderr.write(
+        `${entry.name} is prepared before its training; stopped before the end of that, nothing is kept\n`,
+      );
+    told = true;
+    io.stderr.write(`${line}\n`);
+  };
   try {
-    await entry.prepare(model, stoppable(data, signal), (line) => io.stderr.write(`${line}\n`));
+    await entry.prepare(model, stoppable(data, signal), say);
     return true;
   } catch (error) {
     if (error === stopped) return false;

@@ -16,11 +16,12 @@ export interface Row {
   readonly figures?: object;
 }
 
+/** Rounds of Gibbs sampling: after many more, machines trained by contrastive divergence of one round have left the data for a few blots. */
+export const usualSteps = 20;
+
 /** How a model draws: by a Boltzmann machine whose visible units the chains are. */
 interface Drawing {
   readonly top: RBM;
-  /** Rounds of Gibbs sampling, unless said otherwise. */
-  readonly usualSteps: number;
   /** Where chains begin: x [B, …] → [B, visible]. */
   start(x: Tensor): Tensor;
   /** The last round, and down to the data's means: [B, visible] → [B, …]. */
@@ -29,14 +30,12 @@ interface Drawing {
 
 const ofMachine = (top: RBM): Drawing => ({
   top,
-  usualSteps: 1000,
   start: (x) => x.reshape(x.shape[0], top.visible),
   finish: (chains) => top.visibleMeans(top.sampleHidden(chains)),
 });
 
 const ofNet = (net: DBN): Drawing => ({
   top: net.top,
-  usualSteps: 20,
   start: (x) => net.up(x, net.layers.length - 1),
   finish: (chains) => net.down(net.top.gibbs(chains)),
 });
@@ -48,7 +47,7 @@ export function drawingOf(model: Layer): Drawing | undefined {
 }
 
 interface Asked {
-  /** Rounds of Gibbs sampling, by default those usual for the model. */
+  /** Rounds of Gibbs sampling. */
   readonly steps?: number | undefined;
   readonly signal: AbortSignal;
 }
@@ -60,7 +59,7 @@ export async function rowsFor({ entry, model }: TrainedModel, x: Tensor, asked: 
   if (entry.task === "reconstruct") rows.push(...(await givenBack(model as Reconstructing, x, samples)));
   const drawing = drawingOf(model);
   if (drawing === undefined) return rows;
-  const { steps = drawing.usualSteps, signal } = asked;
+  const { steps = usualSteps, signal } = asked;
   const values = await draw(drawing, x, { steps, signal });
   if (values === undefined) return undefined;
   return [...rows, { name: `draws after ${steps} rounds of Gibbs sampling`, values, figures: { steps } }];

@@ -12,7 +12,7 @@ import { besideEachOther, pngOf } from "./inspect/picture.ts";
 import { choose, firstBatch } from "./inspect/samples.ts";
 import { commandLine } from "./program.ts";
 import { refuseOthers } from "./replaceable.ts";
-import { drawingOf, rowsFor } from "./sample-rows.ts";
+import { drawingOf, rowsFor, usualSteps } from "./sample-rows.ts";
 import { chooseDevice, openRun, type TrainedModel } from "./setup.ts";
 
 const others = "rbm, dbn, som and hopfield";
@@ -28,7 +28,7 @@ export const sample: Command = {
   defaults: {
     out: "sample.png in the run's folder",
     samples: `${usualSamples}`,
-    steps: "1000, of dbn 20",
+    steps: `${usualSteps}`,
     dataDir: "where the run found it, else HEBB_DATA, else hebb in the user's cache folder",
   },
   helps: {

@@ -80,7 +80,7 @@ function decodeText(bytes: Uint8Array, path: string, encoding: "utf-8" | "latin1
   if (bytes.length === 0) throw new FormatError("expected lines of text, found none", { file: path });
   const zero = bytes.indexOf(0);
   if (zero >= 0)
-    throw new FormatError("expected text, found a zero byte; download the file again", { file: path, offset: zero });
+    throw new FormatError("expected text, found a zero byte; take a file of text", { file: path, offset: zero });
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes);
   } catch {

@@ -34,7 +34,7 @@ function flatPositions(indices: Tensor, axis: number, shape: Shape): Tensor {
 
 function checkIndices(op: string, indices: Tensor, rank: number): void {
   checkTensors(op, [indices]);
-  if (indices.dtype !== "i32") fail(op, `indices must be i32, got ${indices.dtype}`);
+  if (indices.dtype !== "i32") fail(op, `indices must be i32, got ${indices.dtype}; take x.cast("i32")`);
   if (indices.rank !== rank) fail(op, `indices need as many axes as the tensor, ${rank}, got ${show(indices.shape)}`);
 }
 

@@ -258,13 +258,13 @@ export const rules: { readonly [O in Computed]: ShapeRule<O> } = {
     return { shape: whole, dtype };
   },
   gather: ([x, indices]) => {
-    if (indices.dtype !== "i32") fail("gather", `indices must be i32, got ${indices.dtype}`);
+    if (indices.dtype !== "i32") fail("gather", `indices must be i32, got ${indices.dtype}; take x.cast("i32")`);
     if (x.shape.length === 0) fail("gather", "the table needs at least one axis");
     if (x.shape[0] === 0 && sizeOf(indices.shape) > 0) fail("gather", "the table has no rows");
     return { shape: [...indices.shape, ...x.shape.slice(1)], dtype: x.dtype };
   },
   scatterAdd: ([values, indices, base], { size }) => {
-    if (indices.dtype !== "i32") fail("scatterAdd", `indices must be i32, got ${indices.dtype}`);
+    if (indices.dtype !== "i32") fail("scatterAdd", `indices must be i32, got ${indices.dtype}; take x.cast("i32")`);
     const lead = values.shape.slice(0, indices.shape.length);
     if (!sameShape(lead, indices.shape)) {
       fail("scatterAdd", `values must begin with the indices' axes, ${show(values.shape)} and ${show(indices.shape)}`);

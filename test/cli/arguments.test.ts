@@ -53,7 +53,7 @@ test.each<[string, string]>([
     "train resnet20 --data cifar10 --crop 17",
     "--crop takes a whole number from 0 to 16 for cifar10, whose images are 32 × 32, not 17",
   ],
-  ["train textcnn --data /absent/x", "textcnn takes no images, so it cannot be trained on the folder /absent/x"],
+  ["train textcnn --data /absent/x", "textcnn takes data sets by name, and no files or folders such as /absent/x"],
   [
     "train gopolicy --data /absent/x",
     "images have 1 or 3 channels, and the model takes 48, so not the folder /absent/x",

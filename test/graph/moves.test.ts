@@ -339,7 +339,7 @@ test("what is refused names the operation, the argument and the value", () => {
   };
   const lines = Object.entries(calls).map(([name, call]) => `${name}: ${refused(call)}`);
   expect(lines.join("\n")).toMatchInlineSnapshot(`
-    "take of floats: ShapeError: gather: indices must be i32, got f32
+    "take of floats: ShapeError: gather: indices must be i32, got f32; take x.cast("i32")
     take along no axis: ShapeError: take: axis 2 does not exist, the tensor has 2 axes
     takeAlong of another rank: ShapeError: takeAlong: indices need as many axes as the tensor, 2, got [1]
     takeAlong of another size: ShapeError: takeAlong: shapes do not broadcast, [1, 3] and [1, 4] (3 ≠ 4)

@@ -163,7 +163,7 @@ test("misuse is refused in one line that names the place", async () => {
     a size of three: ShapeError: Conv2d: kernel must be one number or [height, width], got [3, 3, 3]
     Flatten past the end: ShapeError: flatten: axis 2 does not exist in [3, 2], in Flatten
     Flatten of a negative axis: ShapeError: Flatten: start must be a whole number ≥ 0, got -1
-    Embedding of floats: ShapeError: gather: indices must be i32, got f32, in Embedding
+    Embedding of floats: ShapeError: gather: indices must be i32, got f32; take x.cast("i32"), in Embedding
     Sequential of no layer: ShapeError: Sequential: part 1 is neither a function nor a layer with forward(x), got undefined
     mse of other shapes: ShapeError: mse: shapes differ, prediction [3, 1] and target [3]
     crossEntropy of float labels: ShapeError: crossEntropy: labels must be i32, got f32 [2]
