@@ -3,6 +3,7 @@
 import {
   type Args,
   argsOf,
+  bytesOf,
   type DType,
   type Node,
   type Op,
@@ -237,11 +238,15 @@ class Rewriter implements NodeMaker {
     return node;
   }
 
+  /** Parts are copied together where the machine cannot begin buffers at their places. */
   join(parts: readonly Node[]): Node {
     for (const part of parts) this.kept.add(part);
-    const node = this.node("concat", parts, { axis: 0 }, [parts.reduce((n, p) => n + sizeOf(p.shape), 0)]);
+    const size = (part: Node): number => sizeOf(part.shape);
+    const fits = parts.every((part) => (size(part) * bytesOf[part.dtype]) % this.#target.alignment === 0);
+    const inputs = fits ? parts : parts.map((part) => this.reshape(part, [size(part)]));
+    const node = this.node("concat", inputs, { axis: 0 }, [parts.reduce((n, part) => n + size(part), 0)]);
     this.kept.add(node);
-    this.joined.set(node, parts);
+    if (fits) this.joined.set(node, parts);
     return node;
   }
 
