@@ -166,8 +166,10 @@ function conclude(config: TrainConfig, { result, tested }: Outcome, options: Opt
 
 /** What to say of a run that was finished when it was resumed. */
 function furtherThan(config: TrainConfig, { epochs, steps, run }: FitResult, io: Io): string {
-  const flags = epochs < config.epochs ? [] : ["--epochs", `${2 * epochs}`];
-  const command = commandLine(io, "train", "--resume", run!, ...flags);
+  const isCut = epochs < config.epochs;
+  const command = commandLine(io, "train", "--resume", run!, ...(isCut ? [] : ["--epochs", `${2 * epochs}`]));
+  if (isCut)
+    return `${run} has the ${config.maxSteps} steps of --max-steps behind it, ${steps} in all; to go further: ${command}`;
   return `${run} was finished before, after ${epochs} epochs and ${steps} steps; to go further: ${command}`;
 }
 

@@ -108,6 +108,11 @@ test("interrupted and resumed equals uninterrupted; a resumed run may have more 
   expect(outcome.stderr).toContain(`stopped after step 0, all saved; continue with: hebb train --resume ${stopped}\n`);
   expect((await hebb(["train", "--resume", stopped, "--epochs", "1", "--max-steps", "5"])).status).toBe(0);
   expect((await hebb(["train", "--resume", stopped, "--epochs", "2", "--max-steps", "5"])).status).toBe(0);
+  const cut = await hebb(["train", "--resume", stopped, "--max-steps", "5"]);
+  expect(cut.status).toBe(0);
+  expect(cut.stdout.trim().split("\n").at(-1)).toBe(
+    `${stopped} has the 5 steps of --max-steps behind it, 5 in all; to go further: hebb train --resume ${stopped}`,
+  );
   const last = await hebb(["train", "lenet5", "--resume", stopped, "--json"]); // --max-steps was for once
   expect(last.status).toBe(0);
   expect(last.stderr).toContain("continuing at step 5\n");
