@@ -65,7 +65,8 @@ export async function rowsFor({ entry, model }: TrainedModel, x: Tensor, asked: 
   return [...rows, { name: `draws after ${steps} rounds of Gibbs sampling`, values, figures: { steps } }];
 }
 
-async function givenBack(model: Reconstructing, x: Tensor, samples: Float32Array): Promise<Row[]> {
+/** What a model gives back for the samples x, whose values are given, after what it is shown of them, where that is another thing. */
+export async function givenBack(model: Reconstructing, x: Tensor, samples: Float32Array): Promise<Row[]> {
   const cue = model.cue && { name: "what they are recalled from", values: await valuesOf(() => model.cue!(x)) };
   const values = await valuesOf(() => model.reconstruct(x));
   const squaredError = samples.reduce((sum, v, i) => sum + (v - values[i]) ** 2, 0) / x.shape[0];

@@ -129,25 +129,36 @@ function lowerAll(
   const results = [...prepared.outputs, ...prepared.updates.map((u) => u.value)];
   const needed = neededOutside(groups, new Set([...results, ...[...prepared.joined.values()].flat()]));
   const stored = (n: Node): boolean => needed.has(n);
-  const known = new Map<string, { form: Form; like: Kernel }>();
+  const known = new Map<string, Template>();
   const lowered = groups.flatMap((group): Lowered[] => {
     const form = alike ? formOf(group, stored) : undefined;
     const before = form && known.get(form.text);
-    const again = before && instance(before.like, before.form, form);
+    const again = before && instance(before, form);
     if (again !== undefined) return [again];
     const made = lower(group, stored, options);
-    if (form !== undefined && before === undefined) known.set(form.text, { form, like: made[0] });
+    if (form !== undefined && before === undefined) known.set(form.text, templateOf(form, made[0]));
     return made.map((kernel) => ({ kernel, like: kernel, later: kernel.buffers.map(() => 0) }));
   });
   return lowered.filter(({ kernel }) => kernel.stores.length > 0);
 }
 
+/** A kernel that stands for all groups of a form. */
+interface Template {
+  readonly like: Kernel;
+  readonly starts: readonly number[];
+  /** For each buffer of the kernel its place among the form's values, and the least offset that is touched. */
+  readonly places: readonly number[];
+  readonly least: readonly number[];
+}
+
+function templateOf({ values, starts }: Form, like: Kernel): Template {
+  const place = new Map(values.map((node, i) => [node, i]));
+  return { like, starts, places: like.buffers.map(({ node }) => place.get(node)!), least: leastOf(like) };
+}
+
 /** A kernel with the values of another group in their places; undefined where it would start before a buffer does. */
-function instance(like: Kernel, from: Form, to: Form): Lowered | undefined {
-  const place = new Map(from.values.map((node, i) => [node, i]));
-  const places = like.buffers.map(({ node }) => place.get(node)!);
-  const later = places.map((i) => to.starts[i] - from.starts[i]);
-  const least = leastOf(like);
+function instance({ like, starts, places, least }: Template, to: Form): Lowered | undefined {
+  const later = places.map((i) => to.starts[i] - starts[i]);
   if (later.some((n, i) => n !== 0 && (least[i] < 0 || least[i] + n < 0))) return undefined;
   const buffers = like.buffers.map((buffer, i) => ({ ...buffer, node: to.values[places[i]] }));
   return { kernel: { ...like, buffers }, like, later };

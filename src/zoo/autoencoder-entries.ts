@@ -6,7 +6,7 @@ import { type Autoencoder, autoencoder } from "./autoencoder.ts";
 import { type AutoencoderLossOptions, reconstructionLoss } from "./autoencoder-loss.ts";
 import { convAutoencoder } from "./conv-autoencoder.ts";
 import { deepAutoencoder } from "./deep-autoencoder.ts";
-import type { ZooEntry } from "./entry.ts";
+import { givesDigitsBack, type ZooEntry } from "./entry.ts";
 
 /** Pixels in [0, 1]; the widths of the first layers are the image's. */
 const entry = (
@@ -17,10 +17,7 @@ const entry = (
 ): ZooEntry => ({
   name,
   paper,
-  input: [1, 28, 28],
-  classes: 0,
-  task: "reconstruct",
-  normalize: false,
+  ...givesDigitsBack,
   recipe: {
     data: "mnist",
     epochs: 10,

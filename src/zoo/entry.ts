@@ -84,6 +84,14 @@ interface Described {
   readonly groups?: readonly ParameterGroup[];
 }
 
+/** What is said of models that give pixels back, made for digits as in MNIST. */
+export const givesDigitsBack: Pick<ZooEntry, "input" | "classes" | "task" | "normalize"> = {
+  input: [1, 28, 28],
+  classes: 0,
+  task: "reconstruct",
+  normalize: false,
+};
+
 /** A network that learns which sequence to say for another, such as a sentence's translation. */
 export interface TranslatorEntry extends Described {
   readonly task: "translate";

@@ -7,7 +7,7 @@ import * as init from "../nn/init.ts";
 import { checkSizes } from "../nn/module.ts";
 import type { GradientSource } from "../optim/index.ts";
 import { meanOf } from "../train/index.ts";
-import type { Reconstructing, ZooEntry } from "./entry.ts";
+import { givesDigitsBack, type Reconstructing, type ZooEntry } from "./entry.ts";
 
 /** The share of units that are wrong in a cue. */
 const spoilt = 0.2;
@@ -94,10 +94,7 @@ const storing = (net: SampleHopfield): GradientSource<{ x: Tensor }, Tensor> => 
 export const hopfieldEntry: ZooEntry = {
   name: "hopfield",
   paper: "Hopfield, Neural networks and physical systems with emergent collective computational abilities, 1982",
-  input: [1, 28, 28],
-  classes: 0,
-  task: "reconstruct",
-  normalize: false,
+  ...givesDigitsBack,
   capacity: (input) => Math.floor(0.138 * sizeOf(input)),
   recipe: {
     data: "mnist",

@@ -4,7 +4,7 @@ import { contrastiveDivergence, RBM } from "../energy/index.ts";
 import { rowsOf } from "../energy/rbm.ts";
 import type { Tensor } from "../graph/index.ts";
 import { sizeOf } from "../graph/internal.ts";
-import type { Reconstructing, ZooEntry } from "./entry.ts";
+import { givesDigitsBack, type Reconstructing, type ZooEntry } from "./entry.ts";
 
 /** An RBM that takes samples of any shape, x [B, …], in the place of rows [B, visible]. */
 export class SampleRbm extends RBM implements Reconstructing {
@@ -27,10 +27,7 @@ export class SampleRbm extends RBM implements Reconstructing {
 export const rbmEntry: ZooEntry = {
   name: "rbm",
   paper: "Hinton, A practical guide to training restricted Boltzmann machines, 2010",
-  input: [1, 28, 28],
-  classes: 0,
-  task: "reconstruct",
-  normalize: false,
+  ...givesDigitsBack,
   recipe: {
     data: "mnist",
     epochs: 10,

@@ -4,7 +4,7 @@ import { kohonen, SOM } from "../energy/index.ts";
 import { rowsOf } from "../energy/rbm.ts";
 import { isTraining, stack, state, type Tensor, within } from "../graph/index.ts";
 import { sizeOf } from "../graph/internal.ts";
-import type { Reconstructing, ZooEntry } from "./entry.ts";
+import { givesDigitsBack, type Reconstructing, type ZooEntry } from "./entry.ts";
 
 /** σ at the end: hardly more than the nearest unit alone learns. */
 const narrow = 0.5;
@@ -44,10 +44,7 @@ export class SampleSom extends SOM implements Reconstructing {
 export const somEntry: ZooEntry = {
   name: "som",
   paper: "Kohonen, Self-organized formation of topologically correct feature maps, 1982",
-  input: [1, 28, 28],
-  classes: 0,
-  task: "reconstruct",
-  normalize: false,
+  ...givesDigitsBack,
   recipe: {
     data: "mnist",
     epochs: 5,

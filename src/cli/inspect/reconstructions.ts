@@ -1,8 +1,7 @@
 // Samples beside what a model gives back for them.
 import type { Dataset } from "../../data/index.ts";
-import { evaluating } from "../../graph/index.ts";
-import { compile } from "../../run/index.ts";
 import type { Reconstructing } from "../../zoo/index.ts";
+import { givenBack } from "../sample-rows.ts";
 import { section } from "./html.ts";
 import { address, besideEachOther, type Picture } from "./picture.ts";
 import { firstBatch } from "./samples.ts";
@@ -19,13 +18,9 @@ const columns = 16;
 
 export async function reconstructionsOf(model: Reconstructing, data: Dataset): Promise<Reconstructions> {
   const { x } = await firstBatch(data, shown);
-  const hasCue = model.cue !== undefined;
-  const rows = [x];
-  if (model.cue) rows.push(await compile(() => model.cue!(x))());
-  rows.push(await compile(() => evaluating(() => model.reconstruct(x)))());
-  const values: Float32Array[] = [];
-  for (const row of rows) values.push(Float32Array.from(await row.data(), Number));
-  return { picture: besideEachOther(values, data.info.shape, columns), hasCue };
+  const samples = Float32Array.from(await x.data(), Number);
+  const rows = [samples, ...(await givenBack(model, x, samples)).map(({ values }) => values)];
+  return { picture: besideEachOther(rows, data.info.shape, columns), hasCue: model.cue !== undefined };
 }
 
 export function reconstructionsSection({ picture, hasCue }: Reconstructions): string {
