@@ -53,13 +53,14 @@ class Emitter {
     const { kernel, f } = this;
     const begin = kernel.buffers.length;
     const tiles = tileLoops(kernel);
-    if (kernel.serial || (kernel.plain.length === 0 && tiles.length === 0)) {
-      f.get(begin)
-        .get(begin + 1)
-        .op("i32.lt_s")
-        .if(() => this.#serial(kernel.plain, tiles));
-    } else if (kernel.plain.length > 0) this.#plainTasks(begin, tiles);
-    else this.#tileTasks(begin, tiles);
+    f.get(begin)
+      .get(begin + 1)
+      .op("i32.lt_s")
+      .if(() => {
+        if (kernel.serial || (kernel.plain.length === 0 && tiles.length === 0)) this.#serial(kernel.plain, tiles);
+        else if (kernel.plain.length > 0) this.#plainTasks(begin, tiles);
+        else this.#tileTasks(begin, tiles);
+      });
   }
 
   /** All loops in order, for one thread. */

@@ -89,10 +89,12 @@ export class Machine {
     return this.views;
   }
 
-  /** Compiles a module that exports `main(thread, threads, bindings, arena)`, here and for the workers. */
+  /** Compiles a module that exports `main(thread, threads, bindings, arena)`, here and for the workers, and calls its `warm`, if any. */
   install(module: Uint8Array<ArrayBuffer>, { parallel = true }: { parallel?: boolean } = {}): Installed {
     const compiled = new WebAssembly.Module(module);
-    const main = new WebAssembly.Instance(compiled, { env: { memory: this.memory } }).exports.main as Main;
+    const { exports } = new WebAssembly.Instance(compiled, { env: { memory: this.memory } });
+    const [main, warm] = [exports.main as Main, exports.warm as (() => void) | undefined];
+    warm?.();
     const installed = { id: this.installs++, parallel: parallel && this.pool !== undefined, main };
     if (installed.parallel) this.pool!.post(installed.id, compiled);
     return installed;

@@ -27,10 +27,7 @@ export function emitProgram(program: Program, memory: ConstructorParameters<type
     else if (phase.kind === "shared") emitShared(main, phase.item, functions[phase.item.kernel]);
     else {
       onFirst(main, () => {
-        for (const { accesses, tasks, kernel } of phase.items) {
-          for (const a of accesses) pushAccess(main, a);
-          main.i32(0).i32(tasks).call(functions[kernel]);
-        }
+        for (const item of phase.items) emitWhole(main, item, functions[item.kernel]);
       });
     }
   }
@@ -39,14 +36,29 @@ export function emitProgram(program: Program, memory: ConstructorParameters<type
       for (const copy of program.copies) emitCopy(main, copy);
     });
   }
+  emitWarm(module, program, functions);
   return { bytes: module.bytes() as Uint8Array<ArrayBuffer>, parallel };
 }
 
+/** All tasks of a kernel. */
+function emitWhole(main: Func, item: Item, kernel: Func): void {
+  const { accesses, tasks, work } = item;
+  if (work <= sliceWork || tasks === 1) {
+    for (const a of accesses) pushAccess(main, a);
+    main.i32(0).i32(tasks).call(kernel);
+    return;
+  }
+  const [begin, end] = [main.local("i32"), main.local("i32")];
+  main.i32(0).set(begin).i32(tasks).set(end);
+  emitSlices(main, item, kernel, begin, end);
+  for (const local of [begin, end]) main.free(local);
+}
+
 /** Thread t of n runs tasks ⌈tasks / n⌉·t up to the next thread's first. */
-function emitShared(main: Func, { accesses, tasks }: Item, kernel: Func): void {
-  for (const a of accesses) pushAccess(main, a);
+function emitShared(main: Func, item: Item, kernel: Func): void {
+  const { tasks } = item;
   const chunk = main.local("i32");
-  const end = main.local("i32");
+  const [begin, end] = [main.local("i32"), main.local("i32")];
   main
     .i32(tasks - 1)
     .get(threads)
@@ -54,11 +66,55 @@ function emitShared(main: Func, { accesses, tasks }: Item, kernel: Func): void {
     .i32(1)
     .op("i32.add")
     .tee(chunk);
-  main.get(thread).op("i32.mul").tee(end);
-  main.get(end).get(chunk).op("i32.add").tee(end);
-  main.i32(tasks).get(end).i32(tasks).op("i32.lt_s").op("select").call(kernel);
-  main.free(chunk);
-  main.free(end);
+  main.get(thread).op("i32.mul").tee(begin).get(chunk).op("i32.add").tee(end);
+  main.i32(tasks).get(end).i32(tasks).op("i32.lt_s").op("select").set(end);
+  emitSlices(main, item, kernel, begin, end);
+  for (const local of [chunk, begin, end]) main.free(local);
+}
+
+/** Scalar operations of a call of a kernel, at most, where its tasks allow. */
+const sliceWork = 2_000_000;
+
+/**
+ * Runs the tasks from `begin` to `end`, which are locals, in calls of at most `sliceWork`: engines compile a function simply at
+ * first and anew, three to six times as fast, once it has proved busy, and change over where it is called. A single long call would
+ * run slowly to its end.
+ */
+function emitSlices(main: Func, { accesses, tasks, work }: Item, kernel: Func, begin: number, end: number): void {
+  const slice = Math.max(1, Math.floor((tasks * sliceWork) / work));
+  const next = main.local("i32");
+  main.block(() => {
+    main.loop(() => {
+      main.get(begin).get(end).op("i32.ge_s").brIf(1);
+      main.get(begin).i32(slice).op("i32.add").tee(next);
+      main.get(end).get(next).get(end).op("i32.lt_s").op("select").set(next);
+      for (const a of accesses) pushAccess(main, a);
+      main.get(begin).get(next).call(kernel);
+      main.get(next).set(begin).br(0);
+    });
+  });
+  main.free(next);
+}
+
+/** Scalar operations of a program from which its kernels are worth compiling well before they run. */
+const warmedWork = 200_000_000;
+
+/** Calls of a function without any tasks after which engines take it for busy: some thousand bytes of code each, of two million. */
+const warmingCalls = 10_000;
+
+/** A function that calls each kernel without tasks until the engine compiles it well, in the background: in a ResNet-50's first step, the simple code runs for half as long. */
+function emitWarm(module: WasmModule, { kernels, calls }: Program, functions: readonly Func[]): void {
+  if (calls.reduce((sum, c) => sum + c.work, 0) < warmedWork) return;
+  const warm = module.func("warm", [], [], { export: true });
+  const left = warm.local("i32");
+  warm.i32(warmingCalls).set(left);
+  warm.loop(() => {
+    kernels.forEach(({ tiled }, i) => {
+      for (let k = 0; k < tiled.buffers.length; k++) warm.i32(0);
+      warm.i32(0).i32(0).call(functions[i]);
+    });
+    warm.get(left).i32(1).op("i32.sub").tee(left).brIf(0);
+  });
 }
 
 const onFirst = (main: Func, body: () => void): Func => main.get(thread).op("i32.eqz").if(body);
