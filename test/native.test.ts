@@ -8,8 +8,9 @@ import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { CompilerError, NativeBackend } from "../src/backend/native/index.ts";
 import { findToolchain } from "../src/backend/native/toolchain.ts";
-import { type Op, tensor } from "../src/graph/index.ts";
-import { trace } from "../src/graph/internal.ts";
+import { type Op, param, type Tensor, tensor } from "../src/graph/index.ts";
+import { type Trace, trace } from "../src/graph/internal.ts";
+import { executableFor } from "../src/run/execute.ts";
 import { cases } from "./cases.ts";
 import { runTrace, stream } from "./harness.ts";
 import { isSampled, nativeDevice } from "./native-device.ts";
@@ -50,6 +51,58 @@ describe.skipIf(device === undefined)("native", () => {
       const problems = results.map((n, i) => disagreement(values[i], known.get(n)!));
       expect(problems.filter((p) => p !== undefined)).toEqual([]);
     }
+  });
+
+  test("what follows a tile's sums is a loop over the tile where it is long, for tiles of every width and for scattered results", () => {
+    const draw = stream(9);
+    const noise = (...shape: number[]) =>
+      tensor(
+        Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, () => draw() - 0.5),
+        shape,
+      );
+    const longTail = (t: Tensor): Tensor =>
+      t
+        .tanh()
+        .mul(noise(...t.shape))
+        .add(noise(1, t.shape.at(-1)!))
+        .sigmoid();
+    let loops = 0;
+    for (const columns of [3, 37, 48])
+      for (const rows of [1, 14, 29]) {
+        const product = noise(rows, 24).matmul(noise(24, columns));
+        const image = noise(2, 6, rows + 2, columns + 2).conv(noise(8, 6, 3, 3));
+        const kept = param(new Float32Array(rows * columns).fill(0.5), [rows, columns]);
+        const outputs = [
+          longTail(product),
+          product.exp().transpose().add(1),
+          longTail(image.max(1)),
+          image.relu().permute(2, 3, 0, 1),
+        ];
+        const graph = trace(outputs, [{ leaf: kept, value: longTail(product.mul(2).add(kept)) }]);
+        const known = referenceOf(graph);
+        loops += native.prepare(graph).source!().match(/ all0\[\] = /g)?.length ?? 0;
+        const results = [...graph.outputs, ...graph.updates.map((u) => u.value)];
+        const values = runTrace(native, graph);
+        expect(results.map((n, i) => disagreement(values[i], known.get(n)!)).filter((p) => p !== undefined)).toEqual(
+          [],
+        );
+      }
+    expect(loops).toBeGreaterThan(10);
+  });
+
+  test("what is read again and again becomes C once that would have paid, whatever is prepared meanwhile", async () => {
+    const backend = new NativeBackend({ threads: 1, leastWork: [100, 10_000] });
+    const square = trace([tensor(new Float32Array(1000).fill(3)).square()]); // 1,000 operations, or 2,000 with their costs
+    const small = trace([tensor(new Float32Array(10).fill(3)).square()]);
+    const native = async (graph: Trace): Promise<boolean> =>
+      (await executableFor(backend, graph)).source!().includes("hebb_main");
+    const found: boolean[] = [];
+    for (let i = 0; i < 14; i++) found.push(await native(square));
+    const changed = found.indexOf(true);
+    expect(changed).toBeGreaterThan(3);
+    expect(changed).toBeLessThan(12);
+    expect(found.slice(changed)).not.toContain(false);
+    for (let i = 0; i < 14; i++) expect(await native(small)).toBe(false);
   });
 
   test("rows that lie far apart are asked for ahead, also where the taps choose the rows", () => {

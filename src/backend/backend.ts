@@ -31,6 +31,8 @@ export interface Executable {
   readonly program?: Program;
   /** The code that runs, to read: C, or a WebAssembly module in base64. */
   source?(): string;
+  /** Runs of what was not prepared as a repeated step after which that pays; undefined where it makes no difference. */
+  readonly pays?: number;
   /** Runs the step once: addresses of the trace's leaves by leaf, and of fresh memory for its outputs. Throws OutOfMemory. */
   run(leaves: readonly number[], outputs: readonly number[]): void | Promise<void>;
 }

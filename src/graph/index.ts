@@ -32,17 +32,8 @@ export {
 export type { PadMode } from "./pieces.ts";
 export type { Args, Leaf, Op } from "./primitives.ts";
 export { print } from "./print.ts";
-export {
-  bernoulli,
-  normal,
-  permutation,
-  type RandomState,
-  randomBits,
-  randomState,
-  restoreRandom,
-  seed,
-  uniform,
-} from "./random.ts";
+export { bernoulli, normal, permutation, randomBits, uniform } from "./random.ts";
+export { type RandomState, randomState, restoreRandom, seed } from "./random-state.ts";
 export type { NormOptions, ReduceOptions, VarianceOptions } from "./reductions.ts";
 export { type InterpolateOptions, interpolate } from "./resize.ts";
 export {

@@ -2,6 +2,7 @@
 import { allocate, checkDType, copyOf, type Data, type DType, dtypeOf } from "./dtype.ts";
 import { kindOf } from "./kind.ts";
 import type { Args, Leaf } from "./primitives.ts";
+import { forkRandom, withRandom } from "./random-state.ts";
 import { isShapesOnly } from "./scope.ts";
 import { checkShape, fail, type Shape, show, sizeOf } from "./shape.ts";
 import { Storage } from "./storage.ts";
@@ -17,17 +18,34 @@ export function tensor(data: Data | Nested, shape?: Shape, { dtype }: { dtype?: 
 }
 
 /**
- * A trainable leaf with a copy of the value's elements, in the given shape or its own. A function of the shape is called for
- * the elements, but not within `shapesOnly`, where the leaf has none.
+ * A trainable leaf with a copy of the value's elements, in the given shape or its own. A function of the shape is called for its
+ * f32 elements when they are first needed (below 4096 at once): not for a model that is loaded first, nor within `shapesOnly`, where
+ * the leaf has none. What it draws follows from the seed and from when the leaf was made, not from when it is called.
  */
-export function param(value: (shape: Shape) => Data, shape: Shape): Tensor;
+export function param(value: (shape: Shape) => Float32Array, shape: Shape): Tensor;
 export function param(value: Tensor | Data | Nested, shape?: Shape): Tensor;
-export function param(value: Tensor | Data | Nested | ((shape: Shape) => Data), shape?: Shape): Tensor {
+export function param(value: Tensor | Data | Nested | ((shape: Shape) => Float32Array), shape?: Shape): Tensor {
   if (typeof value !== "function") return moduleLeaf("param", value, shape);
   const sizes = shape ?? fail("param", "a function needs the shape that it is to fill");
-  if (!isShapesOnly()) return moduleLeaf("param", value(sizes), sizes);
   checkShape("param", sizes);
-  return new Tensor("buffer", [], { role: "param", storage: new Storage("f32", sizeOf(sizes)) }, [...sizes], "f32");
+  const size = sizeOf(sizes);
+  const start = isShapesOnly() ? undefined : startOf(value, [...sizes]);
+  const storage = new Storage("f32", size, size < few ? start?.() : start);
+  return new Tensor("buffer", [], { role: "param", storage }, [...sizes], "f32");
+}
+
+/** Elements that are made at once, so that a function that does not fit is refused where it was given. */
+const few = 4096;
+
+/** Makes a leaf's elements, from a stream of random numbers of its own. */
+function startOf(fill: (shape: Shape) => Float32Array, shape: Shape): () => Data {
+  const stream = forkRandom();
+  return () => {
+    const data = withRandom(stream, () => fill(shape));
+    if (data instanceof Float32Array && data.length === sizeOf(shape)) return data.slice();
+    const found = data instanceof Float32Array ? `${data.length} elements` : kindOf(data);
+    return fail("param", `its function gave ${found}, ${show(shape)} takes a Float32Array of ${sizeOf(shape)}`);
+  };
 }
 
 /** A leaf that steps may update but training does not (running statistics, counters), with a copy of the value's elements. */

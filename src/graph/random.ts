@@ -1,41 +1,10 @@
 // Randomness: counter-based bits (Threefry-2x32, Salmon et al., 2011) from a seed and a counter, the same on every backend and thread count.
 import { live, tensor } from "./leaves.ts";
+import { nextKey } from "./random-state.ts";
 import { capturing } from "./scope.ts";
 import { checkShape, type Shape } from "./shape.ts";
 import { Tensor } from "./tensor.ts";
 import { threefry } from "./threefry.ts";
-
-/** All that random draws depend on; saved with a checkpoint and restored to continue a run bit for bit. */
-export interface RandomState {
-  seed: number;
-  /** Keys handed out: one per eager draw, one per run of a step that draws. */
-  counter: number;
-}
-
-const current: RandomState = { seed: 0, counter: 0 };
-
-/** Starts the random stream anew from a whole number. */
-export function seed(value: number): void {
-  if (!Number.isSafeInteger(value)) throw new RangeError(`seed: needs a whole number within ±2⁵³, got ${value}`);
-  restoreRandom({ seed: value, counter: 0 });
-}
-
-export const randomState = (): RandomState => ({ ...current });
-
-export function restoreRandom({ seed, counter }: RandomState): void {
-  if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(counter))
-    throw new RangeError(`seed: needs whole numbers below 2⁵³, got ${seed} and ${counter}`);
-  current.seed = seed;
-  current.counter = counter;
-}
-
-/** The word of a key that the seed is: the seed itself where it is an i32, else mixed from both of its halves. */
-function seedWord(): number {
-  const { seed } = current;
-  return seed === (seed | 0) ? seed : threefry(seed | 0, Math.floor(seed / 2 ** 32) | 0, 0, 0)[0];
-}
-
-const nextKey = (): number[] => [seedWord(), current.counter++ | 0];
 
 /** Uniform random bits as i32. In a step the key is read anew at each run, and the draws of one run differ by their stream number. */
 export function randomBits(shape: Shape): Tensor {

@@ -12,14 +12,27 @@ export interface Residence {
 export class Storage {
   readonly dtype: DType;
   readonly size: number;
-  /** The host's copy, current unless undefined. */
-  host: Data | undefined;
   /** The device's copy, current unless undefined. */
   resident: Residence | undefined;
+  #host: Data | undefined;
+  /** Makes the elements that it starts from, when they are first asked for. */
+  #start: (() => Data) | undefined;
 
-  constructor(dtype: DType, size: number, host?: Data) {
+  constructor(dtype: DType, size: number, host?: Data | (() => Data)) {
     this.dtype = dtype;
     this.size = size;
-    this.host = host;
+    if (typeof host === "function") this.#start = host;
+    else this.#host = host;
+  }
+
+  /** The host's copy, current unless undefined. */
+  get host(): Data | undefined {
+    if (this.#start !== undefined) this.host = this.#start();
+    return this.#host;
+  }
+
+  set host(data: Data | undefined) {
+    this.#host = data;
+    this.#start = undefined;
   }
 }

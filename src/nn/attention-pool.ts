@@ -18,7 +18,7 @@ export class AttentionPool {
 
   constructor(inputs: number, { units = inputs }: { units?: number } = {}) {
     this.hidden = new Linear(inputs, units);
-    this.query = param(fanInUniform([1, units]), [units]);
+    this.query = param(() => fanInUniform([1, units]), [units]);
     this.inputs = inputs;
   }
 

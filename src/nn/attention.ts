@@ -117,7 +117,7 @@ export class Attention {
       ...(window !== undefined && { window_weight: [units, queries], window_score_weight: [units] }),
     };
     for (const [name, shape] of Object.entries(shapes))
-      Object.assign(this, { [name]: param(shape.length === 1 ? rowOf(shape[0]) : fanInUniform(shape), shape) });
+      Object.assign(this, { [name]: param(shape.length === 1 ? () => rowOf(shape[0]) : fanInUniform, shape) });
   }
 
   /** What queries go to: h [B, S, keys], of which each sequence's own steps count; without lengths all do. */

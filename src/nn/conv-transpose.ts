@@ -54,7 +54,7 @@ export abstract class ConvTransposeNd {
     const shape = [inputs, outputs / groups, ...sizesOf(layer, "kernel", kernel, rank)];
     this.weight = param(init(shape), shape);
     const bound = 1 / Math.sqrt(fanIn(shape));
-    this.bias = bias ? param(uniform([outputs], -bound, bound)) : undefined;
+    this.bias = bias ? param((shape) => uniform(shape, -bound, bound), [outputs]) : undefined;
   }
 
   forward(x: Tensor): Tensor {

@@ -38,7 +38,7 @@ export class DropConnect {
     checkShare("DropConnect", p);
     this.weight = param(init([outputs, inputs]), [outputs, inputs]);
     const bound = 1 / Math.sqrt(inputs);
-    this.bias = bias ? param(uniform([outputs], -bound, bound)) : undefined;
+    this.bias = bias ? param((shape) => uniform(shape, -bound, bound), [outputs]) : undefined;
     [this.p, this.activation, this.samples] = [p, activation, samples];
   }
 

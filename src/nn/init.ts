@@ -1,6 +1,15 @@
-// Starting values of parameters: drawn on the host from the seeded stream, so that building a model is synchronous and repeatable.
+// Starting values of parameters, drawn on the host from the seeded stream: the same bits on every machine, some ten nanoseconds a number.
 import { randomState, restoreRandom } from "../graph/index.ts";
-import { fail, hostMath, type Shape, show, sizeOf, threefryWords } from "../graph/internal.ts";
+import {
+  fail,
+  hostMath,
+  type RandomStream,
+  randomStream,
+  randomWords,
+  type Shape,
+  show,
+  sizeOf,
+} from "../graph/internal.ts";
 
 /** The elements of a new parameter of the given shape. */
 export type Init = (shape: Shape) => Float32Array;
@@ -20,33 +29,94 @@ export const constant = (shape: Shape, value: number): Float32Array => new Float
 
 /** U(low, high). */
 export function uniform(shape: Shape, low = 0, high = 1): Float32Array {
-  const words = drawnWords(sizeOf(shape));
-  const values = new Float32Array(words.length);
   const width = high - low;
-  for (let i = 0; i < values.length; i++) values[i] = low + width * unit(words[i]);
-  return values;
+  return filled(shape, (words, values) => {
+    for (let i = 0; i < values.length; i++) values[i] = low + width * unit(words[i]);
+  });
 }
 
-/** N(mean, deviation²), by pairs (Box & Muller, 1958). */
+/** N(mean, deviation²), by the ziggurat. */
 export function normal(shape: Shape, mean = 0, deviation = 1): Float32Array {
+  const { sides, shares } = layers;
+  return filled(shape, (words, values, next) => {
+    for (let i = 0; i < values.length; i++) {
+      const layer = words[i] & 255;
+      const u = words[i] >> 8;
+      const value = Math.abs(u) < shares[layer] ? u * sides[layer] : besides(layer, u, next);
+      values[i] = mean + deviation * value;
+    }
+  });
+}
+
+/** Values from random words, a block at a time, and from more where one does not do. */
+function filled(
+  shape: Shape,
+  fill: (words: Int32Array, values: Float32Array, next: RandomStream) => void,
+): Float32Array {
   const values = new Float32Array(sizeOf(shape));
-  const words = drawnWords(values.length + (values.length % 2));
-  for (let i = 0; i < values.length; i += 2) {
-    const radius = deviation * Math.sqrt(-2 * hostMath.log(1 - unit(words[i]))); // 1 − u lies in (0, 1]
-    const angle = 2 * Math.PI * unit(words[i + 1]);
-    values[i] = mean + radius * hostMath.cos(angle);
-    if (i + 1 < values.length) values[i + 1] = mean + radius * hostMath.sin(angle);
+  const key = nextKey();
+  const [draw, next] = [randomWords(...key), randomStream(...key, 1)];
+  const words = new Int32Array(Math.min(values.length, 4096));
+  for (let from = 0; from < values.length; from += words.length) {
+    draw(words);
+    fill(words, values.subarray(from, from + words.length), next);
   }
   return values;
 }
 
-/** n random words under a key of their own from the seeded stream. */
-function drawnWords(n: number): Int32Array {
+/** Words have this many bits for the place in a layer, besides a sign and the layer. */
+const places = 2 ** 23;
+
+/**
+ * The ziggurat of Marsaglia & Tsang (2000): 256 layers of equal area over the half of exp(−x²/2) where x > 0. Layer i reaches to
+ * places · sides[i], where the curve has come down to heights[i]; the first shares[i] of its places lie below the curve for
+ * certain. Layer 0 holds the tail from sides[1] on.
+ */
+const layers = /* @__PURE__ */ (() => {
+  const [tail, area] = [3.6541528853610088, 0.004928673233974658];
+  const x = [area / density(tail), tail];
+  while (x.length < 256) {
+    const last = x[x.length - 1];
+    x.push(Math.sqrt(-2 * hostMath.log(area / last + density(last))));
+  }
+  x.push(0);
+  return {
+    sides: Float64Array.from(x, (side) => side / places),
+    heights: Float64Array.from(x, density),
+    shares: Int32Array.from({ length: 256 }, (_, i) => Math.floor((x[i + 1] / x[i]) * places)),
+  };
+})();
+
+/** The normal density, but for its factor. */
+function density(x: number): number {
+  return hostMath.exp((-x * x) / 2);
+}
+
+/** A draw that fell besides the certain part of its layer, one in seventy: kept if it lies below the curve, else another. */
+function besides(layer: number, u: number, next: RandomStream): number {
+  const { sides, heights, shares } = layers;
+  for (;;) {
+    const share = unit(next());
+    if (layer === 0) {
+      const tail = places * sides[1]; // beyond it by Marsaglia (1964)
+      const x = -hostMath.log(1 - share) / tail;
+      if (-2 * hostMath.log(1 - unit(next())) >= x * x) return u < 0 ? -tail - x : tail + x;
+      continue;
+    }
+    const x = u * sides[layer];
+    if (heights[layer] + share * (heights[layer + 1] - heights[layer]) < density(x)) return x;
+    const word = next();
+    layer = word & 255;
+    u = word >> 8;
+    if (Math.abs(u) < shares[layer]) return u * sides[layer];
+  }
+}
+
+/** A key of its own from the seeded stream; data sets' keys have two words. */
+function nextKey(): [number, number, number] {
   const { seed, counter } = randomState();
   restoreRandom({ seed, counter: counter + 1 });
-  const words = new Int32Array(n);
-  threefryWords([seed, counter | 0], words);
-  return words;
+  return [seed, counter, -1];
 }
 
 /** A word's upper 24 bits as a number in [0, 1). */
@@ -122,16 +192,13 @@ export function truncatedNormal(
   const [from, to] = [Math.max(low, mode - 10 * deviation), Math.min(high, mode + 10 * deviation)]; // past them e⁻⁵⁰
   const energy = (v: number): number => ((v - mean) / deviation) ** 2 / 2;
   const values = new Float32Array(sizeOf(shape));
-  let count = 0;
-  for (let round = 0; count < values.length; round++) {
-    if (round === 1000)
+  const next = randomStream(...nextKey());
+  for (let count = 0, tries = 0; count < values.length; tries++) {
+    if (tries > 2000 * (count + 64))
       throw new RangeError(`truncatedNormal: next to nothing of N(${mean}, ${deviation}²) lies in [${low}, ${high}]`);
-    const words = drawnWords(2 * (values.length - count) + 64);
-    for (let i = 0; i < words.length && count < values.length; i += 2) {
-      const value = Math.fround(from + (to - from) * unit(words[i]));
-      const accepted = unit(words[i + 1]) < hostMath.exp(energy(mode) - energy(value));
-      if (accepted && value >= low && value <= high) values[count++] = value;
-    }
+    const value = Math.fround(from + (to - from) * unit(next()));
+    const accepted = unit(next()) < hostMath.exp(energy(mode) - energy(value));
+    if (accepted && value >= low && value <= high) values[count++] = value;
   }
   return values;
 }
@@ -186,11 +253,11 @@ export function sparse(shape: Shape, { connections = 15, deviation = 1 }: Sparse
   const each = Math.min(connections, inputs);
   const values = new Float32Array(outputs * inputs);
   const drawn = normal([outputs * each], 0, deviation);
-  const words = drawnWords(outputs * each);
+  const next = randomStream(...nextKey());
   const order = Int32Array.from({ length: inputs }, (_, i) => i);
   for (let row = 0; row < outputs; row++) {
     for (let k = 0; k < each; k++) {
-      const other = k + Math.floor(unit(words[row * each + k]) * (inputs - k)); // Fisher & Yates, as far as is needed
+      const other = k + Math.floor(unit(next()) * (inputs - k)); // Fisher & Yates, as far as is needed
       [order[k], order[other]] = [order[other], order[k]];
       values[row * inputs + order[k]] = drawn[row * each + k];
     }

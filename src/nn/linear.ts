@@ -19,7 +19,7 @@ export class Linear {
     checkSizes("Linear", { inputs, outputs });
     this.weight = param(init, [outputs, inputs]);
     const bound = 1 / Math.sqrt(inputs);
-    this.bias = bias ? param(uniform([outputs], -bound, bound)) : undefined;
+    this.bias = bias ? param((shape) => uniform(shape, -bound, bound), [outputs]) : undefined;
   }
 
   forward(x: Tensor): Tensor {

@@ -57,7 +57,7 @@ export abstract class LocallyConnectedNd {
     }
     this.weight = param(values, [...counts, ...shape]);
     const bound = 1 / Math.sqrt(inputs * sizeOf(size));
-    this.bias = bias ? param(uniform([outputs, ...counts], -bound, bound), [outputs, ...counts]) : undefined;
+    this.bias = bias ? param((shape) => uniform(shape, -bound, bound), [outputs, ...counts]) : undefined;
   }
 
   forward(x: Tensor): Tensor {

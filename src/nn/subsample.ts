@@ -19,7 +19,7 @@ export class Subsample2d {
     checkSizes("Subsample2d", { channels });
     this.size = sizesOf("Subsample2d", "size", size, 2);
     const bound = 2.4 / (this.size[0] * this.size[1]);
-    this.coefficient = param(uniform([channels, 1, 1], -bound, bound), [channels, 1, 1]);
+    this.coefficient = param((shape) => uniform(shape, -bound, bound), [channels, 1, 1]);
     this.bias = param(zeros([channels, 1, 1]));
   }
 

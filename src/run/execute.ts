@@ -15,23 +15,36 @@ import { debugLevel, reportProgram } from "./debug.ts";
 import { addressOn, allocateAll, hostData } from "./memory.ts";
 
 const limit = 256; // programs kept per backend; the least recently used goes first
-const caches = new WeakMap<Backend, Map<string, Executable>>();
 
-/** The executable of a trace's structure, prepared once per backend; one for a step that is repeated may be another. */
+/** What has been prepared for a structure, and how often it has been asked for. */
+interface Known {
+  readonly executable: Executable;
+  uses: number;
+}
+
+const caches = new WeakMap<Backend, Map<string, Known>>();
+
+/**
+ * The executable of a trace's structure, prepared once per backend; one for a step that is repeated may be another. What is asked for
+ * so often that it would have paid to prepare it as a repeated step is from then on taken for one.
+ */
 export async function executableFor(backend: Backend, trace: Trace, repeated = false): Promise<Executable> {
   let cache = caches.get(backend);
   if (cache === undefined) caches.set(backend, (cache = new Map()));
   const key = repeated ? `repeated ${trace.key}` : trace.key;
-  let found = cache.get(key);
-  if (found === undefined) {
+  let known = cache.get(key);
+  if (known === undefined) {
     const started = performance.now();
-    found = await backend.prepare(trace, { repeated, verify: debugLevel() > 0 || undefined });
-    if (debugLevel() > 0) reportProgram(backend.name, found, trace, performance.now() - started);
+    const executable = await backend.prepare(trace, { repeated, verify: debugLevel() > 0 || undefined });
+    if (debugLevel() > 0) reportProgram(backend.name, executable, trace, performance.now() - started);
+    known = { executable, uses: 0 };
     const oldest = cache.size >= limit ? cache.keys().next().value : undefined;
     if (oldest !== undefined) cache.delete(oldest); // a captured step may still hold it; backends free what nobody holds
   } else cache.delete(key);
-  cache.set(key, found);
-  return found;
+  cache.set(key, known);
+  return ++known.uses > (known.executable.pays ?? Number.POSITIVE_INFINITY)
+    ? executableFor(backend, trace, true)
+    : known.executable;
 }
 
 /** Values of live leaves, read once for a run however often it is tried. */

@@ -234,8 +234,8 @@ describe("bars and stripes", () => {
     const best = await logLikelihood(exact, x);
     expect(best).toBeGreaterThan(-Math.log(14) - 0.2); // ln p of one pattern in 14
     const many = x.tile(10, 1);
-    const reached = async (options: ContrastiveDivergenceOptions, lr: number): Promise<number> => {
-      seed(1);
+    const reachedFrom = async (start: number, options: ContrastiveDivergenceOptions, lr: number): Promise<number> => {
+      seed(start);
       const rbm = new RBM(9, 8);
       const rate = polynomial(lr, { steps: 4000 });
       const student = sgd(rbm, contrastiveDivergence(rbm, options), { lr: rate, momentum: 0.5 });
@@ -243,6 +243,11 @@ describe("bars and stripes", () => {
       const kept = rbm.reconstruct(x).sub(x).abs().lt(0.5).cast("f32").mean();
       expect(await kept.item()).toBeGreaterThan(0.9);
       return logLikelihood(rbm, x);
+    };
+    const reached = async (options: ContrastiveDivergenceOptions, lr: number): Promise<number> => {
+      const all: number[] = [];
+      for (const start of [1, 2, 3]) all.push(await reachedFrom(start, options, lr));
+      return all.sort((a, b) => a - b)[1];
     };
     expect(await reached({ k: 5 }, 0.3)).toBeGreaterThan(1.1 * best); // both are negative
     expect(await reached({ persistent: 140 }, 0.1)).toBeGreaterThan(1.1 * best);

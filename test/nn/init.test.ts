@@ -1,8 +1,8 @@
 // Starting values: their variances and ranges, fans, and that they follow the seed alone.
 import { createHash } from "node:crypto";
 import { beforeEach, expect, test } from "vitest";
-import { seed } from "../../src/index.ts";
-import { init, Linear } from "../../src/nn/index.ts";
+import { seed, zeros } from "../../src/index.ts";
+import { init, Linear, load, stateDict } from "../../src/nn/index.ts";
 
 beforeEach(() => seed(1));
 
@@ -55,6 +55,52 @@ test("the seed fixes all bits, each draw has its own, and an odd count is whole"
     .update(init.uniform([4096], -1, 1))
     .digest("hex");
   expect(hash).toMatchInlineSnapshot(`"14cc4d60d9501fccc8e37f3d165825a03a0447ac98afde91e7442f7e02f9ae9d"`);
+});
+
+test("normal draws fall below, between and beyond the ziggurat's layers as often as they should", () => {
+  const values = init.normal([2_000_000]);
+  const beyond = (edge: number): number => values.reduce((n, v) => n + Number(Math.abs(v) > edge), 0);
+  // P(|x| > edge), where 3.654 is where the tail begins; within five standard errors
+  for (const [edge, share] of [
+    [0.2152, 0.829613],
+    [1, 0.3173105],
+    [2, 0.0455003],
+    [3, 0.0026998],
+    [3.654152885361009, 0.000258034],
+    [4, 0.0000633425],
+  ]) {
+    const expected = values.length * share;
+    expect(Math.abs(beyond(edge) - expected)).toBeLessThan(5 * Math.sqrt(expected * (1 - share)));
+  }
+});
+
+test("a large leaf draws when it is first needed, the same whenever that is, and nothing when it is loaded before", async () => {
+  const draws: number[] = [];
+  const drawn: init.Init = (shape) => {
+    draws.push(shape[0]);
+    return init.normal(shape);
+  };
+  const large = (): Linear[] => [80, 90].map((size) => new Linear(size, size, { init: drawn }));
+  const [first, second] = large();
+  expect(draws).toEqual([]);
+  const later = await second.weight.data();
+  const sooner = await first.weight.data();
+  expect(draws).toEqual([90, 80]);
+  seed(1);
+  const again = large();
+  expect([...(await again[0].weight.data())]).toEqual([...sooner]);
+  expect([...(await again[1].weight.data())]).toEqual([...later]);
+  expect([...sooner.slice(0, 50)]).not.toEqual([...later.slice(0, 50)]);
+
+  draws.length = 0;
+  const loaded = new Linear(80, 80, { init: drawn });
+  await load(loaded, await stateDict(new Linear(80, 80)));
+  await loaded.forward(zeros([1, 80])).data();
+  expect(draws).toEqual([]);
+
+  expect(() => new Linear(2, 2, { init: () => new Float32Array(3) })).toThrow("gave 3 elements");
+  const wrong = new Linear(80, 80, { init: () => new Float32Array(3) });
+  await expect(wrong.weight.data()).rejects.toThrow("param: its function gave 3 elements, [80, 80] takes");
 });
 
 test("layers take any starting values, and fans need weights", () => {

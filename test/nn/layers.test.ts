@@ -146,7 +146,7 @@ test("misuse is refused in one line that names the place", async () => {
     "Linear of a fraction: ShapeError: Linear: inputs must be a whole number ≥ 1, got 2.5
     Linear of nothing: ShapeError: Linear: outputs must be a whole number ≥ 1, got 0
     Linear on other features: ShapeError: matmul: inner sizes differ, [1, 4] · [3, 2] (4 ≠ 3), in Linear "0"
-    Linear, init of another length: ShapeError: tensor: 3 elements do not fill [2, 2] (4)
+    Linear, init of another length: ShapeError: param: its function gave 3 elements, [2, 2] takes a Float32Array of 4
     Conv2d groups: ShapeError: Conv2d: 3 inputs and 4 outputs do not both divide into 2 groups
     Conv2d stride: ShapeError: Conv2d: stride must be a whole number ≥ 1, got 0
     Conv2d padding: ShapeError: Conv2d: padding must be a whole number ≥ 0, got -1

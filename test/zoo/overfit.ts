@@ -54,7 +54,7 @@ const digit = [1, 28, 28];
 export const quickNetworks: Readonly<Record<string, Memorized>> = {
   mlp: { build: () => mlp(784, 64, classes), input: digit, method: byAdam(1e-3), steps: 60 },
   "LeNet-1": { build: () => lenet1({ classes }), input: digit, method: byAdam(5e-3), steps: 150 },
-  "LeNet-4": { build: () => lenet4({ classes }), input: digit, method: byAdam(2e-3), steps: 80 },
+  "LeNet-4": { build: () => lenet4({ classes }), input: digit, method: byAdam(2e-3), steps: 120 },
   "LeNet-5": { build: () => lenet5({ classes }), input: digit, method: byAdam(3e-3), steps: 80 },
   "LeNet-5 of 1998": {
     build: () => lenet5({ form: "1998" }),

@@ -35,7 +35,7 @@ export interface NativeOptions extends WasmOptions {
 
 /**
  * Runs large programs as C and small ones as WebAssembly, which is done before C would be compiled. Which it is depends on the
- * program alone, so that results do not depend on when something ran. Where the compiler fails, or is found to make wrong code, all
+ * program alone and, of one that is not known to be repeated, on how often it has run, never on how long something took. Where the compiler fails, or is found to make wrong code, all
  * stays in WebAssembly; where it fails on one program, that one does.
  */
 export class NativeBackend extends WasmBackend {
@@ -84,14 +84,17 @@ export class NativeBackend extends WasmBackend {
   }
 
   override prepare(trace: Trace, { repeated = false, verify = this.verify }: PrepareOptions = {}): Executable {
-    const least = this.#leastWork[repeated ? 0 : 1];
+    const [least, once] = this.#leastWork;
     let target = wasmTarget;
+    let pays: number | undefined;
     const targetFor = (work: number): Target => {
-      if (work >= least && this.#problem === undefined) target = this.#targetOrWasm();
+      const native = work >= (repeated ? least : once);
+      if (native && this.#problem === undefined) target = this.#targetOrWasm();
+      if (!native && work >= least) pays = Math.ceil(once / work);
       return target;
     };
     const program = compileTrace(trace, { without: this.without, targetFor, verify });
-    if (target === wasmTarget) return this.wasm(program);
+    if (target === wasmTarget) return Object.assign(this.wasm(program), pays !== undefined && { pays });
     try {
       return this.#native(program, this.compiler());
     } catch (error) {

@@ -25,6 +25,24 @@ import { type Stream, streams } from "./prefetch.ts";
 type Instance = ReadonlyMap<number, number>;
 const none: Instance = new Map();
 
+/** Elements of a register tile along an axis. */
+interface Spread {
+  readonly axis: Axis;
+  readonly count: number;
+  readonly step: number;
+}
+
+/** The elements of a tile, the last axis's next to each other. */
+const instancesOf = (spread: readonly Spread[]): Instance[] =>
+  spread.reduce<Instance[]>(
+    (found, { axis, count, step }) =>
+      found.flatMap((m) => Array.from({ length: count }, (_, k) => new Map(m).set(axis.id, k * step))),
+    [none],
+  );
+
+/** Operations after a tile's sums, over all of its elements, up to which they are written out one after the other. */
+const mostStored = 48;
+
 /** Inner loops, as over the taps of a convolution, are written out up to so many terms: past that values crowd the registers. */
 const mostWritten = 120;
 
@@ -200,22 +218,86 @@ class Renderer {
     const vectors = along ? Math.ceil(counts[0] / lanes) : 1;
     const used = along && counts[0] % lanes !== 0 ? counts[0] % lanes : lanes;
     if (along) this.#partial = { offset: (vectors - 1) * lanes, lanes: used };
-    const spread = kernel.unrolled.map((u, k) => ({ axis: u.axis, count: counts[k + (along ? 1 : 0)], step: 1 }));
+    const spread: Spread[] = kernel.unrolled.map((u, k) => ({
+      axis: u.axis,
+      count: counts[k + (along ? 1 : 0)],
+      step: 1,
+    }));
     if (along) spread.push({ axis: kernel.vector!, count: vectors, step: lanes });
     // what the last axis shares out is held in registers meanwhile, so the last is the one of fewest elements
     spread.sort((a, b) => b.count - a.count);
-    const instances = spread.reduce<Instance[]>(
-      (found, { axis, count, step }) =>
-        found.flatMap((m) => Array.from({ length: count }, (_, k) => new Map(m).set(axis.id, k * step))),
-      [none],
-    );
-    if (kernel.reductions.length > 0) this.#reduce(instances);
+    const instances = instancesOf(spread);
+    const totals = kernel.reductions.length > 0 ? this.#reduce(instances) : [];
     const mode: Mode = along ? "vector" : "scalar";
-    for (const instance of instances) this.#stores(instance, mode, along ? used : lanes, (vectors - 1) * lanes);
+    const store = (instance: Instance): void =>
+      this.#stores(instance, mode, along ? used : lanes, (vectors - 1) * lanes);
+    if (this.#worthRolling(instances.length)) this.#rolled(spread, used < lanes, totals, store);
+    else {
+      totals.forEach((names, r) => {
+        instances.forEach((instance, k) => {
+          this.#results.set(resultKey(r, instance), this.#whole(r, names[k]));
+        });
+      });
+      for (const instance of instances) store(instance);
+    }
     this.#results.clear();
   }
 
-  #reduce(instances: readonly Instance[]): void {
+  /** Whether what comes after the sums is so much that writing it out for each element of the tile would keep the compiler busy for long. */
+  #worthRolling(instances: number): boolean {
+    const after = this.kernel.reductions.length > 0 ? [...this.#finished] : this.live;
+    const scattered = vectorOnResult(this.kernel)
+      ? this.kernel.stores.filter(({ index }) => coefficient(index, this.kernel.vector!) !== 1)
+      : [];
+    const operations = after.filter((e) => e.kind !== "reduction").length + scattered.length * this.kernel.lanes;
+    return instances > 1 && instances * operations > mostStored;
+  }
+
+  /** Stores the tile's elements in loops over them; the last of the vectors apart where not all of its lanes are in use. */
+  #rolled(
+    spread: readonly Spread[],
+    apart: boolean,
+    totals: readonly (readonly string[])[],
+    store: (instance: Instance) => void,
+  ): void {
+    const { kernel } = this;
+    const written = (s: Spread): boolean => s.count === 1 || (apart && s.axis === kernel.vector);
+    totals.forEach((names, r) => {
+      const type = typeName(kernel.reductions[r].value.dtype, kernel.vector === undefined ? "scalar" : "vector");
+      this.#line(`${type} all${r}[] = { ${names.join(", ")} };`);
+    });
+    const within = (rest: readonly Spread[], at: string): void => {
+      const [next, ...inner] = rest;
+      if (next === undefined) {
+        const instances = instancesOf(spread.filter(written));
+        instances.forEach((instance, n) => {
+          totals.forEach((_, r) => {
+            this.#results.set(resultKey(r, instance), this.#whole(r, `all${r}[${at.replace("N", String(n))}]`));
+          });
+          store(instance);
+        });
+        return;
+      }
+      const place = `${at === "" ? "" : `(${at}) * ${next.count} + `}`;
+      if (written(next)) return within(inner, next.count === 1 ? at : `${place}N`);
+      const [i, k] = [axisName(next.axis.id), `k${next.axis.id}`];
+      this.#block(`for (long ${k} = 0; ${k} < ${next.count}; ${k}++, ${i} += ${next.step})`, () =>
+        within(inner, `${place}${k}`),
+      );
+      this.#line(`${i} -= ${next.count * next.step};`);
+    };
+    within(spread, "");
+  }
+
+  /** What a reduction comes to, of which there is a total, or one in each lane. */
+  #whole(r: number, total: string): string {
+    const { op, value } = this.kernel.reductions[r];
+    if (this.kernel.vector === undefined || vectorOnResult(this.kernel)) return total;
+    return `${op === "sum" ? "sum" : "max_across"}_${typeName(value.dtype, "vector")}(${total})`;
+  }
+
+  /** Adds up; for each reduction the names of its totals by instance. */
+  #reduce(instances: readonly Instance[]): string[][] {
     const { kernel } = this;
     const mode: Mode = kernel.vector === undefined ? "scalar" : "vector";
     const names = kernel.reductions.map(({ value }) => instances.map(() => this.#name(value.dtype)));
@@ -228,17 +310,14 @@ class Renderer {
       }
     });
     this.#reduceLoops(kernel.reducedOrder, instances, names, mode);
-    const across = mode === "vector" && !vectorOnResult(kernel);
     kernel.reductions.forEach((r, n) => {
-      instances.forEach((instance, k) => {
-        const total = names[n][k];
-        const type = typeName(r.value.dtype, mode);
+      const type = typeName(r.value.dtype, mode);
+      for (const total of names[n]) {
         if (r.compensated) this.#line(`${total} = settle_${type}(${total}, ${total}c);`);
         if (kernel.stage !== undefined && isStaged(r)) this.#line(`${total} = ${total}w + ${total};`);
-        const combine = r.op === "sum" ? "sum" : "max_across";
-        this.#results.set(resultKey(n, instance), across ? `${combine}_${type}(${total})` : total);
-      });
+      }
     });
+    return names;
   }
 
   #reduceLoops(axes: readonly Axis[], instances: readonly Instance[], names: string[][], mode: Mode): void {
@@ -268,8 +347,10 @@ class Renderer {
     for (const { load, step } of this.#streams) {
       this.#block("", () => {
         for (const axis of taps) this.#line(`long ${axisName(axis.id)} = ${axis.extent - 1};`);
-        const places = instances.map((instance) => this.#place(load.buffer, load.index, instance, load.dtype, step));
-        for (const place of new Set(places)) this.#line(`__builtin_prefetch(${place});`);
+        const bytes = bytesOf[load.dtype as DType];
+        const offsets = instances.map((instance) => bytes * this.#offset(load.index, instance, step));
+        const row = this.#declare("char *", `b${load.buffer} + ${bytes} * (${this.#index(load.index, none, 0)})`);
+        for (const offset of new Set(offsets)) this.#line(`__builtin_prefetch(${row} + (${offset}));`);
       });
     }
   }
@@ -342,10 +423,8 @@ class Renderer {
       return mode === "vector" ? splat(e, constantText(e.value, e.dtype)) : constantText(e.value, e.dtype);
     if (e.kind === "reduction") return this.#results.get(resultKey(e.reduction, instance))!;
     const key = `${e.id}${mode}${restricted(e, instance)}`;
-    for (let i = this.#scopes.length - 1; i >= 0; i--) {
-      const found = this.#scopes[i].get(key);
-      if (found !== undefined) return found;
-    }
+    const found = this.#found(key);
+    if (found !== undefined) return found;
     const alike = mode === "vector" && !e.axes.has(this.kernel.vector!.id) && !this.#finished.has(e);
     const text = alike ? splat(e, this.#value(e, instance, "scalar")) : this.#compute(e, instance, mode);
     const name = this.#declare(typeName(e.dtype, mode), text);
@@ -439,9 +518,9 @@ class Renderer {
       return name;
     }
     const at = (lane: number): string => varying.map((g) => this.#guard(g, instance, lane)).join(" & ");
-    this.#line(`if (${conditions.length > 0 ? conditions.join(" & ") : 1}) {`);
-    for (let lane = 0; lane < used; lane++) this.#line(`if (${at(lane)}) ${name}[${lane}] = ${element(lane)};`);
-    this.#line("}");
+    this.#block(`if (${conditions.length > 0 ? conditions.join(" & ") : 1})`, () => {
+      for (let lane = 0; lane < used; lane++) this.#line(`if (${at(lane)}) ${name}[${lane}] = ${element(lane)};`);
+    });
     return name;
   }
 
@@ -455,15 +534,41 @@ class Renderer {
     return `((unsigned long)(${this.#index(index, instance, lane * step)}) < ${size}ul)`;
   }
 
+  /** Where an element lies: a pointer for what varies, which a tile's elements share, and a constant. */
   #place(buffer: number, index: Index, instance: Instance, dtype: Expr["dtype"], offset: number): string {
-    return `b${buffer} + ${bytesOf[dtype as DType]} * (${this.#index(index, instance, offset)})`;
+    const bytes = bytesOf[dtype as DType];
+    const constant = (index.offset + this.#offset(index, instance, offset)) * bytes;
+    const varying = index.terms.length === 0 ? `b${buffer}` : this.#pointer(buffer, index, bytes);
+    return constant === 0 ? varying : `${varying} + (${constant})`;
+  }
+
+  #pointer(buffer: number, index: Index, bytes: number): string {
+    const text = `b${buffer} + ${bytes} * (${this.#index(index, none, -index.offset)})`;
+    const found = this.#found(text);
+    if (found !== undefined) return found;
+    const name = this.#declare("char *", text);
+    this.#scopes[this.#scopes.length - 1].set(text, name);
+    return name;
   }
 
   #index(index: Index, instance: Instance, offset: number): string {
-    let constant = offset;
-    for (const { coef, atom } of index.terms)
-      if (atom.kind === "axis") constant += coef * (instance.get(atom.axis.id) ?? 0);
-    return indexText(index, constant, (e) => this.#value(e, none, "scalar"));
+    return indexText(index, this.#offset(index, instance, offset), (e) => this.#value(e, none, "scalar"));
+  }
+
+  /** What an instance adds to an index, and a number. */
+  #offset({ terms }: Index, instance: Instance, offset: number): number {
+    return terms.reduce(
+      (sum, { coef, atom }) => sum + (atom.kind === "axis" ? coef * (instance.get(atom.axis.id) ?? 0) : 0),
+      offset,
+    );
+  }
+
+  /** The C name of what has been declared under a key in the open scopes. */
+  #found(key: string): string | undefined {
+    for (let i = this.#scopes.length - 1; i >= 0; i--) {
+      const found = this.#scopes[i].get(key);
+      if (found !== undefined) return found;
+    }
   }
 
   #declare(type: string, text: string): string {
