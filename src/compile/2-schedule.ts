@@ -40,7 +40,9 @@ function cutsAxes(before: Shape, after: Shape): boolean {
   return steps.some((step, i) => i > 0 && step % steps[i - 1] !== 0);
 }
 
+/** Instructions for an element that are made again rather than read back; more where that reads no more memory either. */
 const recomputeLimit = 6;
+const recomputeOfOne = 8;
 /** What one kernel computes for an element: no more instructions than this, and no longer a chain. */
 const expressionLimit = 400;
 const depthLimit = 200;
@@ -85,7 +87,7 @@ class Scheduler {
     const deepest = (n: Node, of: Map<Node, number>): number =>
       n.inputs.reduce((most, x) => Math.max(most, inside(x) ? of.get(x)! : 0), 0);
     const measure = (n: Node): void => {
-      const parts = n.inputs.map((x) => (inside(x) ? cost.get(x)! : 1));
+      const parts = [...new Set(n.inputs)].map((x) => (inside(x) ? cost.get(x)! : 1));
       const all = n.op === "concat" ? parts.reduce((a, b) => Math.max(a, b), 0) : parts.reduce((a, b) => a + b, 0);
       cost.set(n, traits[n.op].cost + all);
       depth.set(n, deepest(n, depth) + 1);
@@ -102,9 +104,11 @@ class Scheduler {
         while (of.get(n)! > limit && n.op !== "buffer" && !this.buffered.has(n)) this.#cut(n, of, inside, measure);
       }
       const inner = cost.get(n)! - traits[n.op].cost;
-      const wasteful = n.op === "expand" && inner >= recomputeLimit && !isView(n.inputs[0]) && growth(n) >= 4;
-      if (!wasteful || n.inputs[0].op === "buffer") continue;
-      this.buffered.add(n.inputs[0]);
+      if (n.op !== "expand" || inner < recomputeLimit || growth(n) < 4) continue;
+      const small = unspread(n);
+      if (small.op === "buffer" || isView(small)) continue;
+      this.buffered.add(small);
+      for (let at = n.inputs[0]; at !== small; at = at.inputs[0]) measure(at);
       measure(n);
     }
     return cost;
@@ -125,9 +129,35 @@ class Scheduler {
 
   /** Buffers values that several kernels need and that cost more to recompute than to read back. */
   #shareForks(cost: Map<Node, number>): void {
+    this.#eachFork((n) => isCore(n)); // what is computed from it need not be kept on its account
     const holdsCore = new Set<Node>();
     for (const n of this.order)
       if (isCore(n) || (!moves(n) && n.inputs.some((x) => holdsCore.has(x) && !this.buffered.has(x)))) holdsCore.add(n);
+    const kept = this.#eachFork((n) => holdsCore.has(n) || cost.get(n)! > recomputeLimit);
+    for (const n of this.order) if (kept.has(n) && this.#followsFromOne(n)) this.buffered.delete(n);
+  }
+
+  /** Whether an element follows, in a few instructions, from one element of another value that is kept, and from smaller values. */
+  #followsFromOne(n: Node): boolean {
+    const seen = new Set<Node>([n]);
+    const open = [n];
+    let cost = 0;
+    let large = 0;
+    for (let m = open.pop(); m !== undefined; m = open.pop()) {
+      if (isCore(m) || m.op === "concat" || (cost += traits[m.op].cost) > recomputeOfOne) return false;
+      for (const x of m.inputs) {
+        if (seen.has(x)) continue;
+        seen.add(x);
+        if (x.op !== "buffer" && !this.buffered.has(x)) open.push(x);
+        else if (2 * sizeOf(x.shape) > sizeOf(n.shape)) large++;
+      }
+    }
+    return large <= 1;
+  }
+
+  /** Buffers the values that several kernels need, users before inputs, where `keep` says so; returns those. */
+  #eachFork(keep: (n: Node) => boolean): Set<Node> {
+    const kept = new Set<Node>();
     const kernelsOf = new Map<Node, Set<Node>>();
     for (const n of [...this.order].reverse()) {
       const kernels = new Set<Node>();
@@ -137,9 +167,11 @@ class Scheduler {
       }
       kernelsOf.set(n, kernels);
       const fork = (this.users.get(n)?.length ?? 0) > 1 && kernels.size > 1;
-      if (fork && n.op !== "buffer" && n.op !== "const" && (holdsCore.has(n) || cost.get(n)! > recomputeLimit))
-        this.buffered.add(n);
+      if (!fork || n.op === "buffer" || n.op === "const" || this.buffered.has(n) || !keep(n)) continue;
+      this.buffered.add(n);
+      kept.add(n);
     }
+    return kept;
   }
 
   /** Buffers the values with the most operands where a kernel would read more buffers than it may have beside its result; whether there are any. */
@@ -240,6 +272,11 @@ class Scheduler {
 function baseOf(x: Node, throughViews: boolean): Node {
   if (!throughViews || !isView(x)) return x;
   return x.op === "reshape" && x.inputs[0].op === "pad" ? x : baseOf(x.inputs[0], true);
+}
+
+/** What an expanded value is made of, before it was given the axes to expand. */
+function unspread(n: Node): Node {
+  return n.op === "expand" || n.op === "reshape" ? unspread(n.inputs[0]) : n;
 }
 
 const growth = (n: Node): number => n.shape.reduce((g, d, i) => g * (n.inputs[0].shape[i] === d ? 1 : d), 1);

@@ -119,12 +119,19 @@ class Lowering implements ValueMaker {
   }
 
   #compute(node: Node, place: Place): Expr {
-    if (node.op === "buffer" || this.group.reads.has(node)) return this.load(node, place);
+    if (this.reads(node)) return this.load(node, place);
     return (valueRules[node.op] as ValueRule<Op>)(this, node, place, node.args);
   }
 
-  load(node: Node, place: Place): Expr {
-    return this.exprs.load(this.#buffer(node, false), place.flat, place.guards, node.dtype);
+  /** Whether a node's elements are there to be read. */
+  reads(node: Node): boolean {
+    return node.op === "buffer" || this.group.reads.has(node);
+  }
+
+  load(node: Node, { flat, guards }: Place): Expr {
+    const safe = flat.min >= 0 && flat.max < sizeOf(node.shape);
+    const needed = guards.flatMap(({ index, size, unseen }) => (safe && unseen ? [] : [{ index, size }]));
+    return this.exprs.load(this.#buffer(node, false), flat, needed, node.dtype);
   }
 
   reduction(node: Node, place: Place): Expr {

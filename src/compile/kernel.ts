@@ -42,6 +42,8 @@ export type ScalarOp =
 export interface Guard {
   readonly index: Index;
   readonly size: number;
+  /** Outside, nobody looks at what is read: it need only be safe to read. */
+  readonly unseen?: boolean;
 }
 
 interface Common {

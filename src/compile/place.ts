@@ -26,7 +26,7 @@ export class Place {
     return this.#flat;
   }
   get key(): string {
-    return `${this.flat.key}${this.guards.map((g) => ` ${g.index.key}<${g.size}`).join("")}`;
+    return `${this.flat.key}${this.guards.map((g) => ` ${g.index.key}<${g.size}${g.unseen ? "?" : ""}`).join("")}`;
   }
   /** The same flat position in another shape. */
   reshaped(shape: readonly number[]): Place {

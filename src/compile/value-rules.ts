@@ -1,12 +1,14 @@
 // What an element of each primitive's value is, as an expression: one rule a primitive.
 import {
   type Args,
+  argsOf,
   type Elementary,
   forElementary,
   missing,
   type Node,
   type Op,
   threefryOf,
+  traits,
 } from "../graph/internal.ts";
 import { boundsWithin, ofConstant, ofRow, shifted, times } from "./affine.ts";
 import type { Expressions } from "./expressions.ts";
@@ -19,6 +21,8 @@ export interface ValueMaker {
   /** An element of a node's value: computed, or read where the node has a buffer. */
   value(node: Node, place: Place): Expr;
   load(node: Node, place: Place): Expr;
+  /** Whether a node's elements are there to be read. */
+  reads(node: Node): boolean;
   /** A sum, maximum or contraction along the kernel's reduced axes. */
   reduction(node: Node, place: Place): Expr;
 }
@@ -134,10 +138,18 @@ function pad(maker: ValueMaker, node: Node, place: Place, { before, value }: Arg
       return min < 0 || max >= size;
     });
   if (guards.length === 0) return maker.value(x, place.moved(x.shape, coords));
-  const inner = maker.value(x, place.moved(x.shape, coords, [...place.guards, ...guards]));
-  if (inner.kind === "load" && Object.is(value, 0)) return inner; // a load gives 0 where its guards fail
+  const inner = (unseen: boolean): Expr =>
+    maker.value(x, place.moved(x.shape, coords, [...place.guards, ...guards.map((g) => ({ ...g, unseen }))]));
+  if (Object.is(value, 0) && isRead(maker, x)) return inner(false); // a load gives 0 where its guards fail
   const around = maker.exprs.constant(value, node.dtype);
-  return maker.exprs.op("where", [maker.exprs.inside(guards), inner, around], node.dtype);
+  return maker.exprs.op("where", [maker.exprs.inside(guards), inner(true), around], node.dtype);
+}
+
+/** Whether an element of a node is an element of a buffer, or 0 for what has been added around. */
+function isRead(maker: ValueMaker, node: Node): boolean {
+  if (maker.reads(node)) return true;
+  const zeros = node.op === "pad" && Object.is(argsOf(node, "pad").value, 0);
+  return (zeros || traits[node.op].class === "view") && isRead(maker, node.inputs[0]);
 }
 
 function random(maker: ValueMaker, node: Node, place: Place, { stream }: Args["random"]): Expr {

@@ -1,6 +1,6 @@
 // Simplifying a trace's nodes: identities, views of views, arithmetic on constants. Values stay the same to the bit, signed zeros too.
 import { type DType, isFloat } from "./dtype.ts";
-import type { Args, Op } from "./primitives.ts";
+import { type Args, type Op, traits } from "./primitives.ts";
 import { type Shape, sameShape, sizeOf } from "./shape.ts";
 import type { Node } from "./trace.ts";
 
@@ -29,8 +29,10 @@ const floats: Partial<Record<Op, Calculate>> = {
 };
 const integers: Partial<Record<Op, Calculate>> = { ...floats, mul: Math.imul };
 
-/** The node that stands for a draft without computing anything, if there is one. */
-export function fold(draft: Draft, add: Add): Node | undefined {
+/** The node that stands for a draft: one that computes nothing, or the same before a view instead of after it; undefined if there is none. */
+export const fold = (draft: Draft, add: Add): Node | undefined => simplify(draft, add) ?? viewsLast(draft, add);
+
+function simplify(draft: Draft, add: Add): Node | undefined {
   const { op, inputs, shape, dtype } = draft;
   const [x, y] = inputs;
   const fill = (value: number): Node => add({ op: "const", inputs: [], args: { value }, shape, dtype });
@@ -60,6 +62,27 @@ export function fold(draft: Draft, add: Add): Node | undefined {
     default:
       return foldView(draft, a, add);
   }
+}
+
+/**
+ * An elementwise operation on reshaped or expanded values is computed before they are: so the same calculation at two shapes is one,
+ * and none is repeated for elements that are the same.
+ */
+function viewsLast({ op, inputs, args, shape, dtype }: Draft, add: Add): Node | undefined {
+  if (traits[op].class !== "elementwise") return undefined;
+  const views = inputs.filter((x) => x.op !== "const");
+  const [view] = views;
+  if (view === undefined || (view.op !== "reshape" && view.op !== "expand")) return undefined;
+  const { shape: before } = view.inputs[0];
+  if (!views.every((x) => x.op === view.op && sameShape(x.inputs[0].shape, before))) return undefined;
+  const below = inputs.map((x) => (x.op === "const" ? add({ ...x, shape: before }) : x.inputs[0]));
+  return add({
+    op: view.op,
+    inputs: [add({ op, inputs: below, args, shape: before, dtype })],
+    args: { shape },
+    shape,
+    dtype,
+  });
 }
 
 /** x + −0 is x for every float, x + 0 for every whole number. */
