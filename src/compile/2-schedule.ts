@@ -60,7 +60,7 @@ class Scheduler {
     this.options = options;
     this.#joined = prepared.joined;
     this.buffered = new Set(prepared.kept);
-    this.order = sorted([...prepared.outputs, ...prepared.updates.map((u) => u.value)]);
+    this.order = sorted(prepared);
     for (const n of this.order) {
       for (const x of new Set(n.inputs)) this.users.set(x, [...(this.users.get(x) ?? []), n]);
     }
@@ -281,24 +281,60 @@ function unspread(n: Node): Node {
 
 const growth = (n: Node): number => n.shape.reduce((g, d, i) => g * (n.inputs[0].shape[i] === d ? 1 : d), 1);
 
-/** Inputs before users, in the order in which the roots first need them. */
-function sorted(roots: readonly Node[]): Node[] {
-  const done = new Set<Node>();
+/**
+ * Inputs before users. Results and updates come in the order of what comes before them, so that each is computed when that is at hand
+ * and need not be kept, an update after all that reads the old value, so that it can take its place. Of a node's inputs the one that
+ * most comes before is first, so that what takes little, such as a value computed again for a derivative, is computed late.
+ */
+function sorted({ outputs, updates }: Prepared): Node[] {
+  const height = new Map<Node, number>();
+  const byHeight = new Map<Node, readonly Node[]>();
+  const readers = new Map<number, Node[]>();
+  const least = (nodes: readonly Node[]): number => nodes.reduce((most, x) => Math.max(most, height.get(x)!), -1);
+  const inputs = (n: Node): readonly Node[] => n.inputs;
+  walk([...outputs, ...updates.map((u) => u.value)], inputs, (n) => {
+    height.set(n, 1 + least(n.inputs));
+    byHeight.set(
+      n,
+      [...n.inputs].sort((a, b) => height.get(b)! - height.get(a)!),
+    );
+    if (isView(n)) return;
+    for (const x of n.inputs) {
+      const { op, leaf } = unviewed(x);
+      if (op === "buffer") readers.set(leaf, [...(readers.get(leaf) ?? []), n]);
+    }
+  });
+  const roots = [
+    ...outputs.map((n) => [n]),
+    ...updates.map(({ leaf, value }) => [...(readers.get(leaf) ?? []), value]),
+  ].sort((a, b) => least(a) - least(b));
   const order: Node[] = [];
+  walk(
+    roots.flat(),
+    (n) => byHeight.get(n)!,
+    (n) => void order.push(n),
+  );
+  return order;
+}
+
+const unviewed = (n: Node): Node => (isView(n) ? unviewed(n.inputs[0]) : n);
+
+/** Visits what the roots depend on, once each, inputs first. */
+function walk(roots: readonly Node[], inputsOf: (n: Node) => readonly Node[], visit: (n: Node) => void): void {
+  const done = new Set<Node>();
   const stack: [Node, number][] = [];
   for (const root of roots) {
     if (!done.has(root)) stack.push([root, 0]);
     while (stack.length > 0) {
       const top = stack[stack.length - 1];
-      const next = top[0].inputs[top[1]++];
+      const next = inputsOf(top[0])[top[1]++];
       if (next === undefined) {
         stack.pop();
-        if (!done.has(top[0])) order.push(top[0]);
+        if (!done.has(top[0])) visit(top[0]);
         done.add(top[0]);
       } else if (!done.has(next)) stack.push([next, 0]);
     }
   }
-  return order;
 }
 
 /** Puts a group into an earlier one over the same shape, when all it reads is there by then and they share what they read. */

@@ -2,6 +2,7 @@
 import { bytesOf, type Node, sizeOf } from "../graph/internal.ts";
 import type { Prepared } from "./1-prepare.ts";
 import type { Kernel } from "./kernel.ts";
+import { type Life, pack } from "./pack.ts";
 
 /** Where a buffer lies: bound at each run (leaves by leaf, then outputs), or at an offset in the program's arena. */
 export type Location =
@@ -95,7 +96,6 @@ function wholesOf(joined: Prepared["joined"]): Map<Node, { whole: Node; at: numb
   return wholes;
 }
 
-/** First use, last use: greedy placement of the longest-lived-first list would be smaller still, but this keeps to program order. */
 function placeInArena(
   kernels: readonly Kernel[],
   located: Map<Node, Location>,
@@ -103,38 +103,22 @@ function placeInArena(
   last: ReadonlySet<Node>,
   { reuse, alignment }: PlanOptions,
 ): number {
-  const lastUse = new Map<Node, number>();
-  kernels.forEach((kernel, i) => {
-    for (const { node } of kernel.buffers)
-      lastUse.set(wholes.get(node)?.whole ?? node, last.has(node) ? kernels.length : i);
-  });
-  const taken: { from: number; to: number; until: number }[] = []; // sorted by `from`
-  let size = 0;
+  const lives = new Map<Node, Life>();
+  const parts: { node: Node; life: Life; start: number }[] = [];
   kernels.forEach((kernel, i) => {
     for (const { node, written } of kernel.buffers) {
       const { whole, at: start } = wholes.get(node) ?? { whole: node, at: 0 };
-      if (!written || node.op === "buffer" || located.has(node)) continue;
-      const place = located.get(whole);
-      if (place?.kind === "arena") {
-        located.set(node, { kind: "arena", offset: place.offset + start });
-        continue;
+      let life = lives.get(whole);
+      if (written && node.op !== "buffer" && !located.has(node)) {
+        if (life === undefined)
+          lives.set(whole, (life = { from: i, until: i, bytes: reserved(whole, Math.max(line, alignment)), at: 0 }));
+        parts.push({ node, life, start });
       }
-      const bytes = reserved(whole, Math.max(line, alignment));
-      let at = 0;
-      let before = 0;
-      for (; before < taken.length; before++) {
-        if (taken[before].from - at >= bytes) break;
-        at = Math.max(at, taken[before].to);
-      }
-      taken.splice(before, 0, { from: at, to: at + bytes, until: lastUse.get(whole)! });
-      located.set(whole, { kind: "arena", offset: at });
-      located.set(node, { kind: "arena", offset: at + start });
-      size = Math.max(size, at + bytes);
+      if (life !== undefined) life.until = !reuse || last.has(node) ? kernels.length : Math.max(life.until, i);
     }
-    if (!reuse) return;
-    let kept = 0;
-    for (const t of taken) if (t.until > i) taken[kept++] = t;
-    taken.length = kept;
   });
+  const size = pack([...lives.values()]);
+  for (const [whole, { at }] of lives) located.set(whole, { kind: "arena", offset: at });
+  for (const { node, life, start } of parts) located.set(node, { kind: "arena", offset: life.at + start });
   return size;
 }

@@ -72,7 +72,7 @@ function viewsLast({ op, inputs, args, shape, dtype }: Draft, add: Add): Node | 
   if (traits[op].class !== "elementwise") return undefined;
   const views = inputs.filter((x) => x.op !== "const");
   const [view] = views;
-  if (view === undefined || (view.op !== "reshape" && view.op !== "expand")) return undefined;
+  if (view === undefined || (view.op !== "reshape" && view.op !== "expand") || isAgain(view)) return undefined;
   const { shape: before } = view.inputs[0];
   if (!views.every((x) => x.op === view.op && sameShape(x.inputs[0].shape, before))) return undefined;
   const below = inputs.map((x) => (x.op === "const" ? add({ ...x, shape: before }) : x.inputs[0]));
@@ -119,8 +119,9 @@ function foldView(draft: Draft, value: number | undefined, add: Add): Node | und
   switch (op) {
     case "reshape":
       if (value !== undefined) return fill();
+      if (isAgain(draft)) return undefined;
       if (sameShape(x.shape, shape)) return x;
-      return x.op === "reshape" ? reshaped(x.inputs[0], shape, add) : undefined;
+      return x.op === "reshape" && !isAgain(x) ? reshaped(x.inputs[0], shape, add) : undefined;
     case "expand":
       if (value !== undefined) return fill();
       if (sameShape(x.shape, shape)) return x;
@@ -165,6 +166,9 @@ function convert(value: number, dtype: DType): number {
   if (dtype !== "i32") return rounded(value, dtype);
   return Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, Math.trunc(value))) | 0; // NaN and −0 become 0
 }
+
+/** Whether it begins what is computed again: what comes after it stays after it. */
+const isAgain = (node: Draft): boolean => node.op === "reshape" && argsOf(node, "reshape").again !== undefined;
 
 /** Whether a reshape is a `detach()`: it stops gradients. */
 export const isDetached = (t: { readonly op: Op; readonly args: Args[Op] }): boolean =>

@@ -6,6 +6,7 @@ import { isDetached } from "./fold.ts";
 import { checkTensors, make } from "./operands.ts";
 import type { Args, ConvArgs, Op } from "./primitives.ts";
 import { fail, sameShape, show } from "./shape.ts";
+import { substitute } from "./substitute.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Cotangents of the inputs, given the cotangent g of the node t; undefined where none flows. */
@@ -189,8 +190,8 @@ function convWeightGradient(
   }).transpose(0, 1);
 }
 
-/** The nodes that y depends on, inputs before users. */
-export function topological(roots: readonly Tensor[]): Tensor[] {
+/** The nodes that the roots depend on, inputs before users; not those that only nodes of `up` depend on. */
+export function topological(roots: readonly Tensor[], up: ReadonlySet<Tensor> = new Set()): Tensor[] {
   const seen = new Set<Tensor>();
   const order: Tensor[] = [];
   const stack: [Tensor, number][] = roots.map((r) => [r, 0] as [Tensor, number]).reverse();
@@ -199,7 +200,7 @@ export function topological(roots: readonly Tensor[]): Tensor[] {
     const [t, next] = top;
     if (next === 0 && seen.has(t)) {
       stack.pop();
-    } else if (next < t.inputs.length) {
+    } else if (next < t.inputs.length && !up.has(t)) {
       seen.add(t);
       top[1]++;
       if (!seen.has(t.inputs[next])) stack.push([t.inputs[next], 0]);
@@ -267,6 +268,14 @@ function sideBySide(parts: readonly Tensor[], axis: number): Tensor {
   return concat(pieces, axis);
 }
 
+/** The value of a node, computed from its `from` once more: no value of the first time is kept for it. */
+function computedAgain(t: Tensor, from: readonly Tensor[]): { value: Tensor; inputs: Tensor[] } {
+  const again = {};
+  const inputs = from.map((x) => make("reshape", [x], { shape: x.shape, again }));
+  const [value] = substitute([first(t)], from, inputs);
+  return { value, inputs };
+}
+
 /** Vector-Jacobian products Σ uᵀ·∂y/∂x over the ys, for each x; zeros where no y depends on x. */
 export function vjpOf(ys: readonly Tensor[], xs: readonly Tensor[], us: readonly Tensor[]): Tensor[] {
   const order = topological(ys);
@@ -289,6 +298,14 @@ export function vjpOf(ys: readonly Tensor[], xs: readonly Tensor[], us: readonly
     const g = total(known);
     cotangent.set(t, g);
     if (!t.inputs.some((i) => needed.has(i))) continue;
+    const from = t.op === "reshape" ? (t.args as Args["reshape"]).from?.filter((x) => x.op !== "const") : undefined;
+    if (from !== undefined) {
+      const again = computedAgain(t, from);
+      const wrt = from.flatMap((x, i) => (needed.has(x) ? [again.inputs[i]] : []));
+      const passed = vjpOf([again.value], wrt, [g]);
+      from.filter((x) => needed.has(x)).forEach((x, i) => void accumulate(x, passed[i]));
+      continue;
+    }
     const passed = (vjp[t.op] as Vjp<Op>)(g, t, t.args);
     t.inputs.forEach((input, i) => {
       accumulate(input, passed[i]);

@@ -1,5 +1,6 @@
 // The graph room: tensors, derivatives, randomness, scopes.
 
+export { checkpoint } from "./checkpoint.ts";
 export {
   arange,
   concat,

@@ -52,8 +52,11 @@ export interface Args extends Record<Elementary, None> {
   where: None;
   sum: { axes: readonly number[] };
   maxReduce: { axes: readonly number[] };
-  /** A detached reshape is a constant to derivatives. */
-  reshape: { shape: Shape; detached?: boolean };
+  /**
+   * A detached reshape is a constant to derivatives. Through one `from` values they go by computing it again from those, each marked
+   * `again`, which keeps what follows from it apart from the same calculation on the value itself.
+   */
+  reshape: { shape: Shape; detached?: boolean; from?: readonly Tensor[]; again?: object | number };
   permute: { order: readonly number[] };
   expand: { shape: Shape };
   pad: { before: readonly number[]; after: readonly number[]; value: number };

@@ -1,6 +1,6 @@
 // A trace: the graph of one step, copied, with equal nodes merged, in topological order. It is what the compiler and the backends read.
 import type { DType } from "./dtype.ts";
-import { type Draft, fold, isDetached } from "./fold.ts";
+import { type Draft, fold } from "./fold.ts";
 import { topological } from "./grad.ts";
 import type { Args, Op } from "./primitives.ts";
 import type { Update } from "./scope.ts";
@@ -78,9 +78,10 @@ export function trace(
 ): Trace {
   const tracer = new Tracer(simplify);
   const copies = new Map<Tensor, Node>();
+  const times = new Map<object, number>();
   const copy = (t: Tensor): Node => {
     if (t.op === "buffer") return tracer.leaf(t);
-    const args = isDetached(t) ? { shape: t.shape } : t.args; // only derivatives ask whether it is
+    const args = t.op === "reshape" ? reshapeArgs(t, times) : t.args;
     return tracer.add({ op: t.op, inputs: t.inputs.map((i) => copies.get(i)!), args, shape: t.shape, dtype: t.dtype });
   };
   const roots = [...outputs, ...updates.flatMap((u) => [u.value, u.leaf])];
@@ -93,6 +94,14 @@ export function trace(
     { nodes: tracer.nodes, leaves: tracer.leaves, outputs: results, updates: written },
     tracer.lines,
   );
+}
+
+/** Without what only derivatives ask for; what is computed again together has one number, the same in each trace. */
+function reshapeArgs(t: Tensor, times: Map<object, number>): Args["reshape"] {
+  const { again } = t.args as Args["reshape"];
+  if (typeof again !== "object") return { shape: t.shape };
+  if (!times.has(again)) times.set(again, times.size + 1);
+  return { shape: t.shape, again: times.get(again)! };
 }
 
 /** Leaves out the nodes that only what has been simplified away needed; leaves stay. */

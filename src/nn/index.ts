@@ -1,4 +1,5 @@
 // The nn room: layers, activations, losses, starting values, and the names and values of a model's tensors.
+
 export {
   AdaptiveAvgPool1d,
   AdaptiveAvgPool2d,
@@ -21,6 +22,7 @@ export { AttentionPool } from "./attention-pool.ts";
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from "./batch-norm.ts";
 export { Parallel, Residual } from "./branches.ts";
 export type { Cell, CellOptions, State } from "./cell.ts";
+export { checkpoint } from "./checkpoint.ts";
 export { contractivePenalty, denseContractivePenalty } from "./contractive-penalty.ts";
 export { Conv1d, Conv2d, Conv3d, ConvNd, type ConvNdOptions, type PaddingMode } from "./conv.ts";
 export {
