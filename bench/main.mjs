@@ -1,5 +1,5 @@
 // The benchmark's driver: runs the contestants in turn, round by round, and writes their times side by side.
-//   node bench/main.mjs [--quick | --full] [--only matmul,lenet] [--contestants hebb1,torch1] [--rounds N] [--out FILE]
+//   node bench/main.mjs [--quick | --full] [--large] [--only matmul,lenet] [--contestants hebb1,torch1] [--rounds N] [--out FILE]
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +14,7 @@ const { values: options } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     full: { type: "boolean", default: false },
+    large: { type: "boolean", default: false },
     only: { type: "string" },
     contestants: { type: "string" },
     rounds: { type: "string" },
@@ -29,8 +30,8 @@ const pace = options.quick
 const [load] = loadavg();
 
 const list = (text) => text?.split(",").map((part) => part.trim().toLowerCase());
-const chosenRows = rows.filter(({ name, memory }) => {
-  if (memory && !options.full) return false;
+const chosenRows = rows.filter(({ name, memory, large }) => {
+  if (large ? !options.full && !options.large : memory && !options.full) return false;
   return list(options.only)?.some((prefix) => name.toLowerCase().startsWith(prefix)) ?? true;
 });
 const chosenNames = list(options.contestants) ?? Object.keys(contestants);
@@ -77,7 +78,7 @@ async function measure(name, row) {
 /** The figures of one row, by contestant: one value a round, or an error, which ends that contestant's row. */
 async function run(row) {
   const figures = new Map([...field.keys()].map((name) => [name, { values: [] }]));
-  const rowRounds = row.memory ? 1 : row.first && options.quick ? 1 : rounds;
+  const rowRounds = row.memory ? 1 : row.first && options.quick ? 1 : row.large ? Math.min(3, rounds) : rounds;
   for (let round = 0; round < rowRounds; round++) {
     for (const [name, figure] of figures) {
       if (figure.error !== undefined) continue;

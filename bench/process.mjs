@@ -23,6 +23,8 @@ export const contestants = {
   native2: entry("hebb native, 2 threads", 2, "native", process.execPath, "hebb.mjs", ["torch1", "torch2"], "native"),
   torch1: entry("PyTorch, 1 thread", 1, "native", python, "pytorch.py"),
   torch2: entry("PyTorch, 2 threads", 2, "native", python, "pytorch.py"),
+  onnx1: entry("onnxruntime, 1 thread", 1, "native", process.execPath, "onnx.mjs", ["torch1"]),
+  onnx2: entry("onnxruntime, 2 threads", 2, "native", process.execPath, "onnx.mjs", ["torch1", "torch2"]),
   jax: entry("jax-js wasm", 1, undefined, newerNode, "jax.mjs", ["torch1"]),
   tfjs: entry("TensorFlow.js wasm", 1, undefined, process.execPath, "tfjs.mjs", ["torch1"]),
 };

@@ -52,10 +52,59 @@ const resnet = [
 const recurrent = (gates) =>
   step([[0, 65 * 128], linear(2048, 128, gates * 256), linear(2048, 256, gates * 256), linear(2048, 256, 65)], 2, 2048);
 
+/** Multiply-adds of one image of 224 × 224, and parameters, as `hebb info` counts them. */
+const [resnet18, resnet50, vgg16] = [
+  [1_814_073_344, 11_689_512],
+  [4_089_184_256, 25_557_032],
+  [15_470_264_320, 138_357_544],
+];
+const pixels = 3 * 224 * 224;
+const training = ([macs, parameters], batch) =>
+  step(
+    [
+      [0, 0],
+      [batch * macs, parameters],
+    ],
+    1,
+    batch * pixels,
+  );
+const inference = ([macs, parameters], batch) => ({
+  flops: 2 * batch * macs,
+  bytes: floats(parameters, batch * pixels),
+});
+/** Six layers of width 384 over 8 sequences of 256: products with weights, and those of attention. */
+const gpt = step(
+  [
+    [0, 0],
+    [2048 * (72 * 384 ** 2 + 65 * 384) + 6 * 2 * 2048 * 256 * 384, 10_795_841],
+  ],
+  2,
+  2048,
+);
+/** Networks as people train them, `large`: a step takes a second or so. */
+const real = [
+  { name: "resnet18", title: "ResNet-18, SGD + momentum, batch 8 of 224 × 224", ...training(resnet18, 8) },
+  { name: "resnet50", title: "ResNet-50, SGD + momentum, batch 8 of 224 × 224", ...training(resnet50, 8) },
+  { name: "gpt", title: "GPT of 10.8 M parameters, Adam, 8 × 256 characters", ...gpt },
+  { name: "inferResnet18One", title: "ResNet-18, forward, batch 1", ...inference(resnet18, 1) },
+  { name: "inferResnet50One", title: "ResNet-50, forward, batch 1", ...inference(resnet50, 1) },
+  { name: "inferResnet50Eight", title: "ResNet-50, forward, batch 8", ...inference(resnet50, 8) },
+  { name: "inferVgg16One", title: "VGG-16, forward, batch 1", ...inference(vgg16, 1) },
+  { name: "makeResnet50", title: "making a ResNet-50, all weights drawn" },
+  { name: "coldResnet50", title: "first step of that ResNet-50", first: "resnet50", from: "step" },
+  {
+    name: "coldEmptyResnet50",
+    title: "the same, no compiled kernels cached",
+    first: "resnet50",
+    from: "step",
+    emptyCache: true,
+  },
+].map((row) => ({ ...row, large: true }));
+
 /**
  * name: what `--only` matches by prefix. flops, bytes: arithmetic and memory traffic of one run at least. rate: GFLOP/s are shown. training: counts in the
  * geometric mean. first: instead of steady steps, the first step of that case in a fresh process, timed from the import or
- * from the step. memory: instead of time, the resident memory over that many steps of the case (only with `--full`).
+ * from the step. memory: instead of time, the resident memory over that many steps of the case (only with `--full`). large: only with `--full` or `--large`.
  */
 export const rows = [
   { name: "matmul256", title: "matmul 256³", rate: true, ...square(256) },
@@ -87,6 +136,7 @@ export const rows = [
   { name: "charRnn", title: "char-RNN 256, Adam, 32 × 64 characters", ...recurrent(1) },
   { name: "charLstm", title: "char-LSTM 256, Adam, 32 × 64 characters", ...recurrent(4) },
   { name: "charGru", title: "char-GRU 256, Adam, 32 × 64 characters", ...recurrent(3) },
+  ...real,
   { name: "tiny", title: "MLP 2-16-16-1, Adam, batch 32" },
   { name: "cold", title: "import to first finished LeNet-5 step", first: "lenet", from: "import" },
   {
@@ -99,4 +149,5 @@ export const rows = [
   { name: "deep", title: "first step of a 100-layer MLP, width 64 (trace, compile, run)", first: "deep", from: "step" },
   { name: "memoryLenet", title: "LeNet-5, 10 000 steps", memory: "lenet", steps: 10_000 },
   { name: "memoryResnet", title: "ResNet-20, 100 steps", memory: "resnet20", steps: 100 },
+  { name: "peakResnet50", title: "ResNet-50, 10 steps", memory: "resnet50", steps: 10, large: true },
 ];

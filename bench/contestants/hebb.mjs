@@ -1,5 +1,6 @@
 // hebb in the benchmark: node hebb.mjs THREADS DEVICE, built from src/ before.
 import { readFileSync } from "node:fs";
+import { realSizes } from "./hebb-real.mjs";
 import { labels, noise, serve } from "./serve.mjs";
 
 await serve(async ({ patient = true } = {}) => {
@@ -12,7 +13,7 @@ await serve(async ({ patient = true } = {}) => {
   if (patient && threads > 1) await new Promise((resolve) => setTimeout(resolve, 200)); // its workers boot
   return {
     version: JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version,
-    cases: { ...operations(hebb, nn), ...trainings(hebb, nn, optim, zoo) },
+    cases: { ...operations(hebb, nn), ...trainings(hebb, nn, optim, zoo), ...realSizes(hebb, nn, optim, zoo) },
   };
 });
 

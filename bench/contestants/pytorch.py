@@ -120,7 +120,61 @@ def deep():
     return train(model, torch.optim.Adam, torch.randn(32, 64), torch.randn(32, 64), F.mse_loss)
 
 
+def network(name):
+    import torchvision
+
+    return getattr(torchvision.models, name)()
+
+
+def photographs(batch):
+    return torch.randn(batch, 3, 224, 224)
+
+
+def train_network(name):
+    return train(network(name), momentum, photographs(8), torch.randint(0, 1000, (8,)), F.cross_entropy)
+
+
+def infer(name, batch):
+    model, x = network(name).eval(), photographs(batch)
+
+    def step():
+        with torch.inference_mode():
+            model(x)
+
+    return step
+
+
+class Gpt(nn.Module):
+    def __init__(self, characters=65, width=384, context=256):
+        super().__init__()
+        self.embedding, self.places = nn.Embedding(characters, width), nn.Parameter(0.02 * torch.randn(context, width))
+        layer = lambda: nn.TransformerEncoderLayer(width, 6, 4 * width, 0.0, F.gelu, batch_first=True, norm_first=True)
+        self.layers = nn.ModuleList(layer() for _ in range(6))
+        self.norm, self.output = nn.LayerNorm(width), nn.Linear(width, characters)
+        self.mask = torch.triu(torch.full((context, context), float("-inf")), 1)
+
+    def forward(self, ids):
+        x = self.embedding(ids) + self.places
+        for layer in self.layers:
+            x = layer(x, self.mask)
+        return self.output(self.norm(x))
+
+
+def gpt():
+    ids = torch.randint(0, 65, (8, 256))
+    flat = lambda logits, target: F.cross_entropy(logits.reshape(-1, 65), target.reshape(-1))
+    return train(Gpt(), torch.optim.Adam, ids, ids, flat)
+
+
 cases = {
+    "resnet18": lambda: train_network("resnet18"),
+    "resnet50": lambda: train_network("resnet50"),
+    "gpt": gpt,
+    "inferResnet18One": lambda: infer("resnet18", 1),
+    "inferResnet50One": lambda: infer("resnet50", 1),
+    "inferResnet50Eight": lambda: infer("resnet50", 8),
+    "inferVgg16One": lambda: infer("vgg16", 1),
+    "makeResnet50": lambda: lambda: network("resnet50"),
     "matmul256": lambda: matmul(256),
     "matmul512": lambda: matmul(512),
     "matmul1024": lambda: matmul(1024),
@@ -167,7 +221,7 @@ def residence(step, steps):
     resident = []
     for i in range(1, steps + 1):
         step()
-        if i % (steps // 100) == 0:
+        if i % max(1, steps // 100) == 0:
             with open("/proc/self/statm") as status:
                 resident.append(4096 * int(status.read().split()[1]))
     return resident

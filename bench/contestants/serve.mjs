@@ -69,12 +69,13 @@ async function sample(current, { seconds, warmup }) {
   return times;
 }
 
-/** Resident bytes at a hundred points over the steps. */
+/** Resident bytes at a hundred points over the steps, or at each. */
 async function residence(step, steps) {
   const resident = [];
+  const every = Math.max(1, steps / 100);
   for (let i = 1; i <= steps; i++) {
     await step();
-    if (i % (steps / 100) === 0) resident.push(process.memoryUsage.rss());
+    if (i % every === 0) resident.push(process.memoryUsage.rss());
   }
   return { resident };
 }
