@@ -291,12 +291,12 @@ function reducing(
   return all;
 }
 
-/** Register tiles over one or two axes. */
+/** Register tiles over one axis, then over two: of what costs as much, that along one line is the faster. */
 function* tilesOf(axes: readonly Axis[], { factors, mostUnrolled }: Target): Iterable<Unrolled[]> {
+  for (const axis of axes) for (const factor of factors) if (factor <= axis.extent) yield [{ axis, factor }];
   for (let i = 0; i < axes.length; i++) {
     for (const f of factors) {
       if (f > axes[i].extent) continue;
-      yield [{ axis: axes[i], factor: f }];
       for (let j = i + 1; j < axes.length; j++) {
         for (const g of factors)
           if (g <= axes[j].extent && f * g <= mostUnrolled)
@@ -354,16 +354,14 @@ function estimate(
   const loaded = target.loadsFirst ? streams.reduce((a, b) => a + b, 0) : streams.length > 1 ? Math.min(...streams) : 1;
   const left = registers - accumulators - 1;
   const rounds = roundsOf(kernel, vector, left / Math.max(1, loaded), lanes);
-  instructions += loopInstructions / rounds;
+  instructions += fused ? 1 : loopInstructions / rounds; // a C compiler needs no more, however many steps a round takes
   if (loaded > left) instructions += 4 * (loaded - left);
   if (vector !== undefined && !onResult) instructions += (8 * accumulators * lanes) / Math.max(lanes, steps); // horizontal sums
   if (accumulators < 4) instructions += 2 * (4 - accumulators); // too few independent chains to hide the latency of addition
   if (onResult)
     for (const s of kernel.stores) instructions += ((coefficient(s.index, vector) === 1 ? 0 : 8) * tileSize) / steps;
-  const waste = unrolled.reduce(
-    (w, u) => w * Math.sqrt((Math.ceil(u.axis.extent / u.factor) * u.factor) / u.axis.extent),
-    1,
-  );
+  const spent = unrolled.reduce((w, u) => (w * Math.ceil(u.axis.extent / u.factor) * u.factor) / u.axis.extent, 1);
+  const waste = fused ? spent : Math.sqrt(spent); // the last tile reaches back over the one before, or is smaller
   const groups = onResult ? Math.ceil(vector.extent / lanes / vectors) * vectors * lanes : 0;
   const tailWaste = onResult ? Math.sqrt(groups / (Math.ceil(vector.extent / lanes) * lanes)) : 1;
   const useful = tileSize * (vector === undefined ? 1 : usefulLanes(vector.extent, lanes));
