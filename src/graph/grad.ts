@@ -114,25 +114,24 @@ const vjp: { readonly [O in Op]: Vjp<O> } = {
 
 const axesThat = (t: Tensor, holds: (i: number) => boolean): number[] => t.shape.map((_, i) => i).filter(holds);
 
-/** The transpose of a slice: g's elements at their old places, zeros between and around. */
+/**
+ * The transpose of a slice: g's elements at their old places, zeros between and around. Along each axis an element becomes a run of
+ * `step`, itself among zeros, and the runs lie at multiples of the step: a place is told from its run without a division.
+ */
 function unslice(g: Tensor, x: Tensor, { start, step }: Args["slice"]): Tensor {
-  const n = x.rank;
-  let y = g;
-  if (step.some((s) => s > 1)) {
-    // each element becomes a run of `step`: itself, then zeros
-    const runs = y.reshape(g.shape.flatMap((d) => [d, 1])).pad(
-      g.shape.flatMap(
-        (_, i) =>
-          [
-            [0, 0],
-            [0, step[i] - 1],
-          ] as [number, number][],
-      ),
-    );
-    y = runs.reshape(g.shape.map((d, i) => d * step[i]));
-    for (let i = 0; i < n; i++) y = y.slice(i, 0, x.shape[i] - start[i]);
-  }
-  return y.pad(x.shape.map((d, i) => [start[i], d - start[i] - y.shape[i]] as [number, number]));
+  if (step.every((s) => s === 1))
+    return g.pad(x.shape.map((d, i) => [start[i], d - start[i] - g.shape[i]] as [number, number]));
+  const runs = x.shape.map((d, i) => Math.ceil(d / step[i]));
+  const widths = runs.flatMap((count, i): [number, number][] => {
+    const [before, within] = [Math.floor(start[i] / step[i]), start[i] % step[i]];
+    return [
+      [before, count - before - g.shape[i]],
+      [within, step[i] - 1 - within],
+    ];
+  });
+  const placed = g.reshape(g.shape.flatMap((d) => [d, 1])).pad(widths);
+  const whole = placed.reshape(runs.map((count, i) => count * step[i]));
+  return x.shape.reduce((y, d, i) => y.slice(i, 0, d), whole);
 }
 
 /** Size of an axis once dilated. */
