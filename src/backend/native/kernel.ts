@@ -203,16 +203,18 @@ class Renderer {
     const totals = kernel.reductions.length > 0 ? this.#reduce(instances) : [];
     const mode: Mode = along ? "vector" : "scalar";
     const store = (instance: Instance): void =>
-      this.#values.apart(() => this.#stores(instance, mode, along ? used : lanes, (vectors - 1) * lanes));
-    if (this.#worthRolling(instances.length)) this.#rolled(spread, used < lanes, totals, store);
-    else {
-      totals.forEach((names, r) => {
-        instances.forEach((instance, k) => {
-          this.#values.results.set(resultKey(r, instance), this.#whole(r, names[k]));
+      this.#stores(instance, mode, along ? used : lanes, (vectors - 1) * lanes);
+    this.#values.apart(() => {
+      if (this.#worthRolling(instances.length)) this.#rolled(spread, used < lanes, totals, store);
+      else {
+        totals.forEach((names, r) => {
+          instances.forEach((instance, k) => {
+            this.#values.results.set(resultKey(r, instance), this.#whole(r, names[k]));
+          });
         });
-      });
-      for (const instance of instances) store(instance);
-    }
+        for (const instance of instances) store(instance);
+      }
+    });
     this.#values.results.clear();
   }
 

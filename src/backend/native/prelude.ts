@@ -39,9 +39,9 @@ INLINE l bits_d(d x) { union { d x; l y; } v = { x }; return v.y; }
 INLINE d float_l(l x) { union { l x; d y; } v = { x }; return v.y; }
 #define bits_vf(x) ((vi)(x))
 #define float_vi(x) ((vf)(x))
-INLINE vf splat_f(f x) { return x - (vf){}; }
-INLINE vi splat_i(i x) { return x + (vi){}; }
-INLINE vb splat_b(b x) { return -x + (vi){}; }
+#define splat_f(x) ((x) - (vf){})
+#define splat_i(x) ((i)(x) + (vi){})
+#define splat_b(x) (-(b)(x) + (vi){})
 
 #define SCALAR(t) \\
 INLINE t where_##t(b c, t x, t y) { return c ? x : y; }
