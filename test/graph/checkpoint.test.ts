@@ -122,8 +122,9 @@ test("a layer keeps its names, and updates are made once", async () => {
   }
 });
 
-test("refuses what is no tensor", () => {
+test("refuses what is no tensor, and what is no layer", () => {
   expect(() => checkpoint((() => [noise(2)]) as never, noise(2))).toThrowErrorMatchingInlineSnapshot(
     `[TypeError: checkpoint: its function must give one tensor, got an array]`,
   );
+  expect(() => checkpointed(undefined as never)).toThrow("checkpoint: takes a layer, got undefined");
 });
