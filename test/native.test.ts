@@ -21,6 +21,14 @@ import { convStep } from "./training-graphs.ts";
 const graphs = Number(process.env.NATIVE_GRAPHS ?? 40);
 const seed = Number(process.env.SEED ?? 1);
 
+const noiseOf =
+  (draw: () => number) =>
+  (...shape: number[]): Tensor =>
+    tensor(
+      Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, () => draw() - 0.5),
+      shape,
+    );
+
 const device = nativeDevice();
 const native = device as NativeBackend;
 
@@ -54,12 +62,7 @@ describe.skipIf(device === undefined)("native", () => {
   });
 
   test("what follows a tile's sums is a loop over the tile where it is long, for tiles of every width and for scattered results", () => {
-    const draw = stream(9);
-    const noise = (...shape: number[]) =>
-      tensor(
-        Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, () => draw() - 0.5),
-        shape,
-      );
+    const noise = noiseOf(stream(9));
     const longTail = (t: Tensor): Tensor =>
       t
         .tanh()
@@ -107,11 +110,7 @@ describe.skipIf(device === undefined)("native", () => {
 
   test("rows that lie far apart are asked for ahead, also where the taps choose the rows", () => {
     const draw = stream(4);
-    const noise = (...shape: number[]) =>
-      tensor(
-        Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, () => draw() - 0.5),
-        shape,
-      );
+    const noise = noiseOf(draw);
     const rows = tensor(
       Int32Array.from({ length: 192 }, () => Math.floor(50 * draw())),
       [64, 3],

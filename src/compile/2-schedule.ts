@@ -290,24 +290,24 @@ function sorted({ outputs, updates }: Prepared): Node[] {
   const height = new Map<Node, number>();
   const byHeight = new Map<Node, readonly Node[]>();
   const readers = new Map<number, Node[]>();
-  const least = (nodes: readonly Node[]): number => nodes.reduce((most, x) => Math.max(most, height.get(x)!), -1);
+  const highest = (nodes: readonly Node[]): number => nodes.reduce((most, x) => Math.max(most, height.get(x)!), -1);
   const inputs = (n: Node): readonly Node[] => n.inputs;
   walk([...outputs, ...updates.map((u) => u.value)], inputs, (n) => {
-    height.set(n, 1 + least(n.inputs));
+    height.set(n, 1 + highest(n.inputs));
     byHeight.set(
       n,
       [...n.inputs].sort((a, b) => height.get(b)! - height.get(a)!),
     );
     if (isView(n)) return;
     for (const x of n.inputs) {
-      const { op, leaf } = unviewed(x);
+      const { op, leaf } = baseOf(x, true);
       if (op === "buffer") readers.set(leaf, [...(readers.get(leaf) ?? []), n]);
     }
   });
   const roots = [
     ...outputs.map((n) => [n]),
     ...updates.map(({ leaf, value }) => [...(readers.get(leaf) ?? []), value]),
-  ].sort((a, b) => least(a) - least(b));
+  ].sort((a, b) => highest(a) - highest(b));
   const order: Node[] = [];
   walk(
     roots.flat(),
@@ -316,8 +316,6 @@ function sorted({ outputs, updates }: Prepared): Node[] {
   );
   return order;
 }
-
-const unviewed = (n: Node): Node => (isView(n) ? unviewed(n.inputs[0]) : n);
 
 /** Visits what the roots depend on, once each, inputs first. */
 function walk(roots: readonly Node[], inputsOf: (n: Node) => readonly Node[], visit: (n: Node) => void): void {

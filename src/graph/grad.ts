@@ -267,12 +267,23 @@ function sideBySide(parts: readonly Tensor[], axis: number): Tensor {
   return concat(pieces, axis);
 }
 
-/** The value of a node, computed from its `from` once more: no value of the first time is kept for it. */
-function computedAgain(t: Tensor, from: readonly Tensor[]): { value: Tensor; inputs: Tensor[] } {
+/** Cotangents of those that are needed of a node's `from`, through its value computed from them once more: none of the first time is kept. */
+function throughAgain(
+  g: Tensor,
+  t: Tensor,
+  from: readonly Tensor[],
+  needed: ReadonlySet<Tensor>,
+): [x: Tensor, part: Tensor][] {
   const again = {};
   const inputs = from.map((x) => make("reshape", [x], { shape: x.shape, again }));
-  const [value] = substitute([first(t)], from, inputs);
-  return { value, inputs };
+  const value = substitute([first(t)], from, inputs);
+  const wanted = [...from.keys()].filter((i) => needed.has(from[i]));
+  const parts = vjpOf(
+    value,
+    wanted.map((i) => inputs[i]),
+    [g],
+  );
+  return wanted.map((i, k) => [from[i], parts[k]]);
 }
 
 /** Vector-Jacobian products Σ uᵀ·∂y/∂x over the ys, for each x; zeros where no y depends on x. */
@@ -297,12 +308,9 @@ export function vjpOf(ys: readonly Tensor[], xs: readonly Tensor[], us: readonly
     const g = total(known);
     cotangent.set(t, g);
     if (!t.inputs.some((i) => needed.has(i))) continue;
-    const from = t.op === "reshape" ? (t.args as Args["reshape"]).from?.filter((x) => x.op !== "const") : undefined;
+    const from = t.op === "reshape" ? (t.args as Args["reshape"]).from : undefined;
     if (from !== undefined) {
-      const again = computedAgain(t, from);
-      const wrt = from.flatMap((x, i) => (needed.has(x) ? [again.inputs[i]] : []));
-      const passed = vjpOf([again.value], wrt, [g]);
-      from.filter((x) => needed.has(x)).forEach((x, i) => void accumulate(x, passed[i]));
+      for (const [x, part] of throughAgain(g, t, from, needed)) accumulate(x, part);
       continue;
     }
     const passed = (vjp[t.op] as Vjp<Op>)(g, t, t.args);

@@ -35,8 +35,8 @@ export interface NativeOptions extends WasmOptions {
 
 /**
  * Runs large programs as C and small ones as WebAssembly, which is done before C would be compiled. Which it is depends on the
- * program alone and, of one that is not known to be repeated, on how often it has run, never on how long something took. Where the compiler fails, or is found to make wrong code, all
- * stays in WebAssembly; where it fails on one program, that one does.
+ * program alone and, of one that is not known to be repeated, on how often it has run, never on how long something took. Where the
+ * compiler fails, or is found to make wrong code, all stays in WebAssembly; where it fails on one program, that one does.
  */
 export class NativeBackend extends WasmBackend {
   readonly #leastWork: readonly [number, number];
@@ -88,9 +88,9 @@ export class NativeBackend extends WasmBackend {
     let target = wasmTarget;
     let pays: number | undefined;
     const targetFor = (work: number): Target => {
-      const native = work >= (repeated ? least : once);
-      if (native && this.#problem === undefined) target = this.#targetOrWasm();
-      if (!native && work >= least) pays = Math.ceil(once / work);
+      if (work < least || this.#problem !== undefined) return target;
+      if (repeated || work >= once) target = this.#targetOrWasm();
+      else pays = Math.ceil(once / work);
       return target;
     };
     const program = compileTrace(trace, { without: this.without, targetFor, verify });

@@ -206,14 +206,7 @@ class Renderer {
       this.#stores(instance, mode, along ? used : lanes, (vectors - 1) * lanes);
     this.#values.apart(() => {
       if (this.#worthRolling(instances.length)) this.#rolled(spread, used < lanes, totals, store);
-      else {
-        totals.forEach((names, r) => {
-          instances.forEach((instance, k) => {
-            this.#values.results.set(resultKey(r, instance), this.#whole(r, names[k]));
-          });
-        });
-        for (const instance of instances) store(instance);
-      }
+      else this.#written(instances, (r, k) => totals[r][k], store);
     });
     this.#values.results.clear();
   }
@@ -244,16 +237,11 @@ class Renderer {
     const within = (rest: readonly Spread[], at: string): void => {
       const [next, ...inner] = rest;
       if (next === undefined) {
-        const instances = instancesOf(spread.filter(written));
-        instances.forEach((instance, n) => {
-          totals.forEach((_, r) => {
-            this.#values.results.set(resultKey(r, instance), this.#whole(r, `all${r}[${at.replace("N", String(n))}]`));
-          });
-          store(instance);
-        });
+        const place = (k: number): string => at.replace("N", String(k));
+        this.#written(instancesOf(spread.filter(written)), (r, k) => `all${r}[${place(k)}]`, store);
         return;
       }
-      const place = `${at === "" ? "" : `(${at}) * ${next.count} + `}`;
+      const place = at === "" ? "" : `(${at}) * ${next.count} + `;
       if (written(next)) return within(inner, next.count === 1 ? at : `${place}N`);
       const [i, k] = [axisName(next.axis.id), `k${next.axis.id}`];
       this.#values.block(`for (long ${k} = 0; ${k} < ${next.count}; ${k}++, ${i} += ${next.step})`, () =>
@@ -262,6 +250,20 @@ class Renderer {
       this.#values.line(`${i} -= ${next.count * next.step};`);
     };
     within(spread, "");
+  }
+
+  /** Stores instances one after the other, given the totals of their reductions by their numbers. */
+  #written(
+    instances: readonly Instance[],
+    totalOf: (reduction: number, instance: number) => string,
+    store: (instance: Instance) => void,
+  ): void {
+    instances.forEach((instance, k) => {
+      this.kernel.reductions.forEach((_, r) => {
+        this.#values.results.set(resultKey(r, instance), this.#whole(r, totalOf(r, k)));
+      });
+      store(instance);
+    });
   }
 
   /** What a reduction comes to, of which there is a total, or one in each lane. */
