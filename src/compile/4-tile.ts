@@ -353,7 +353,7 @@ function estimate(
   for (const e of ops) instructions += repeats((a) => e.axes.has(a.id));
   const loaded = target.loadsFirst ? streams.reduce((a, b) => a + b, 0) : streams.length > 1 ? Math.min(...streams) : 1;
   const left = registers - accumulators - 1;
-  const rounds = roundsOf(kernel, vector, left / Math.max(1, loaded), lanes);
+  const rounds = target.mostTerms > 0 ? 1 : roundsOf(kernel, vector, left / Math.max(1, loaded), lanes);
   instructions += fused ? 1 : loopInstructions / rounds; // a C compiler needs no more, however many steps a round takes
   if (loaded > left) instructions += 4 * (loaded - left);
   if (vector !== undefined && !onResult) instructions += (8 * accumulators * lanes) / Math.max(lanes, steps); // horizontal sums

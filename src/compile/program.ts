@@ -201,7 +201,7 @@ function chooseTile(kernel: Kernel, text: string, options: TileOptions): TiledKe
   const { tuning } = options.target;
   if (tuning === undefined || !options.unroll || kernel.serial || workOf(kernel) < tuning.leastWork)
     return tile(kernel, options);
-  return tuning.choose(layouts(kernel, options, tuning.most), text);
+  return tuning.choose(layouts(kernel, options, tuning.most), text, options.target);
 }
 
 function checkSize(node: Node, { mostBytes }: Target): void {

@@ -24,6 +24,14 @@ export interface Target {
   readonly factors: readonly number[];
   /** Elements of a register tile besides those along lanes. */
   readonly mostUnrolled: number;
+  /** The last tile along an axis reaches back over the one before instead of being smaller, where nothing that it reads is overwritten: a third less code. */
+  readonly reachesBack: boolean;
+  /** Terms of an inner sum, as over the taps of a convolution, up to which the compiler of the code should write out its loops; 0: nobody but the tiler does. */
+  readonly mostTerms: number;
+  /** Operations after a tile's sums, over all of its elements, up to which they are written out: past that they are loops. */
+  readonly mostStored: number;
+  /** Rows that a sum will read next may be asked for ahead of time. */
+  readonly prefetches: boolean;
   /** Bytes of one operand that should stay in the second-level cache while the other passes by. */
   readonly blockBytes: number;
   /** Chooses among register tiles by measuring them; without, the cost model's estimate decides. */
@@ -37,7 +45,7 @@ export interface Tuning {
   /** Layouts of a kernel that may be tried. */
   readonly most: number;
   /** One of `layouts`, which are sorted by the cost model's estimate; `text` says what the kernel computes. */
-  choose(layouts: readonly TiledKernel[], text: string): TiledKernel;
+  choose(layouts: readonly TiledKernel[], text: string, target: Target): TiledKernel;
 }
 
 /** What processors have in common: memory of 4 GiB that is addressed by bytes. */
@@ -53,6 +61,10 @@ export const wasmTarget: Target = {
   products: { contiguous: "depth", uses: 48 },
   factors: [2, 3, 4, 5, 6],
   mostUnrolled: 12,
+  reachesBack: false,
+  mostTerms: 0,
+  mostStored: Number.POSITIVE_INFINITY,
+  prefetches: false,
   blockBytes: 256 * 1024,
 };
 
@@ -66,6 +78,10 @@ export const nativeTarget = (lanes: number, tuning: Tuning): Target => ({
   products: { contiguous: "columns", uses: 16 },
   factors: [2, 3, 4, 5, 6, 7, 8, 10, 12, 14],
   mostUnrolled: 28,
+  reachesBack: true,
+  mostTerms: 120, // past that values crowd the registers
+  mostStored: 48, // written out, what follows the sums was five sixths of a ResNet-50's code, and of the time that its compiler took
+  prefetches: true,
   blockBytes: 512 * 1024,
   tuning,
 });

@@ -1,6 +1,7 @@
 // How a kernel's expressions are said in C: constants, operations by name, indices.
 import type { Atom, Index } from "../../compile/affine.ts";
-import { choiceOf, type Expr, type ScalarOp, type ScalarType } from "../../compile/kernel.ts";
+import type { Expr, ScalarType } from "../../compile/kernel.ts";
+import { axisName, type Operation, type Operator } from "../../compile/loop-form.ts";
 
 export type Mode = "vector" | "scalar";
 
@@ -10,7 +11,7 @@ const letters: Record<ScalarType, string> = { f32: "f", f64: "d", i32: "i", i64:
 export const typeName = (dtype: ScalarType, mode: Mode = "scalar"): string =>
   `${mode === "vector" ? "v" : ""}${letters[dtype]}`;
 
-const infix: Partial<Record<ScalarOp, string>> = {
+const infix: Partial<Record<Operator, string>> = {
   add: "+",
   sub: "-",
   mul: "*",
@@ -22,7 +23,7 @@ const infix: Partial<Record<ScalarOp, string>> = {
   or: "|",
   xor: "^",
 };
-const comparisons = new Set<ScalarOp>(["lt", "le", "eq"]);
+const comparisons = new Set<Operator>(["lt", "le", "eq"]);
 
 /** A constant as one value; all bits of a float survive. */
 export function constantText(value: number, dtype: ScalarType): string {
@@ -36,7 +37,7 @@ export function constantText(value: number, dtype: ScalarType): string {
 }
 
 /** An operation on operands already in C. */
-export function operationText(e: Expr & { kind: "op" }, mode: Mode, args: readonly string[]): string {
+export function operationText(e: Operation, mode: Mode, args: readonly string[]): string {
   const { op } = e;
   const from = e.args[0].dtype;
   const type = typeName(from, mode);
@@ -47,9 +48,7 @@ export function operationText(e: Expr & { kind: "op" }, mode: Mode, args: readon
   if (op === "farSine") return `farSine_${type}(${a}, ${b}, ${e.by})`;
   if (op === "shl" || op === "shr" || op === "sar") return `${op}_${type}(${a}, ${e.by})`;
   if (op === "div" && from === "i32") return `div_i(${a}, ${b})`;
-  const bound = e.args[1];
-  if (op === "max" && bound.kind === "const" && from === "f32" && bound.value >= 0 && !Object.is(bound.value, -0))
-    return `clamp_${type}(${a}, ${b})`;
+  if (op === "max" && from === "f32" && isPositive(e.args[1])) return `clamp_${type}(${a}, ${b})`;
   const sign = infix[op];
   if (sign === undefined) return `${op}_${type}(${args.join(", ")})`;
   if (!comparisons.has(op)) return `(${a} ${sign} ${b})`;
@@ -58,41 +57,23 @@ export function operationText(e: Expr & { kind: "op" }, mode: Mode, args: readon
   return from === "bool" && op !== "eq" ? `(vb)(${b} ${sign} ${a})` : `(vb)(${a} ${sign} ${b})`;
 }
 
-/** A choice or a scaling that processors have one instruction for: its name in the prelude, and its operands. */
-export function singleInstruction(e: Expr): { readonly name: string; readonly args: readonly Expr[] } | undefined {
-  if (e.kind !== "op" || e.dtype !== "f32") return undefined;
-  const choice = choiceOf(e);
-  if (choice !== undefined) return { name: `${choice}_vf`, args: e.args.slice(1) };
-  return e.op === "mul" ? scaling(e) : undefined;
-}
+/** Whether an operand is a constant from +0 up. */
+const isPositive = (operand: Operation["args"][number]): boolean =>
+  "value" in operand && (operand.value as number) >= 0 && !Object.is(operand.value, -0);
 
-/** a · 2ⁿ as the elementary functions write it: by two powers, since one could leave the range. */
-function scaling({ args: [product, last] }: Expr & { kind: "op" }): ReturnType<typeof singleInstruction> {
-  if (!isOp(product, "mul") || !isOp(last, "pow2") || !isOp(last.args[0], "sub")) return undefined;
-  const [n, half] = last.args[0].args;
-  const [a, first] = product.args;
-  const halved = isOp(half, "sar") && half.by === 1 && half.args[0] === n;
-  return halved && isOp(first, "pow2") && first.args[0] === half ? { name: "scale_vf", args: [a, n] } : undefined;
-}
-
-const isOp = (e: Expr, op: ScalarOp): e is Expr & { kind: "op" } => e.kind === "op" && e.op === op;
-
-/** An index as a 64-bit expression; `row` gives the C of a row number read from memory. */
-export function indexText(index: Index, offset: number, row: (e: Expr) => string): string {
-  const terms = index.terms.map(({ coef, atom }) => (coef === 1 ? "" : `${coef} * `) + atomText(atom, row));
-  const constant = index.offset + offset;
-  if (constant !== 0 || terms.length === 0) terms.push(`(${constant})`);
-  return terms.join(" + ");
+/** The terms of an index and a constant as a 64-bit expression; `row` gives the C of a row number read from memory. */
+export function indexText({ terms }: Index, constant: number, row: (e: Expr) => string): string {
+  const parts = terms.map(({ coef, atom }) => (coef === 1 ? "" : `${coef} * `) + atomText(atom, row));
+  if (constant !== 0 || parts.length === 0) parts.push(`(${constant})`);
+  return parts.join(" + ");
 }
 
 function atomText(atom: Atom, row: (e: Expr) => string): string {
-  if (atom.kind === "axis") return axisName(atom.axis.id);
+  if (atom.kind === "axis") return axisName(atom.axis);
   if (atom.kind === "row") return `row(${row(atom.expr)}, ${atom.rows})`;
   // C rounds towards zero, so the dividend is raised by whole divisors until it cannot be negative
   const raised = Math.max(0, Math.ceil(-atom.of.min / atom.by));
-  const dividend = indexText(atom.of, raised * atom.by, row);
+  const dividend = indexText(atom.of, atom.of.offset + raised * atom.by, row);
   if (atom.kind === "mod") return `((${dividend}) % ${atom.by})`;
   return raised > 0 ? `((${dividend}) / ${atom.by} - ${raised})` : `((${dividend}) / ${atom.by})`;
 }
-
-export const axisName = (id: number): string => `i${id}`;

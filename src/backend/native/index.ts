@@ -114,7 +114,7 @@ export class NativeBackend extends WasmBackend {
   }
 
   #native(program: Program, { toolchain, runtime }: Compiler, most: number = compilers()): Executable {
-    const files = (): string[] => renderProgram(program, toolchain.lanes, most);
+    const files = (): string[] => renderProgram(program, most);
     const main = load(runtime, toolchain.compile(files()));
     const { threads } = this.machine;
     return this.executable({ program, source: () => files().join("\n") }, (bindings, arena) =>

@@ -1,405 +1,307 @@
-// Renders a tiled kernel as one C function: loops, a register tile, reductions, stores. The compiler does addresses and registers.
-import {
-  isStaged,
-  liveExprs,
-  type TiledKernel,
-  type TileLoop,
-  tileLoops,
-  vectorOnResult,
-} from "../../compile/4-tile.ts";
-import { type Axis, coefficient } from "../../compile/affine.ts";
-import type { Expr, Reduction } from "../../compile/kernel.ts";
+// Prints a kernel's loop form as one C function. The compiler does addresses and registers.
+import type { TiledKernel } from "../../compile/4-tile.ts";
+import { nest } from "../../compile/7-nest.ts";
+import type {
+  Block,
+  Condition,
+  Load,
+  Place,
+  Position,
+  Statement,
+  Total,
+  Value,
+  Whole,
+} from "../../compile/loop-form.ts";
+import type { Target } from "../../compile/target.ts";
 import { bytesOf, type DType } from "../../graph/internal.ts";
-import { axisName, constantText, type Mode, typeName } from "./expressions.ts";
-import { type Stream, streams } from "./prefetch.ts";
-import { type Instance, none, resultKey, splat, Values } from "./values.ts";
+import { constantText, indexText, operationText, typeName } from "./expressions.ts";
 
-/** Elements of a register tile along an axis. */
-interface Spread {
-  readonly axis: Axis;
-  readonly count: number;
-  readonly step: number;
-}
-
-/** The elements of a tile, the last axis's next to each other. */
-const instancesOf = (spread: readonly Spread[]): Instance[] =>
-  spread.reduce<Instance[]>(
-    (found, { axis, count, step }) =>
-      found.flatMap((m) => Array.from({ length: count }, (_, k) => new Map(m).set(axis.id, k * step))),
-    [none],
-  );
-
-/** Operations after a tile's sums, over all of its elements, up to which they are written out one after the other. */
-const mostStored = 48;
-
-/** Inner loops, as over the taps of a convolution, are written out up to so many terms: past that values crowd the registers. */
-const mostWritten = 120;
-
-/**
- * The kernel as a C function (buffers…, begin, end) that runs tasks begin … end − 1. idempotent: it may compute an element twice,
- * as nothing that it reads is overwritten; then the last of several tiles reaches back over the one before, and need not be smaller.
- */
-export function renderKernel(kernel: TiledKernel, name: string, idempotent: boolean): string {
-  return new Renderer(kernel, idempotent).render(name);
+/** The kernel as a C function (buffers…, begin, end) that runs tasks begin … end − 1. idempotent: it may compute an element twice. */
+export function renderKernel(kernel: TiledKernel, target: Target, name: string, idempotent: boolean): string {
+  const printer = new Printer(target.lanes);
+  printer.line(`${kernelHead(kernel, name)} {`);
+  printer.block(nest(kernel, target, idempotent));
+  printer.line("}");
+  return printer.text;
 }
 
 export const kernelHead = (kernel: TiledKernel, name: string): string =>
   `KERNEL void ${name}(${[...kernel.buffers.map((_, i) => `char *b${i}`), "long begin", "long end"].join(", ")})`;
 
-class Renderer {
-  readonly kernel: TiledKernel;
-  readonly live: readonly Expr[];
-  readonly #values: Values;
-  readonly #idempotent: boolean;
-  readonly #streams: readonly Stream[];
-  readonly #open = new Set<number>();
+class Printer {
+  readonly lanes: number;
+  readonly #lines: string[] = [];
+  readonly #values = new Map<Value, string>();
+  readonly #totals = new Map<Total, string>();
+  /** C names of pointers by what they point to, a map for each open block; what rolls has no use for those from outside. */
+  #pointers: Map<string, string>[] = [];
+  #names = 0;
 
-  constructor(kernel: TiledKernel, idempotent: boolean) {
-    this.kernel = kernel;
-    this.#idempotent = idempotent && !kernel.serial;
-    this.live = liveExprs(kernel);
-    this.#values = new Values(kernel, this.live);
-    this.#streams = streams(
-      kernel,
-      this.live.filter((e) => e.kind === "load"),
-    );
+  constructor(lanes: number) {
+    this.lanes = lanes;
   }
 
-  // Loops ---------------------------------------------------------------------------------------------------------------
-
-  render(name: string): string {
-    const { kernel } = this;
-    this.#values.line(`${kernelHead(kernel, name)} {`);
-    const tiles = tileLoops(kernel);
-    this.#hoist();
-    if (kernel.serial || (kernel.plain.length === 0 && tiles.length === 0))
-      this.#values.block("if (begin < end)", () => this.#serial(kernel.plain, tiles));
-    else if (kernel.plain.length > 0) this.#plainTasks(tiles);
-    else this.#tileTasks(tiles);
-    this.#values.line("}");
-    return this.#values.text;
+  get text(): string {
+    return this.#lines.join("\n");
   }
 
-  /** All loops in order, for one thread. */
-  #serial(plain: readonly Axis[], tiles: readonly TileLoop[]): void {
-    if (plain.length === 0) this.#tiles(tiles, []);
-    else this.#loop(plain[0], 0, plain[0].extent, 1, () => this.#serial(plain.slice(1), tiles));
+  line(text: string): void {
+    this.#lines.push(text);
   }
 
-  /** Threads share the iterations of all plain loops, flattened. */
-  #plainTasks(tiles: readonly TileLoop[]): void {
-    const { plain } = this.kernel;
-    this.#values.block("for (long task = begin; task < end; task++)", () => {
-      let rest = "task";
-      for (let k = plain.length - 1; k > 0; k--) {
-        this.#values.line(`long ${axisName(plain[k].id)} = (${rest}) % ${plain[k].extent};`);
-        rest = `(${rest}) / ${plain[k].extent}`;
-      }
-      this.#values.line(`long ${axisName(plain[0].id)} = ${rest};`);
-      this.#within(plain, () => this.#tiles(tiles, []));
-    });
+  // Statements ------------------------------------------------------------------------------------------------------------
+
+  block(block: Block): void {
+    this.#pointers.push(new Map());
+    for (const s of block) this.#statement(s);
+    this.#pointers.pop();
   }
 
-  /** No plain loops: threads share the tiles along the first tiled axis. */
-  #tileTasks(tiles: readonly TileLoop[]): void {
-    const [{ axis, step }, ...inner] = tiles;
-    if (this.#even(axis, step)) {
-      this.#values.block("for (long tile = begin; tile < end; tile++)", () =>
-        this.#start(axis, step, "tile", inner, []),
-      );
-      return;
-    }
-    const whole = Math.floor(axis.extent / step);
-    const i = axisName(axis.id);
-    if (whole > 0) {
-      const stop = `(end < ${whole} ? end : ${whole}) * ${step}`;
-      this.#values.block(`for (long ${i} = begin * ${step}; ${i} < ${stop}; ${i} += ${step})`, () =>
-        this.#within([axis], () => this.#tiles(inner, [step])),
-      );
-    }
-    this.#values.block(`if (end > ${whole})`, () => {
-      this.#values.line(`long ${i} = ${whole * step};`);
-      this.#within([axis], () => this.#tiles(inner, [axis.extent % step]));
-    });
-  }
-
-  /** Loops over full tiles of the next tiled axis; where it has to be, the remainder as a smaller tile. */
-  #tiles(tiles: readonly TileLoop[], counts: readonly number[]): void {
-    if (tiles.length === 0) return this.#tile(counts);
-    const [{ axis, step }, ...inner] = tiles;
-    if (axis.extent % step !== 0 && this.#even(axis, step)) {
-      const n = `n${axis.id}`;
-      const head = `for (long ${n} = 0; ${n} < ${Math.ceil(axis.extent / step)}; ${n}++)`;
-      this.#values.block(head, () => this.#start(axis, step, n, inner, counts));
-      return;
-    }
-    const whole = Math.floor(axis.extent / step) * step;
-    if (whole > 0) this.#loop(axis, 0, whole, step, () => this.#tiles(inner, [...counts, step]));
-    if (whole < axis.extent)
-      this.#loop(axis, whole, axis.extent, step, () => this.#tiles(inner, [...counts, axis.extent - whole]));
-  }
-
-  /** Whether full tiles suffice. */
-  #even(axis: Axis, step: number): boolean {
-    return axis.extent % step === 0 || (this.#idempotent && axis.extent > step);
-  }
-
-  /** The n-th full tile along an axis, which ends at the axis's end at the latest. */
-  #start(axis: Axis, step: number, n: string, inner: readonly TileLoop[], counts: readonly number[]): void {
-    const last = axis.extent - step;
-    const at = last % step === 0 ? `${n} * ${step}` : `${n} * ${step} < ${last} ? ${n} * ${step} : ${last}`;
-    this.#values.line(`long ${axisName(axis.id)} = ${at};`);
-    this.#within([axis], () => this.#tiles(inner, [...counts, step]));
-  }
-
-  #loop(axis: Axis, from: number, to: number, step: number, body: () => void): void {
-    if (to <= from) return;
-    const i = axisName(axis.id);
-    const once = to - from <= step;
-    this.#values.block(once ? "" : `for (long ${i} = ${from}; ${i} < ${to}; ${i} += ${step})`, () => {
-      if (once) this.#values.line(`long ${i} = ${from};`);
-      this.#within([axis], body);
-    });
-  }
-
-  /** Runs the body with loop variables declared. */
-  #within(axes: readonly Axis[], body: () => void): void {
-    for (const a of axes) this.#open.add(a.id);
-    this.#hoist();
+  #braces(head: string, body: () => void): void {
+    this.line(`${head} {`);
     body();
-    for (const a of axes) this.#open.delete(a.id);
+    this.line("}");
   }
 
-  /** Computes ahead what the open loops suffice for: stores may overlap what is read, so the compiler would not. */
-  #hoist(): void {
-    if (this.kernel.serial) return; // each round may read what the one before wrote
-    const { kernel } = this;
-    const tiled = new Set(kernel.unrolled.map((u) => u.axis.id));
-    if (kernel.vector !== undefined) tiled.add(kernel.vector.id);
-    for (const e of this.live) {
-      const ready = [...e.axes].every((id) => this.#open.has(id) && !tiled.has(id));
-      if (ready && e.kind !== "const" && !this.#values.finished.has(e)) this.#values.value(e, none, "scalar");
+  #statement(s: Statement): void {
+    switch (s.kind) {
+      case "loop":
+        return this.#loop(s);
+      case "within":
+        return this.#braces("", () => {
+          for (const { variable, value } of s.values) this.line(`long ${variable.name} = ${wholeText(value)};`);
+          this.block(s.body);
+        });
+      case "when":
+        return this.#braces(`if (${wholeText(s.less)} < ${wholeText(s.than)})`, () => this.block(s.body));
+      case "roll":
+        return this.#roll(s);
+      case "block":
+        return this.#braces("", () => this.block(s.body));
+      case "let": {
+        const text = this.#compute(s.value);
+        this.#values.set(s.value, this.#declare(typeOf(s.value), text));
+        return;
+      }
+      case "open":
+        return this.#openTotal(s.total);
+      case "add":
+        return this.#addTerm(s);
+      case "endStage": {
+        const name = this.#totals.get(s.total)!;
+        return this.line(`${name}w += ${name}; ${name} = (__typeof__(${name})){0};`);
+      }
+      case "settle": {
+        const name = this.#totals.get(s.total)!;
+        if (s.total.reduction.compensated) this.line(`${name} = settle_${totalType(s.total)}(${name}, ${name}c);`);
+        if (s.total.staged) this.line(`${name} = ${name}w + ${name};`);
+        return;
+      }
+      case "array": {
+        const names = s.totals.map((t) => this.#totals.get(t)!);
+        return this.line(`${totalType(s.totals[0])} ${s.array}[] = { ${names.join(", ")} };`);
+      }
+      case "store":
+        return this.#store(s);
+      case "prefetch":
+        return this.line(`__builtin_prefetch(${this.#place(s.place)});`);
     }
   }
 
-  // The register tile -----------------------------------------------------------------------------------------------------
-
-  #tile(counts: readonly number[]): void {
-    const { kernel } = this;
-    const { lanes } = kernel;
-    const along = vectorOnResult(kernel);
-    const vectors = along ? Math.ceil(counts[0] / lanes) : 1;
-    const used = along && counts[0] % lanes !== 0 ? counts[0] % lanes : lanes;
-    if (along) this.#values.partial = { offset: (vectors - 1) * lanes, lanes: used };
-    const spread: Spread[] = kernel.unrolled.map((u, k) => ({
-      axis: u.axis,
-      count: counts[k + (along ? 1 : 0)],
-      step: 1,
-    }));
-    if (along) spread.push({ axis: kernel.vector!, count: vectors, step: lanes });
-    // what the last axis shares out is held in registers meanwhile, so the last is the one of fewest elements
-    spread.sort((a, b) => b.count - a.count);
-    const instances = instancesOf(spread);
-    const totals = kernel.reductions.length > 0 ? this.#reduce(instances) : [];
-    const mode: Mode = along ? "vector" : "scalar";
-    const store = (instance: Instance): void =>
-      this.#stores(instance, mode, along ? used : lanes, (vectors - 1) * lanes);
-    this.#values.apart(() => {
-      if (this.#worthRolling(instances.length)) this.#rolled(spread, used < lanes, totals, store);
-      else this.#written(instances, (r, k) => totals[r][k], store);
-    });
-    this.#values.results.clear();
+  #loop({ variable: { name }, from, to, step, unrolled, body }: Statement & { kind: "loop" }): void {
+    if (unrolled) this.line(`#pragma GCC unroll ${Math.ceil((to as number) / step)}`);
+    const head = `for (long ${name} = ${wholeText(from)}; ${name} < ${wholeText(to)}; ${name} += ${step})`;
+    this.#braces(head, () => this.block(body));
   }
 
-  /** Whether what comes after the sums is so much that writing it out for each element of the tile would keep the compiler busy for long. */
-  #worthRolling(instances: number): boolean {
-    const after = this.kernel.reductions.length > 0 ? [...this.#values.finished] : this.live;
-    const scattered = vectorOnResult(this.kernel)
-      ? this.kernel.stores.filter(({ index }) => coefficient(index, this.kernel.vector!) !== 1)
-      : [];
-    const operations = after.filter((e) => e.kind !== "reduction").length + scattered.length * this.kernel.lanes;
-    return instances > 1 && instances * operations > mostStored;
+  #roll({ variable, counter, count, step, body }: Statement & { kind: "roll" }): void {
+    const outside = this.#pointers;
+    this.#pointers = [];
+    const head = `for (long ${counter.name} = 0; ${counter.name} < ${count}; ${counter.name}++, ${variable.name} += ${step})`;
+    this.#braces(head, () => this.block(body));
+    this.line(`${variable.name} -= ${count * step};`);
+    this.#pointers = outside;
   }
 
-  /** Stores the tile's elements in loops over them; the last of the vectors apart where not all of its lanes are in use. */
-  #rolled(
-    spread: readonly Spread[],
-    apart: boolean,
-    totals: readonly (readonly string[])[],
-    store: (instance: Instance) => void,
-  ): void {
-    const { kernel } = this;
-    const written = (s: Spread): boolean => s.count === 1 || (apart && s.axis === kernel.vector);
-    totals.forEach((names, r) => {
-      const type = typeName(kernel.reductions[r].value.dtype, kernel.vector === undefined ? "scalar" : "vector");
-      this.#values.line(`${type} all${r}[] = { ${names.join(", ")} };`);
-    });
-    const within = (rest: readonly Spread[], at: string): void => {
-      const [next, ...inner] = rest;
-      if (next === undefined) {
-        const place = (k: number): string => at.replace("N", String(k));
-        this.#written(instancesOf(spread.filter(written)), (r, k) => `all${r}[${place(k)}]`, store);
-        return;
+  #openTotal(total: Total): void {
+    const { reduction, staged } = total;
+    const type = totalType(total);
+    const name = `${typeName(reduction.value.dtype)}${this.#names++}_`;
+    this.#totals.set(total, name);
+    const also = [...(reduction.compensated ? ["c"] : []), ...(staged ? ["w"] : [])];
+    for (const end of ["", ...also]) this.line(`${type} ${name}${end} = ${neutral(total)};`);
+  }
+
+  #addTerm({ total, term, lanes }: Statement & { kind: "add" }): void {
+    const { reduction, vector } = total;
+    const type = totalType(total);
+    const name = this.#totals.get(total)!;
+    let text = this.#value(term);
+    if (vector && lanes < this.lanes) {
+      const keep = Array.from({ length: this.lanes }, (_, lane) => (lane < lanes ? -1 : 0));
+      text = `where_${type}((vb){${keep.join(", ")}}, ${text}, ${neutral(total)})`;
+    }
+    if (reduction.compensated) this.line(`compensate(${name}, ${name}c, ${text});`);
+    else if (reduction.op === "sum") this.line(`${name} += ${text};`);
+    else this.line(`${name} = max_${type}(${name}, ${text});`);
+  }
+
+  #store({ place, value, step, lanes }: Statement & { kind: "store" }): void {
+    const type = typeName(value.dtype);
+    if (!value.vector) return this.line(`at(${type}, ${this.#place(place)}) = ${this.#value(value)};`);
+    // in memory, a bool is 0 or 1
+    const stored = value.dtype === "bool" ? `(${this.#value(value)} & 1)` : this.#value(value);
+    if (step === 1 && lanes === this.lanes)
+      return this.line(`at(${value.dtype === "f32" ? "uf" : "ui"}, ${this.#place(place)}) = ${stored};`);
+    const whole = this.#declare(typeOf(value), stored);
+    if (step === 1) return this.line(`__builtin_memcpy(${this.#place(place)}, &${whole}, ${4 * lanes});`);
+    for (let lane = 0; lane < lanes; lane++)
+      this.line(`at(${type}, ${this.#place(place, lane * step)}) = ${whole}[${lane}];`);
+  }
+
+  // Values ----------------------------------------------------------------------------------------------------------------
+
+  /** The C of a value that is a constant, a total, or has been computed. */
+  #value(value: Value): string {
+    if (value.kind === "total") return this.#totals.get(value.total)!;
+    if (value.kind !== "const") return this.#values.get(value)!;
+    const text = constantText(value.value, value.dtype);
+    return value.vector ? `splat_${typeName(value.dtype)}(${text})` : text;
+  }
+
+  #compute(value: Value): string {
+    switch (value.kind) {
+      case "op":
+        return operationText(
+          value,
+          value.vector ? "vector" : "scalar",
+          value.args.map((a) => this.#value(a)),
+        );
+      case "load": {
+        const text = this.#load(value);
+        return value.vector && value.dtype === "bool" ? `(vb)(${text} != 0)` : text;
       }
-      const place = at === "" ? "" : `(${at}) * ${next.count} + `;
-      if (written(next)) return within(inner, next.count === 1 ? at : `${place}N`);
-      const [i, k] = [axisName(next.axis.id), `k${next.axis.id}`];
-      this.#values.block(`for (long ${k} = 0; ${k} < ${next.count}; ${k}++, ${i} += ${next.step})`, () =>
-        within(inner, `${place}${k}`),
-      );
-      this.#values.line(`${i} -= ${next.count * next.step};`);
+      case "index":
+        return this.#inLanes(value.position, value.vector, value.step);
+      case "inside":
+        return value.conditions
+          .map((c) => (value.vector ? `(vb)((vu)${this.#inLanes(c, true, c.step)} < ${c.size}u)` : this.#holds(c)))
+          .join(" & ");
+      case "spread":
+        return `splat_${typeName(value.dtype)}(${this.#value(value.of)})`;
+      case "across":
+        return `${value.op === "sum" ? "sum" : "max_across"}_${typeName(value.dtype, "vector")}(${this.#value(value.of)})`;
+      case "element":
+        return `${value.array}[${wholeText(value.at)}]`;
+      default:
+        return this.#value(value);
+    }
+  }
+
+  /** A position as i32: one value, or its value in each lane. */
+  #inLanes(position: Position, vector: boolean, step: number): string {
+    const first = `(i)(${this.#position(position)})`;
+    return vector ? `(splat_i(${first}) + ${this.#countUp(step)})` : first;
+  }
+
+  #countUp(step: number): string {
+    return `(vi){${Array.from({ length: this.lanes }, (_, lane) => lane * step).join(", ")}}`;
+  }
+
+  #load(load: Value & Load): string {
+    const { place, step, lanes, conditions, inLanes, vector, dtype } = load;
+    const element = (further: number): string => `at(${typeName(dtype)}, ${this.#place(place, further)})`;
+    if (!vector)
+      return conditions.length === 0
+        ? element(0)
+        : `((${conditions.map((c) => this.#holds(c)).join(" & ")}) ? ${element(0)} : 0)`;
+    const whole = (): string => {
+      if (step === 1) return `at(${dtype === "f32" ? "uf" : "ui"}, ${this.#place(place)})`;
+      if (step === 0) return `splat_${typeName(dtype === "bool" ? "i32" : dtype)}(${element(0)})`;
+      return `(${storedType(dtype)}){${Array.from({ length: lanes }, (_, lane) => element(lane * step)).join(", ")}}`;
     };
-    within(spread, "");
+    return conditions.length + inLanes.length === 0 ? whole() : this.#guarded(load, whole, element);
   }
 
-  /** Stores instances one after the other, given the totals of their reductions by their numbers. */
-  #written(
-    instances: readonly Instance[],
-    totalOf: (reduction: number, instance: number) => string,
-    store: (instance: Instance) => void,
-  ): void {
-    instances.forEach((instance, k) => {
-      this.kernel.reductions.forEach((_, r) => {
-        this.#values.results.set(resultKey(r, instance), this.#whole(r, totalOf(r, k)));
-      });
-      store(instance);
-    });
-  }
-
-  /** What a reduction comes to, of which there is a total, or one in each lane. */
-  #whole(r: number, total: string): string {
-    const { op, value } = this.kernel.reductions[r];
-    if (this.kernel.vector === undefined || vectorOnResult(this.kernel)) return total;
-    return `${op === "sum" ? "sum" : "max_across"}_${typeName(value.dtype, "vector")}(${total})`;
-  }
-
-  /** Adds up; for each reduction the names of its totals by instance. */
-  #reduce(instances: readonly Instance[]): string[][] {
-    const { kernel } = this;
-    const mode: Mode = kernel.vector === undefined ? "scalar" : "vector";
-    const names = kernel.reductions.map(({ value }) => instances.map(() => this.#values.name(value.dtype)));
-    kernel.reductions.forEach((r, n) => {
-      const type = typeName(r.value.dtype, mode);
-      for (const total of names[n]) {
-        this.#values.line(`${type} ${total} = ${neutral(r, mode)};`);
-        if (r.compensated) this.#values.line(`${type} ${total}c = ${neutral(r, mode)};`);
-        if (kernel.stage !== undefined && isStaged(r)) this.#values.line(`${type} ${total}w = ${neutral(r, mode)};`);
-      }
-    });
-    this.#reduceLoops(kernel.reducedOrder, instances, names, mode);
-    kernel.reductions.forEach((r, n) => {
-      const type = typeName(r.value.dtype, mode);
-      for (const total of names[n]) {
-        if (r.compensated) this.#values.line(`${total} = settle_${type}(${total}, ${total}c);`);
-        if (kernel.stage !== undefined && isStaged(r)) this.#values.line(`${total} = ${total}w + ${total};`);
-      }
-    });
-    return names;
-  }
-
-  #reduceLoops(axes: readonly Axis[], instances: readonly Instance[], names: string[][], mode: Mode): void {
-    if (axes.length === 0) return this.#accumulate(instances, names, mode, this.kernel.lanes);
-    const [axis, ...rest] = axes;
-    if (axis !== this.kernel.vector) {
-      const terms = instances.length * this.kernel.reductions.length * axes.reduce((n, a) => n * a.extent, 1);
-      if (axis.extent > 1 && terms <= mostWritten) this.#values.line(`#pragma GCC unroll ${axis.extent}`);
-      this.#staged(axis, axis.extent, 1, names, () => {
-        if (axes === this.kernel.reducedOrder) this.#ahead(instances, rest);
-        this.#reduceLoops(rest, instances, names, mode);
-      });
-      return;
-    }
-    const { lanes } = this.kernel;
-    const whole = axis.extent - (axis.extent % lanes);
-    if (whole > 0) this.#staged(axis, whole, lanes, names, () => this.#accumulate(instances, names, mode, lanes));
-    if (whole < axis.extent) {
-      this.#values.partial = { offset: 0, lanes: axis.extent - whole };
-      this.#loop(axis, whole, axis.extent, lanes, () => this.#accumulate(instances, names, mode, axis.extent - whole));
-      this.#values.partial = { offset: -1, lanes };
-    }
-  }
-
-  /** Asks for the rows that the next tile will read in this round, where it ends: what comes before, this one reads. */
-  #ahead(instances: readonly Instance[], taps: readonly Axis[]): void {
-    for (const { load, step } of this.#streams) {
-      this.#values.block("", () => {
-        for (const axis of taps) this.#values.line(`long ${axisName(axis.id)} = ${axis.extent - 1};`);
-        const bytes = bytesOf[load.dtype as DType];
-        const offsets = instances.map((instance) => bytes * this.#values.offset(load.index, instance, step));
-        const row = this.#values.declare(
-          "char *",
-          `b${load.buffer} + ${bytes} * (${this.#values.index(load.index, none, 0)})`,
-        );
-        for (const offset of new Set(offsets)) this.#values.line(`__builtin_prefetch(${row} + (${offset}));`);
-      });
-    }
-  }
-
-  /** A loop along a reduced axis from 0; where sums run in stages, several, each with its own sums. */
-  #staged(axis: Axis, to: number, step: number, names: readonly (readonly string[])[], body: () => void): void {
-    const { kernel } = this;
-    const count = kernel.stage?.axis === axis ? kernel.stage.count : to;
-    if (count >= to) return this.#loop(axis, 0, to, step, body);
-    const [i, start, stop] = [axisName(axis.id), `from${axis.id}`, `to${axis.id}`];
-    this.#values.block(`for (long ${start} = 0; ${start} < ${to}; ${start} += ${count})`, () => {
-      this.#values.line(`long ${stop} = ${start} + ${count} < ${to} ? ${start} + ${count} : ${to};`);
-      this.#values.block(`for (long ${i} = ${start}; ${i} < ${stop}; ${i} += ${step})`, () =>
-        this.#within([axis], body),
-      );
-      kernel.reductions.forEach((r, n) => {
-        if (isStaged(r)) for (const t of names[n]) this.#values.line(`${t}w += ${t}; ${t} = (__typeof__(${t})){0};`);
-      });
-    });
-  }
-
-  /** Adds the terms of one step to the totals; lanes past `used` do not count. */
-  #accumulate(instances: readonly Instance[], names: string[][], mode: Mode, used: number): void {
-    this.kernel.reductions.forEach((r, n) => {
-      const type = typeName(r.value.dtype, mode);
-      instances.forEach((instance, k) => {
-        let term = this.#values.value(r.value, instance, mode);
-        if (used < this.kernel.lanes) {
-          const keep = Array.from({ length: this.kernel.lanes }, (_, lane) => (lane < used ? -1 : 0));
-          term = `where_${type}((vb){${keep.join(", ")}}, ${term}, ${neutral(r, mode)})`;
+  /** A vector of which lanes outside the conditions are 0: one load where lanes are neighbours, else lane by lane. */
+  #guarded(
+    { lanes, conditions, inLanes, masked, step, dtype }: Value & Load,
+    whole: () => string,
+    element: (further: number) => string,
+  ): string {
+    const type = storedType(dtype);
+    const all = conditions.map((c) => this.#holds(c));
+    const name = this.#declare(type, "{}");
+    if (inLanes.length === 0) this.line(`if (${all.join(" & ")}) ${name} = ${whole()};`);
+    else if (masked) {
+      const first = inLanes.map((c) => this.#declare("long", this.#position(c)));
+      const some = inLanes.map((c, k) => `${first[k]} > ${-lanes} & ${first[k]} < ${c.size}`);
+      const masks = inLanes.map((c, k) => ` & (vi)((vu)(splat_i((i)${first[k]}) + ${this.#countUp(1)}) < ${c.size}u)`);
+      this.line(`if (${[...all, ...some].join(" & ")}) ${name} = (${type})((vi)${whole()}${masks.join("")});`);
+    } else {
+      this.#braces(`if (${all.length > 0 ? all.join(" & ") : 1})`, () => {
+        for (let lane = 0; lane < lanes; lane++) {
+          const holds = inLanes.map((c) => this.#holds(c, lane * c.step)).join(" & ");
+          this.line(`if (${holds}) ${name}[${lane}] = ${element(lane * step)};`);
         }
-        const total = names[n][k];
-        if (r.compensated) this.#values.line(`compensate(${total}, ${total}c, ${term});`);
-        else if (r.op === "sum") this.#values.line(`${total} += ${term};`);
-        else this.#values.line(`${total} = max_${type}(${total}, ${term});`);
       });
-    });
+    }
+    return name;
   }
 
-  #stores(instance: Instance, mode: Mode, lastLanes: number, last: number): void {
-    const { kernel } = this;
-    const { vector, lanes } = kernel;
-    const offset = vector === undefined ? 0 : (instance.get(vector.id) ?? 0);
-    const used = mode === "vector" && offset === last ? lastLanes : lanes;
-    const values = kernel.stores.map(({ value }) => this.#values.value(value, instance, mode));
-    kernel.stores.forEach(({ buffer, index, value }, k) => {
-      const type = typeName(value.dtype);
-      const place = (lane: number): string =>
-        this.#values.place(buffer, index, instance, value.dtype, lane * coefficient(index, vector!)!);
-      if (mode === "scalar") {
-        this.#values.line(
-          `at(${type}, ${this.#values.place(buffer, index, instance, value.dtype, 0)}) = ${values[k]};`,
-        );
-        return;
-      }
-      const stored = value.dtype === "bool" ? `(${values[k]} & 1)` : values[k];
-      if (coefficient(index, vector!) !== 1) {
-        const whole = this.#values.declare(typeName(value.dtype, "vector"), stored);
-        for (let lane = 0; lane < used; lane++) this.#values.line(`at(${type}, ${place(lane)}) = ${whole}[${lane}];`);
-      } else if (used < lanes) {
-        const whole = this.#values.declare(typeName(value.dtype, "vector"), stored);
-        this.#values.line(`__builtin_memcpy(${place(0)}, &${whole}, ${4 * used});`);
-      } else this.#values.line(`at(${value.dtype === "f32" ? "uf" : "ui"}, ${place(0)}) = ${stored};`);
-    });
+  /** Whether a condition holds for a position, or further on: as unsigned numbers negative positions are large. */
+  #holds(condition: Condition, further = 0): string {
+    return `((unsigned long)(${this.#position(condition, further)}) < ${condition.size}ul)`;
+  }
+
+  // Where things lie --------------------------------------------------------------------------------------------------------
+
+  /** Where an element lies: a pointer for what varies, which a tile's elements share, and a constant. */
+  #place(place: Place, further = 0): string {
+    const bytes = bytesOf[place.dtype as DType];
+    const constant = (place.at + further) * bytes;
+    const varying = place.index.terms.length === 0 ? `b${place.buffer}` : this.#pointer(place, bytes);
+    return constant === 0 ? varying : `${varying} + (${constant})`;
+  }
+
+  #pointer(place: Place, bytes: number): string {
+    const text = `b${place.buffer} + ${bytes} * (${this.#position(place, -place.at)})`;
+    for (const known of this.#pointers) {
+      const found = known.get(text);
+      if (found !== undefined) return found;
+    }
+    const name = this.#declare("char *", text);
+    this.#pointers[this.#pointers.length - 1].set(text, name);
+    return name;
+  }
+
+  #position({ index, at, rows }: Position, further = 0): string {
+    return indexText(index, at + further, (e) => this.#values.get(rows.get(e)!)!);
+  }
+
+  #declare(type: string, text: string): string {
+    const name = `t${this.#names++}`;
+    this.line(`${type} ${name} = ${text};`);
+    return name;
   }
 }
 
-function neutral({ op, value }: Reduction, mode: Mode): string {
+const typeOf = ({ dtype, vector }: Value): string => typeName(dtype, vector ? "vector" : "scalar");
+const totalType = ({ reduction, vector }: Total): string =>
+  typeName(reduction.value.dtype, vector ? "vector" : "scalar");
+/** Type of a vector as it lies in memory. */
+const storedType = (dtype: Value["dtype"]): string => (dtype === "f32" ? "vf" : "vi");
+
+function neutral({ reduction: { op, value }, vector }: Total): string {
   const least = value.dtype === "i32" ? -(2 ** 31) : Number.NEGATIVE_INFINITY;
   const text = constantText(op === "sum" ? 0 : least, value.dtype);
-  return mode === "vector" ? splat(value, text) : text;
+  return vector ? `splat_${typeName(value.dtype)}(${text})` : text;
+}
+
+function wholeText(whole: Whole): string {
+  if (typeof whole === "number") return String(whole);
+  if ("name" in whole) return whole.name;
+  const [a, b] = [wholeText(whole.a), wholeText(whole.b)];
+  if (whole.op === "min") return `(${a} < ${b} ? ${a} : ${b})`;
+  return `(${a} ${{ add: "+", mul: "*", div: "/", mod: "%" }[whole.op]} ${b})`;
 }

@@ -9,14 +9,17 @@ import { prelude } from "./prelude.ts";
 /** A part of a program that is worth a compiler of its own, in characters of C. */
 const partSize = 40_000;
 
-/** The C of a program for vectors of `lanes` elements, in up to `most` files that compile side by side. */
-export function renderProgram(program: Program, lanes: number, most: number): string[] {
+/** The C of a program, in up to `most` files that compile side by side. */
+export function renderProgram(program: Program, most: number): string[] {
+  const { target } = program;
   const inPlace = new Set(program.calls.filter(overwrites).map((s) => s.kernel));
   const kernels = program.kernels
-    .map((k, i) => renderKernel(k.tiled, `k${i}`, !inPlace.has(i)))
+    .map((k, i) => renderKernel(k.tiled, target, `k${i}`, !inPlace.has(i)))
     .sort((a, b) => b.length - a.length);
   const size = kernels.reduce((n, k) => n + k.length, 0);
-  const parts = Array.from({ length: Math.max(1, Math.min(most, Math.ceil(size / partSize))) }, () => [prelude(lanes)]);
+  const parts = Array.from({ length: Math.max(1, Math.min(most, Math.ceil(size / partSize))) }, () => [
+    prelude(target.lanes),
+  ]);
   const lengths = parts.map(() => 0);
   for (const kernel of kernels) {
     const least = lengths.indexOf(Math.min(...lengths));

@@ -2,7 +2,7 @@
 import type { TiledKernel } from "../../compile/4-tile.ts";
 import { bytesFor } from "../../compile/5-plan.ts";
 import { taskCount } from "../../compile/6-share.ts";
-import type { Tuning } from "../../compile/target.ts";
+import type { Target, Tuning } from "../../compile/target.ts";
 import { kernelHead, renderKernel } from "./kernel.ts";
 import { prelude } from "./prelude.ts";
 import { CompilerError, hashName, type Toolchain } from "./toolchain.ts";
@@ -18,12 +18,12 @@ export function tuning(toolchain: Toolchain, search: boolean): Tuning {
   return {
     leastWork: 2e7,
     most: 12,
-    choose(layouts, text) {
+    choose(layouts, text, target) {
       const name = hashName([text]);
       if (known[name] === undefined && search && layouts.length > 1) {
         if (!told) console.warn("hebb: measuring register tiles, once on this machine, about a second for each kernel");
         told = true;
-        const found = describe(fastest(toolchain, layouts));
+        const found = describe(fastest(toolchain, target, layouts));
         known = { ...read(file), [name]: found };
         write(file, known);
       }
@@ -63,10 +63,10 @@ function describe(kernel: TiledKernel): string {
 }
 
 /** Compiles all layouts into one program, runs it, and reads the times that it prints. */
-function fastest(toolchain: Toolchain, layouts: readonly TiledKernel[]): TiledKernel {
+function fastest(toolchain: Toolchain, target: Target, layouts: readonly TiledKernel[]): TiledKernel {
   const half = Math.ceil(layouts.length / 2);
   const parts = [layouts.slice(0, half), layouts.slice(half)].map((part, p) =>
-    [prelude(layouts[0].lanes), ...part.map((l, i) => renderKernel(l, `k${p * half + i}`, true))].join("\n"),
+    [prelude(target.lanes), ...part.map((l, i) => renderKernel(l, target, `k${p * half + i}`, true))].join("\n"),
   );
   const times = toolchain
     .execute([renderTimer(layouts), ...parts])

@@ -1,6 +1,7 @@
 // How a reduction gathers its terms in WebAssembly: plain sums, maxima, and long sums that carry their rounding errors along.
 
-import type { Reduction } from "../../compile/kernel.ts";
+import type { Reduction, ScalarType } from "../../compile/kernel.ts";
+import type { Total } from "../../compile/loop-form.ts";
 import type { Func, Op } from "./assembler.ts";
 import { lanes, type Mode, pushConstant, wasmType } from "./operations.ts";
 
@@ -16,7 +17,8 @@ export interface Accumulator {
 }
 
 /** Sets up an accumulator with the reduction's neutral element. */
-export function openAccumulator(f: Func, reduction: Reduction, mode: Mode, staged: boolean): Accumulator {
+export function openAccumulator(f: Func, { reduction, vector, staged }: Total): Accumulator {
+  const mode = vector ? "vector" : "scalar";
   const type = mode === "vector" ? "v128" : wasmType(reduction.value.dtype);
   const opened = (): number => {
     const local = f.local(type);
@@ -33,7 +35,7 @@ export function openAccumulator(f: Func, reduction: Reduction, mode: Mode, stage
 export function endStage(f: Func, { reduction, mode, total, done }: Accumulator): void {
   if (done === undefined) return;
   f.get(done).get(total);
-  combine(f, reduction, mode);
+  combine(f, reduction.op, reduction.value.dtype, mode);
   f.set(done);
   pushNeutral(f, reduction, mode);
   f.set(total);
@@ -53,7 +55,7 @@ export function accumulate(f: Func, { reduction, mode, total, carry }: Accumulat
   }
   if (carry !== undefined) return addCompensated(f, mode, total, carry);
   f.get(total);
-  combine(f, reduction, mode);
+  combine(f, reduction.op, reduction.value.dtype, mode);
   f.set(total);
 }
 
@@ -76,8 +78,8 @@ function addCompensated(f: Func, mode: Mode, total: number, carry: number): void
 }
 
 /** Puts two values on the stack together. */
-function combine(f: Func, { op, value }: Reduction, mode: Mode): void {
-  const type = wasmType(value.dtype);
+function combine(f: Func, op: Reduction["op"], dtype: ScalarType, mode: Mode): void {
+  const type = wasmType(dtype);
   if (mode === "vector") f.op(`${type}x4.${op === "sum" ? "add" : type === "i32" ? "max_s" : "max"}` as Op);
   else if (op === "sum" || type !== "i32") f.op(`${type}.${op === "sum" ? "add" : "max"}` as Op);
   else {
@@ -88,22 +90,18 @@ function combine(f: Func, { op, value }: Reduction, mode: Mode): void {
   }
 }
 
-/** Ends an accumulator; returns the local of its result: one value where its lanes are parts of one reduction. */
-export function finishAccumulator(f: Func, a: Accumulator, acrossLanes: boolean): number {
-  if (a.carry !== undefined) {
-    addCarry(f, a.mode, a.total, a.carry);
-    f.free(a.carry);
+/** Ends an accumulator: its total becomes what it comes to. */
+export function settle(f: Func, { reduction, mode, total, carry, done }: Accumulator): void {
+  if (carry !== undefined) {
+    addCarry(f, mode, total, carry);
+    f.free(carry);
   }
-  if (a.done !== undefined) {
-    f.get(a.done).get(a.total);
-    combine(f, a.reduction, a.mode);
-    f.set(a.total);
-    f.free(a.done);
+  if (done !== undefined) {
+    f.get(done).get(total);
+    combine(f, reduction.op, reduction.value.dtype, mode);
+    f.set(total);
+    f.free(done);
   }
-  if (!acrossLanes) return a.total;
-  const result = reduceLanes(f, a);
-  f.free(a.total);
-  return result;
 }
 
 /** The carry is NaN where the total is not finite; then the total stands. */
@@ -113,16 +111,16 @@ function addCarry(f: Func, mode: Mode, total: number, carry: number): void {
   f.op(mode === "vector" ? "v128.bitselect" : "select").set(total);
 }
 
-/** One value from the lanes: (0 + 2) + (1 + 3). */
-function reduceLanes(f: Func, { reduction, total }: Accumulator): number {
-  const type = wasmType(reduction.value.dtype);
-  const [result, half] = [f.local(type), f.local("v128")];
-  f.get(total).get(total).get(total).shuffle([8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7]);
-  combine(f, reduction, "vector");
+/** Pushes one value from the lanes of another: (0 + 2) + (1 + 3). */
+export function reduceLanes(f: Func, op: Reduction["op"], dtype: ScalarType, push: () => void): void {
+  const type = wasmType(dtype);
+  const half = f.local("v128");
+  const all = f.local("v128");
+  push();
+  f.tee(all).get(all).get(all).shuffle([8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7]);
+  combine(f, op, dtype, "vector");
   f.tee(half).lane(`${type}x4.extract_lane` as Op, 0);
   f.get(half).lane(`${type}x4.extract_lane` as Op, 1);
-  combine(f, reduction, "scalar");
-  f.set(result);
-  f.free(half);
-  return result;
+  combine(f, op, dtype, "scalar");
+  for (const local of [half, all]) f.free(local);
 }

@@ -1,376 +1,327 @@
-// Emits a tiled kernel as one WebAssembly function: loops, running addresses, a register tile, reductions, stores.
+// Prints a kernel's loop form as one WebAssembly function.
 
+import type { TiledKernel } from "../../compile/4-tile.ts";
+import { nest } from "../../compile/7-nest.ts";
 import {
-  isStaged,
-  liveExprs,
-  type TiledKernel,
-  type TileLoop,
-  tileLoops,
-  vectorOnResult,
-} from "../../compile/4-tile.ts";
-import { type Axis, axesIn, coefficient, type Index } from "../../compile/affine.ts";
-import { type Expr, indicesIn } from "../../compile/kernel.ts";
-import { bytesOf, type DType } from "../../graph/internal.ts";
-import { type Accumulator, accumulate, endStage, finishAccumulator, openAccumulator } from "./accumulators.ts";
-import type { Addresses, Loop } from "./addresses.ts";
+  type Block,
+  begin,
+  type Condition,
+  end,
+  type Load,
+  type Place,
+  type Statement,
+  type Total,
+  type Value,
+  type Variable,
+  type Whole,
+} from "../../compile/loop-form.ts";
+import { wasmTarget } from "../../compile/target.ts";
+import { type Accumulator, accumulate, endStage, openAccumulator, reduceLanes, settle } from "./accumulators.ts";
+import { Addresses, type Open } from "./addresses.ts";
 import type { Func, Op, WasmModule } from "./assembler.ts";
-import { lanes, type Mode, wasmType } from "./operations.ts";
-import { type Instance, instanceKey, merge, none, Values } from "./values.ts";
+import { emitOp, lanes, type Mode, pushConstant, wasmType } from "./operations.ts";
 
-/** What a tile body is emitted for: elements along each unrolled axis, vectors, and lanes in use of the last vector. */
-interface Extent {
-  readonly counts: readonly number[];
-  readonly vectors: number;
-  readonly lastLanes: number;
-}
-
-/** The kernel as a function (buffer addresses…, begin, end) that runs iterations begin … end − 1 of `taskCount`. */
+/** The kernel as a function (buffer addresses…, begin, end) that runs tasks begin … end − 1. */
 export function emitKernel(module: WasmModule, kernel: TiledKernel, name: string): Func {
   const func = module.func(name, [...kernel.buffers.map(() => "i32" as const), "i32", "i32"]);
-  new Emitter(func, kernel).emit();
+  new Printer(func, kernel.buffers.length).block(nest(kernel, wasmTarget, false));
   return func;
 }
 
-class Emitter {
+/** All lanes hold an i32. */
+const inLanes = (...values: number[]): Uint8Array =>
+  new Uint8Array(Int32Array.from({ length: lanes }, (_, i) => values[i % values.length]).buffer);
+
+class Printer {
   readonly f: Func;
-  readonly kernel: TiledKernel;
-  readonly values: Values;
-  readonly addresses: Addresses;
-  readonly live: Expr[];
-  readonly #accumulators: Map<string, Accumulator> = new Map();
+  readonly #addresses: Addresses;
+  readonly #variables: Map<Variable, number>;
+  readonly #locals = new Map<Value, number>();
+  readonly #totals = new Map<Total, Accumulator>();
+  readonly #placesIn = new Map<Block, readonly Place[]>();
 
-  constructor(f: Func, kernel: TiledKernel) {
+  /** A function whose parameters are so many buffers, and the tasks to run. */
+  constructor(f: Func, buffers: number) {
     this.f = f;
-    this.kernel = kernel;
-    this.live = liveExprs(kernel);
-    this.values = new Values(f, kernel);
-    this.addresses = this.values.addresses;
+    this.#addresses = new Addresses(f, (value) => this.#locals.get(value));
+    this.#variables = new Map([
+      [begin, buffers],
+      [end, buffers + 1],
+    ]);
   }
 
-  // Loops ---------------------------------------------------------------------------------------------------------------
+  // Statements ------------------------------------------------------------------------------------------------------------
 
-  emit(): void {
-    const { kernel, f } = this;
-    const begin = kernel.buffers.length;
-    const tiles = tileLoops(kernel);
-    f.get(begin)
-      .get(begin + 1)
-      .op("i32.lt_s")
-      .if(() => {
-        if (kernel.serial || (kernel.plain.length === 0 && tiles.length === 0)) this.#serial(kernel.plain, tiles);
-        else if (kernel.plain.length > 0) this.#plainTasks(begin, tiles);
-        else this.#tileTasks(begin, tiles);
-      });
+  block(block: Block): void {
+    for (const s of block) this.#statement(s);
+    for (const s of block) {
+      if (s.kind === "let") this.f.free(this.#locals.get(s.value)!);
+      if (s.kind === "open") this.f.free(this.#totals.get(s.total)!.total);
+    }
   }
 
-  /** All loops in order, for one thread. */
-  #serial(plain: readonly Axis[], tiles: readonly TileLoop[]): void {
-    if (plain.length === 0) return this.#tiles(tiles, []);
-    this.#counted(plain[0], 0, plain[0].extent, 1, () => this.#serial(plain.slice(1), tiles));
-  }
-
-  /** Threads share the iterations of all plain loops, flattened. */
-  #plainTasks(begin: number, tiles: readonly TileLoop[]): void {
-    const { f, kernel } = this;
-    this.values.hoist([], none);
-    this.#range(begin, () => {
-      const rest = f.local("i32");
-      f.get(begin).set(rest);
-      const loops: Loop[] = [];
-      for (let i = kernel.plain.length - 1; i >= 0; i--) {
-        const axis = kernel.plain[i];
-        const variable = f.local("i32");
-        if (i === 0) f.get(rest).set(variable);
-        else {
-          f.get(rest).i32(axis.extent).op("i32.rem_u").set(variable);
-          f.get(rest).i32(axis.extent).op("i32.div_u").set(rest);
-        }
-        loops.unshift({ axis, variable, step: 1 });
+  #statement(s: Statement): void {
+    const { f } = this;
+    switch (s.kind) {
+      case "loop":
+        return this.#loop(s);
+      case "within":
+        return this.#within(s);
+      case "when":
+        this.#push(s.less);
+        this.#push(s.than);
+        f.op("i32.lt_s").if(() => this.block(s.body));
+        return;
+      case "block":
+        return this.block(s.body);
+      case "let": {
+        this.#compute(s.value);
+        const local = f.local(s.value.vector ? "v128" : wasmType(s.value.dtype));
+        f.set(local);
+        this.#locals.set(s.value, local);
+        return;
       }
-      this.addresses.open(loops, this.#hereIndices(loops));
-      this.values.scoped(() => {
-        this.addresses.refresh();
-        this.values.hoist([], none);
-        this.#tiles(tiles, []);
-      });
-      this.addresses.close();
-      for (const l of loops) f.free(l.variable);
-      f.free(rest);
-    });
+      case "open":
+        this.#totals.set(s.total, openAccumulator(f, s.total));
+        return;
+      case "add":
+        this.#value(s.term);
+        return accumulate(f, this.#totals.get(s.total)!, s.lanes);
+      case "endStage":
+        return endStage(f, this.#totals.get(s.total)!);
+      case "settle":
+        return settle(f, this.#totals.get(s.total)!);
+      case "store":
+        return this.#store(s);
+      case "prefetch":
+        return;
+      case "roll":
+      case "array":
+        throw new Error("wasm: register tiles are written out");
+    }
   }
 
-  /** Runs the body while begin < end, counting begin up. */
-  #range(begin: number, body: () => void): void {
+  #loop({ variable, from, to, step, body }: Statement & { kind: "loop" }): void {
     const { f } = this;
-    f.block(() => {
+    const local = f.local("i32");
+    const stop = typeof to === "number" ? undefined : f.local("i32");
+    this.#variables.set(variable, local);
+    const pushStop = (): unknown => (stop === undefined ? f.i32(to as number) : f.get(stop));
+    this.#push(from);
+    f.set(local);
+    if (stop !== undefined) this.#push(to);
+    if (stop !== undefined) f.set(stop);
+    const rounds = (): void => {
+      const open: Open[] = variable.axis === undefined ? [] : [{ axis: variable.axis, local }];
+      const advance = this.#addresses.open(open, step, this.#places(body));
       f.loop(() => {
-        f.get(begin)
-          .get(begin + 1)
-          .op("i32.ge_s")
-          .brIf(1);
-        body();
-        f.get(begin).i32(1).op("i32.add").set(begin).br(0);
+        this.#addresses.refresh();
+        this.block(body);
+        advance();
+        f.get(local).i32(step).op("i32.add").tee(local);
+        pushStop();
+        f.op("i32.lt_s").brIf(0);
       });
-    });
-  }
-
-  /** No plain loops: threads share the tiles along the first tiled axis. */
-  #tileTasks(begin: number, tiles: readonly TileLoop[]): void {
-    const { f } = this;
-    const [{ axis, step }, ...inner] = tiles;
-    const whole = Math.floor(axis.extent / step);
-    this.values.hoist([], none);
-    const variable = f.local("i32");
-    const start = f.local("i32");
-    const stop = f.local("i32");
-    if (whole > 0) {
-      f.get(begin).i32(step).op("i32.mul").set(start);
-      f.get(begin + 1)
-        .i32(whole)
-        .get(begin + 1)
-        .i32(whole)
-        .op("i32.lt_s")
-        .op("select")
-        .i32(step)
-        .op("i32.mul")
-        .set(stop);
-      this.#loop({ axis, variable, step }, start, stop, () => this.#tiles(inner, [step]));
-    }
-    if (axis.extent % step > 0) {
-      f.get(begin + 1)
-        .i32(whole)
-        .op("i32.gt_s")
-        .if(() => {
-          f.i32(whole * step).set(variable);
-          this.#body({ axis, variable, step }, () => this.#tiles(inner, [axis.extent % step]));
-        });
-    }
-    for (const local of [variable, start, stop]) f.free(local);
-  }
-
-  /** Loops over full tiles of the next tiled axis, then the remainder as a smaller tile. */
-  #tiles(tiles: readonly TileLoop[], counts: readonly number[]): void {
-    if (tiles.length === 0) return this.#tile(counts);
-    const [{ axis, step }, ...inner] = tiles;
-    const whole = Math.floor(axis.extent / step) * step;
-    if (whole > 0) this.#counted(axis, 0, whole, step, () => this.#tiles(inner, [...counts, step]));
-    if (whole < axis.extent)
-      this.#counted(axis, whole, axis.extent, step, () => this.#tiles(inner, [...counts, axis.extent - whole]));
-  }
-
-  #counted(axis: Axis, from: number, to: number, step: number, body: () => void): void {
-    if (to <= from) return;
-    const { f } = this;
-    const variable = f.local("i32");
-    if (to - from <= step) {
-      f.i32(from).set(variable);
-      this.#body({ axis, variable, step }, body);
-    } else {
-      const [start, stop] = [f.local("i32"), f.local("i32")];
-      f.i32(from).set(start).i32(to).set(stop);
-      this.#loop({ axis, variable, step }, start, stop, body);
-      f.free(start);
-      f.free(stop);
-    }
-    f.free(variable);
-  }
-
-  /** A loop whose bounds are in locals; skipped when empty. */
-  #loop(loop: Loop, start: number, stop: number, body: () => void): void {
-    const { f } = this;
-    f.get(start)
-      .tee(loop.variable)
-      .get(stop)
-      .op("i32.lt_s")
-      .if(() => {
-        const advance = this.addresses.open([loop], this.#hereIndices([loop]));
-        f.loop(() => {
-          this.values.scoped(() => {
-            this.addresses.refresh();
-            this.values.hoist([], none);
-            body();
-          });
-          advance();
-          f.get(loop.variable).i32(loop.step).op("i32.add").tee(loop.variable).get(stop).op("i32.lt_s").brIf(0);
-        });
-        this.addresses.close();
-      });
-  }
-
-  /** One iteration with the variable already set. */
-  #body(loop: Loop, body: () => void): void {
-    this.addresses.open([loop], this.#hereIndices([loop]));
-    this.values.scoped(() => {
-      this.addresses.refresh();
-      this.values.hoist([], none);
-      body();
-    });
-    this.addresses.close();
-  }
-
-  /** Index expressions that vary with the loops being opened, with their element sizes, so that their addresses run along. */
-  #hereIndices(loops: readonly Loop[]): { buffer: number; index: Index; bytes: number }[] {
-    const ids = loops.map((l) => l.axis.id);
-    const varies = (index: Index): boolean => {
-      const axes = axesIn(index);
-      return ids.some((id) => axes.has(id));
+      this.#addresses.close();
     };
-    const found: { buffer: number; index: Index; bytes: number }[] = [];
-    for (const e of this.live) {
-      if (e.kind === "load" && varies(e.index))
-        found.push({ buffer: e.buffer, index: e.index, bytes: bytesOf[e.dtype as DType] });
+    if (typeof from === "number" && typeof to === "number") rounds();
+    else {
+      f.get(local);
+      pushStop();
+      f.op("i32.lt_s").if(rounds);
     }
-    for (const s of this.kernel.stores) {
-      if (varies(s.index)) found.push({ buffer: s.buffer, index: s.index, bytes: bytesOf[s.value.dtype as DType] });
+    if (stop !== undefined) f.free(stop);
+    f.free(local);
+  }
+
+  #within({ values, body }: Statement & { kind: "within" }): void {
+    const { f } = this;
+    const open = values.map(({ variable, value }): Open => {
+      const local = f.local("i32");
+      this.#push(value);
+      f.set(local);
+      this.#variables.set(variable, local);
+      return { axis: variable.axis!, local };
+    });
+    this.#addresses.open(open, 0, this.#places(body));
+    this.#addresses.refresh();
+    this.block(body);
+    this.#addresses.close();
+    for (const { local } of open) f.free(local);
+  }
+
+  /** Places of memory that a block reads or writes. */
+  #places(block: Block): readonly Place[] {
+    let found = this.#placesIn.get(block);
+    if (found === undefined) {
+      found = block.flatMap((s): readonly Place[] => {
+        if (s.kind === "store") return [s.place];
+        if (s.kind === "let") return s.value.kind === "load" ? [s.value.place] : [];
+        return "body" in s ? this.#places(s.body) : [];
+      });
+      const distinct = new Map(found.map((p) => [`${p.buffer} ${p.dtype} ${p.index.key}`, p]));
+      this.#placesIn.set(block, (found = [...distinct.values()]));
     }
     return found;
   }
 
-  // The register tile -----------------------------------------------------------------------------------------------------
+  #push(whole: Whole): void {
+    const { f } = this;
+    if (typeof whole === "number") f.i32(whole);
+    else if ("name" in whole) f.get(this.#variables.get(whole)!);
+    else if (whole.op === "min") {
+      const [a, b] = [f.local("i32"), f.local("i32")];
+      this.#push(whole.a);
+      f.set(a);
+      this.#push(whole.b);
+      f.set(b).get(a).get(b).get(a).get(b).op("i32.lt_s").op("select");
+      for (const local of [a, b]) f.free(local);
+    } else {
+      this.#push(whole.a);
+      this.#push(whole.b);
+      f.op(`i32.${{ add: "add", mul: "mul", div: "div_u", mod: "rem_u" }[whole.op]}` as Op);
+    }
+  }
 
-  #tile(counts: readonly number[]): void {
-    const { kernel } = this;
-    const along = vectorOnResult(kernel);
-    const last = along ? counts[0] : 0;
-    const extent: Extent = {
-      counts: along ? counts.slice(1) : counts,
-      vectors: along ? Math.ceil(last / lanes) : 1,
-      lastLanes: along && last % lanes !== 0 ? last % lanes : lanes,
+  #store({ place, value, step, lanes: used }: Statement & { kind: "store" }): void {
+    const { f } = this;
+    const pushStorable = (): void => {
+      this.#value(value);
+      if (value.dtype === "bool" && value.vector) f.v128(inLanes(1)).op("v128.and"); // in memory, a bool is 0 or 1
     };
-    const instances = this.#instances(extent);
-    if (along) this.values.partial = { offset: (extent.vectors - 1) * lanes, lanes: extent.lastLanes };
-    this.values.scoped(() => {
-      if (kernel.reductions.length > 0) this.#reduce(instances);
-      for (const instance of instances) this.#stores(instance, extent);
-    });
-    for (const local of this.values.results.values()) this.f.free(local);
-    this.values.results.clear();
-  }
-
-  #instances(extent: Extent): Instance[] {
-    const { kernel } = this;
-    let list: Map<number, number>[] = [new Map()];
-    const vary = (axis: Axis, offsets: readonly number[]): void => {
-      list = list.flatMap((m) => offsets.map((o) => new Map(m).set(axis.id, o)));
-    };
-    const dimensions = kernel.unrolled.map((u, i) => ({
-      axis: u.axis,
-      offsets: Array.from({ length: extent.counts[i] }, (_, k) => k),
-    }));
-    if (vectorOnResult(kernel))
-      dimensions.push({ axis: kernel.vector!, offsets: Array.from({ length: extent.vectors }, (_, q) => q * lanes) });
-    // the longest outermost: values that vary along the others stay in registers while it passes
-    for (const { axis, offsets } of dimensions.sort((a, b) => b.offsets.length - a.offsets.length)) vary(axis, offsets);
-    return list;
-  }
-
-  #reduce(instances: readonly Instance[]): void {
-    const { kernel, f } = this;
-    const mode: Mode = kernel.vector === undefined ? "scalar" : "vector";
-    this.values.hoist(instances, none, mode);
-    kernel.reductions.forEach((reduction, r) => {
-      for (const instance of instances) {
-        this.#accumulators.set(
-          instanceKey(r, instance),
-          openAccumulator(f, reduction, mode, kernel.stage !== undefined && isStaged(reduction)),
-        );
-      }
-    });
-    this.values.reducing = true;
-    this.#reduceLoops(kernel.reducedOrder, instances, mode);
-    this.values.reducing = false;
-    const acrossLanes = mode === "vector" && !vectorOnResult(kernel);
-    for (const [key, a] of this.#accumulators) this.values.results.set(key, finishAccumulator(f, a, acrossLanes));
-    this.#accumulators.clear();
-  }
-
-  #reduceLoops(axes: readonly Axis[], instances: readonly Instance[], mode: Mode): void {
-    if (axes.length === 0) return this.#accumulate(instances, none, mode, lanes);
-    const [axis, ...rest] = axes;
-    const width = axis === this.kernel.vector ? lanes : 1;
-    if (rest.length > 0) {
-      this.#staged(axis, axis.extent, 1, () => {
-        this.values.hoist(instances, none, mode);
-        this.#reduceLoops(rest, instances, mode);
-      });
+    if (!value.vector || (step === 1 && used === lanes)) {
+      const offset = this.#addresses.push(place);
+      pushStorable();
+      f.memory((value.vector ? "v128.store" : `${wasmType(value.dtype)}.store`) as Op, offset);
       return;
     }
-    const whole = Math.floor(axis.extent / width);
-    const affine = this.live.every((e) => indicesIn(e).every((i) => coefficient(i, axis) !== undefined));
-    const step = (affine ? this.kernel.rounds : 1) * width;
-    const steps = (count: number): void => {
-      for (let k = 0; k < count; k++)
-        this.values.scoped(() => this.#accumulate(instances, new Map([[axis.id, k * width]]), mode, lanes));
-    };
-    const main = Math.floor((whole * width) / step) * step;
-    if (main > 0) this.#staged(axis, main, step, () => steps(step / width));
-    const left = Math.floor((axis.extent - main) / width);
-    const tail = axis.extent - main - left * width;
-    if (left > 0 || tail > 0) {
-      this.#counted(axis, main, axis.extent, step, () => {
-        steps(left);
-        if (tail > 0) {
-          this.values.partial = { offset: left * width, lanes: tail };
-          this.values.scoped(() => this.#accumulate(instances, new Map([[axis.id, left * width]]), mode, tail));
-          this.values.partial = { offset: -1, lanes };
-        }
-      });
+    for (let lane = 0; lane < used; lane++) {
+      const offset = this.#addresses.push(place, lane * step);
+      pushStorable();
+      f.memoryLane("v128.store32_lane", offset, lane);
     }
   }
 
-  /** A loop along a reduced axis from 0; where sums run in stages, several, each with its own sum. */
-  #staged(axis: Axis, to: number, step: number, body: () => void): void {
-    const { f, kernel } = this;
-    const count = kernel.stage?.axis === axis ? kernel.stage.count : to;
-    if (count >= to) return this.#counted(axis, 0, to, step, body);
-    const [variable, start, stop] = [f.local("i32"), f.local("i32"), f.local("i32")];
-    f.i32(0).set(start);
-    f.loop(() => {
-      f.get(start).i32(count).op("i32.add").tee(stop).i32(to).get(stop).i32(to).op("i32.lt_s").op("select").set(stop);
-      this.#loop({ axis, variable, step }, start, stop, body);
-      for (const a of this.#accumulators.values()) endStage(f, a);
-      f.get(stop).tee(start).i32(to).op("i32.lt_s").brIf(0);
-    });
-    for (const local of [variable, start, stop]) f.free(local);
+  // Values ----------------------------------------------------------------------------------------------------------------
+
+  /** Pushes a value that is a constant, a total, or has been computed. */
+  #value(value: Value): void {
+    const { f } = this;
+    if (value.kind === "const") pushConstant(f, value.value, value.dtype, modeOf(value));
+    else if (value.kind === "total") f.get(this.#totals.get(value.total)!.total);
+    else f.get(this.#locals.get(value)!);
   }
 
-  /** Adds the summands of one step to the accumulators; past `used` lanes they do not count. */
-  #accumulate(instances: readonly Instance[], step: Instance, mode: Mode, used: number): void {
-    this.kernel.reductions.forEach(({ value }, r) => {
-      for (const instance of instances) {
-        this.values.push(value, merge(instance, step), mode);
-        accumulate(this.f, this.#accumulators.get(instanceKey(r, instance))!, used);
-      }
-    });
-  }
-
-  #stores(instance: Instance, extent: Extent): void {
-    const { kernel, f } = this;
-    const mode: Mode = vectorOnResult(kernel) ? "vector" : "scalar";
-    const at = kernel.vector === undefined ? 0 : (instance.get(kernel.vector.id) ?? 0);
-    const used = mode === "vector" && at === (extent.vectors - 1) * lanes ? extent.lastLanes : lanes;
-    const values = kernel.stores.map((s) => this.values.value(s.value, instance, mode));
-    kernel.stores.forEach(({ buffer, index, value }, i) => {
-      const bytes = bytesOf[value.dtype as DType];
-      const step = mode === "vector" ? coefficient(index, kernel.vector!)! : 0;
-      if (mode === "vector" && (step !== 1 || used < lanes)) {
-        for (let lane = 0; lane < used; lane++) {
-          const offset = this.addresses.push(buffer, index, instance, bytes, lane * step);
-          this.#storable(values[i], value, mode);
-          f.memoryLane("v128.store32_lane", offset, lane);
-        }
+  #compute(value: Value): void {
+    const { f } = this;
+    switch (value.kind) {
+      case "const":
+      case "total":
+        return this.#value(value);
+      case "op":
+        return emitOp(f, value, modeOf(value), (i) => this.#value(value.args[i]));
+      case "load":
+        return value.conditions.length + value.inLanes.length === 0 ? this.#load(value) : this.#guarded(value);
+      case "index":
+        this.#addresses.pushPosition(value.position);
+        if (value.vector) this.#countUp(value.step);
         return;
-      }
-      const offset = this.addresses.push(buffer, index, instance, bytes, 0);
-      this.#storable(values[i], value, mode);
-      f.memory((mode === "vector" ? "v128.store" : `${wasmType(value.dtype)}.store`) as Op, offset);
+      case "inside":
+        return this.#inside(value.conditions, value.vector);
+      case "spread":
+        if (value.dtype === "bool") f.i32(0);
+        this.#value(value.of);
+        if (value.dtype === "bool") f.op("i32.sub"); // in lanes, true is −1
+        f.op(`${wasmType(value.dtype)}x4.splat` as Op);
+        return;
+      case "across":
+        return reduceLanes(f, value.op, value.dtype, () => this.#value(value.of));
+      case "element":
+        throw new Error("wasm: register tiles are written out");
+    }
+  }
+
+  /** From the number on the stack, one in each lane that goes up in steps. */
+  #countUp(step: number): void {
+    this.f.op("i32x4.splat");
+    if (step !== 0) this.f.v128(inLanes(0, step, 2 * step, 3 * step)).op("i32x4.add");
+  }
+
+  /** Pushes whether conditions hold. As unsigned numbers negative positions are large, so one comparison checks both ends. */
+  #inside(conditions: readonly Condition[], vector: boolean): void {
+    const { f } = this;
+    conditions.forEach((condition, i) => {
+      this.#addresses.pushPosition(condition);
+      if (vector) this.#countUp(condition.step);
+      if (vector) f.v128(inLanes(condition.size)).op("i32x4.lt_u");
+      else f.i32(condition.size).op("i32.lt_u");
+      if (i > 0) f.op(vector ? "v128.and" : "i32.and");
     });
   }
 
-  /** Pushes a value as it is kept in memory: a bool as 0 or 1. */
-  #storable(local: number, value: Expr, mode: Mode): void {
-    this.f.get(local);
-    if (value.dtype === "bool" && mode === "vector")
-      this.f.v128(new Uint8Array(Int32Array.of(1, 1, 1, 1).buffer)).op("v128.and");
+  #load({ place, step, lanes: used, vector, dtype }: Value & Load): void {
+    const { f } = this;
+    if (!vector) {
+      f.memory(`${wasmType(dtype)}.load` as Op, this.#addresses.push(place));
+      return;
+    }
+    if (step === 0 || step === 1) f.memory(step === 1 ? "v128.load" : "v128.load32_splat", this.#addresses.push(place));
+    else {
+      f.memory("v128.load32_zero", this.#addresses.push(place));
+      const gathered = f.local("v128");
+      f.set(gathered);
+      for (let lane = 1; lane < used; lane++) this.#loadLane(place, lane, step, gathered);
+      f.get(gathered);
+      f.free(gathered);
+    }
+    if (dtype === "bool") f.v128(inLanes(0)).op("i32x4.ne");
+  }
+
+  #loadLane(place: Place, lane: number, step: number, vector: number): void {
+    const offset = this.#addresses.push(place, lane * step);
+    this.f.get(vector).memoryLane("v128.load32_lane", offset, lane).set(vector);
+  }
+
+  /** A load that gives 0 where its conditions do not hold. */
+  #guarded(load: Value & Load): void {
+    const { f } = this;
+    const { conditions, inLanes: varying, vector, dtype } = load;
+    const result = f.local(vector ? "v128" : wasmType(dtype));
+    pushConstant(f, 0, dtype, modeOf(load));
+    f.set(result);
+    const whole = (): void => {
+      this.#load(load);
+      f.set(result);
+    };
+    const holdsIn = (lane: number): void => {
+      varying.forEach((c, i) => {
+        this.#addresses.pushPosition(c, lane * c.step);
+        f.i32(c.size).op("i32.lt_u");
+        if (i > 0) f.op("i32.and");
+      });
+    };
+    const lanewise = (): void => {
+      for (let lane = 0; lane < load.lanes; lane++) {
+        holdsIn(lane);
+        f.if(() => this.#loadLane(load.place, lane, load.step, result));
+      }
+      if (dtype === "bool") f.get(result).v128(inLanes(0)).op("i32x4.ne").set(result);
+    };
+    const body = (): void => {
+      if (varying.length === 0) return whole();
+      // both ends inside: all of it
+      holdsIn(0);
+      holdsIn(lanes - 1);
+      f.op("i32.and").if(whole, lanewise);
+    };
+    if (conditions.length === 0) body();
+    else {
+      this.#inside(conditions, false);
+      f.if(body);
+    }
+    f.get(result);
+    f.free(result);
   }
 }
+
+const modeOf = ({ vector }: { vector: boolean }): Mode => (vector ? "vector" : "scalar");

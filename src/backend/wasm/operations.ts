@@ -1,6 +1,7 @@
 // How each scalar operation of a kernel is said in WebAssembly: on four 32-bit lanes, or on one value of any type.
 
-import { choiceOf, type Expr, type ScalarOp, type ScalarType } from "../../compile/kernel.ts";
+import type { ScalarType } from "../../compile/kernel.ts";
+import type { Operation, Operator } from "../../compile/loop-form.ts";
 import { wasmTarget } from "../../compile/target.ts";
 import { farFrom } from "../../graph/internal.ts";
 import type { Func, Op } from "./assembler.ts";
@@ -29,12 +30,12 @@ export function pushConstant(f: Func, value: number, dtype: ScalarType, mode: Mo
 }
 
 /** Emits an operation; operands are pushed by `push`. */
-export function emitOp(f: Func, e: Expr & { kind: "op" }, mode: Mode, push: Push): void {
+export function emitOp(f: Func, e: Operation, mode: Mode, push: Push): void {
   if (mode === "vector") emitVector(f, e, push);
   else emitScalar(f, e, push);
 }
 
-const named: Partial<Record<ScalarOp, string>> = {
+const named: Partial<Record<Operator, string>> = {
   neg: "neg",
   abs: "abs",
   sqrt: "sqrt",
@@ -51,7 +52,7 @@ const named: Partial<Record<ScalarOp, string>> = {
 const bitwise = { and: "v128.and", or: "v128.or", xor: "v128.xor" } as const;
 const shifts = { shl: "shl", shr: "shr_u", sar: "shr_s" } as const;
 
-function emitVector(f: Func, e: Expr & { kind: "op" }, push: Push): void {
+function emitVector(f: Func, e: Operation, push: Push): void {
   const from = e.args[0].dtype;
   const shape = from === "f32" ? "f32x4" : "i32x4";
   const { op } = e;
@@ -66,20 +67,21 @@ function emitVector(f: Func, e: Expr & { kind: "op" }, push: Push): void {
     return;
   }
   switch (op) {
-    case "where": {
-      const choice = choiceOf(e);
-      if (choice !== undefined) {
-        push(2);
-        push(1);
-        f.op(choice === "lesser" ? "f32x4.pmin" : "f32x4.pmax");
-        return;
-      }
+    case "where":
       push(1);
       push(2);
       push(0);
       f.op("v128.bitselect");
       return;
-    }
+    case "lesser":
+    case "greater":
+      push(1);
+      push(0);
+      f.op(op === "lesser" ? "f32x4.pmin" : "f32x4.pmax");
+      return;
+    case "scale":
+      scaleVector(f, push);
+      return;
     case "max":
       pushAll(e, push);
       f.op(from === "f32" ? "f32x4.max" : "i32x4.max_s");
@@ -117,7 +119,20 @@ function emitVector(f: Func, e: Expr & { kind: "op" }, push: Push): void {
   }
 }
 
-const pushAll = (e: Expr, push: Push): void => {
+/** a · 2ⁿ by two powers, since one could leave the range. */
+function scaleVector(f: Func, push: Push): void {
+  const [n, half] = [f.local("v128"), f.local("v128")];
+  push(0);
+  push(1);
+  f.tee(n).i32(1).op("i32x4.shr_s").tee(half);
+  floatBits(f, "pow2", "vector", "f32");
+  f.op("f32x4.mul").get(n).get(half).op("i32x4.sub");
+  floatBits(f, "pow2", "vector", "f32");
+  f.op("f32x4.mul");
+  for (const local of [n, half]) f.free(local);
+}
+
+const pushAll = (e: Operation, push: Push): void => {
   e.args.forEach((_, i) => {
     push(i);
   });
@@ -132,7 +147,7 @@ function castVector(f: Func, from: ScalarType, to: ScalarType): void {
 }
 
 /** Operations on the parts of a float; the operand is on the stack. */
-function floatBits(f: Func, op: ScalarOp, mode: Mode, float: "f32" | "f64"): void {
+function floatBits(f: Func, op: Operator, mode: Mode, float: "f32" | "f64"): void {
   const wide = float === "f64";
   const int = mode === "vector" ? "i32x4" : wide ? "i64" : "i32";
   const flt = mode === "vector" ? "f32x4" : float;
@@ -200,7 +215,7 @@ function floatBits(f: Func, op: ScalarOp, mode: Mode, float: "f32" | "f64"): voi
   }
 }
 
-function emitScalar(f: Func, e: Expr & { kind: "op" }, push: Push): void {
+function emitScalar(f: Func, e: Operation, push: Push): void {
   const from = e.args[0].dtype;
   const type = wasmType(from);
   const float = type === "f32" || type === "f64";
@@ -275,7 +290,7 @@ function maxScalar(f: Func, type: "i32" | "i64" | "f32" | "f64", push: Push): vo
   f.op("i32.gt_s").op("select");
 }
 
-function emitNamed(f: Func, e: Expr & { kind: "op" }, type: string, float: boolean, push: Push): void {
+function emitNamed(f: Func, e: Operation, type: string, float: boolean, push: Push): void {
   const name = named[e.op];
   pushAll(e, push);
   if (name === undefined) {
@@ -376,7 +391,7 @@ function callFarSine(f: Func, quarters: number, type: ScalarType): void {
 }
 
 /** The near sine, or where the argument is far, the sine of that. */
-function farSineScalar(f: Func, e: Expr & { kind: "op" }, push: Push): void {
+function farSineScalar(f: Func, e: Operation, push: Push): void {
   const type = e.dtype as "f32" | "f64";
   push(1);
   f.op(`${type}.abs`);
@@ -392,7 +407,7 @@ function farSineScalar(f: Func, e: Expr & { kind: "op" }, push: Push): void {
 }
 
 /** The near sines, and where any lane is far, all of those one by one. */
-function farSineVector(f: Func, e: Expr & { kind: "op" }, push: Push): void {
+function farSineVector(f: Func, e: Operation, push: Push): void {
   const [result, far] = [f.local("v128"), f.local("v128")];
   push(0);
   f.set(result);

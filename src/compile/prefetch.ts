@@ -1,7 +1,7 @@
 // What a kernel's sums will read next, asked for ahead of time: rows that lie far apart are no pattern that a processor sees by itself.
-import { type TiledKernel, tileLoops, vectorOnResult } from "../../compile/4-tile.ts";
-import { type Axis, coefficient } from "../../compile/affine.ts";
-import type { Expr } from "../../compile/kernel.ts";
+import { type TiledKernel, tileLoops, vectorOnResult } from "./4-tile.ts";
+import { type Axis, coefficient } from "./affine.ts";
+import type { Expr } from "./kernel.ts";
 
 export interface Stream {
   readonly load: Expr & { kind: "load" };
