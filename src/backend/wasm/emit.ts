@@ -289,30 +289,11 @@ class Printer {
     const result = f.local(vector ? "v128" : wasmType(dtype));
     pushConstant(f, 0, dtype, modeOf(load));
     f.set(result);
-    const whole = (): void => {
+    const body = (): void => {
+      if (varying.length > 0 && load.masked) return this.#masked(load, result);
+      if (varying.length > 0) return this.#lanewise(load, result);
       this.#load(load);
       f.set(result);
-    };
-    const holdsIn = (lane: number): void => {
-      varying.forEach((c, i) => {
-        this.#addresses.pushPosition(c, lane * c.step);
-        f.i32(c.size).op("i32.lt_u");
-        if (i > 0) f.op("i32.and");
-      });
-    };
-    const lanewise = (): void => {
-      for (let lane = 0; lane < load.lanes; lane++) {
-        holdsIn(lane);
-        f.if(() => this.#loadLane(load.place, lane, load.step, result));
-      }
-      if (dtype === "bool") f.get(result).v128(inLanes(0)).op("i32x4.ne").set(result);
-    };
-    const body = (): void => {
-      if (varying.length === 0) return whole();
-      // both ends inside: all of it
-      holdsIn(0);
-      holdsIn(lanes - 1);
-      f.op("i32.and").if(whole, lanewise);
     };
     if (conditions.length === 0) body();
     else {
@@ -321,6 +302,45 @@ class Printer {
     }
     f.get(result);
     f.free(result);
+  }
+
+  /** One load where one of the lanes is inside, of which the others become 0. */
+  #masked(load: Value & Load, result: number): void {
+    const { f } = this;
+    const first = load.inLanes.map((condition, i) => {
+      const local = f.local("i32");
+      this.#addresses.pushPosition(condition);
+      f.tee(local)
+        .i32(load.lanes - 1)
+        .op("i32.add");
+      f.i32(condition.size + load.lanes - 1).op("i32.lt_u");
+      if (i > 0) f.op("i32.and");
+      return local;
+    });
+    f.if(() => {
+      this.#load(load);
+      load.inLanes.forEach(({ size }, i) => {
+        f.get(first[i]);
+        this.#countUp(1);
+        f.v128(inLanes(size)).op("i32x4.lt_u").op("v128.and");
+      });
+      f.set(result);
+    });
+    for (const local of first) f.free(local);
+  }
+
+  /** The lanes that are inside, one by one. */
+  #lanewise(load: Value & Load, result: number): void {
+    const { f } = this;
+    for (let lane = 0; lane < load.lanes; lane++) {
+      load.inLanes.forEach((c, i) => {
+        this.#addresses.pushPosition(c, lane * c.step);
+        f.i32(c.size).op("i32.lt_u");
+        if (i > 0) f.op("i32.and");
+      });
+      f.if(() => this.#loadLane(load.place, lane, load.step, result));
+    }
+    if (load.dtype === "bool") f.get(result).v128(inLanes(0)).op("i32x4.ne").set(result);
   }
 }
 
