@@ -33,8 +33,8 @@ class Printer {
   readonly #lines: string[] = [];
   readonly #values = new Map<Value, string>();
   readonly #totals = new Map<Total, string>();
-  /** C names of pointers by what they point to, a map for each open block; what rolls has no use for those from outside. */
-  #pointers: Map<string, string>[] = [];
+  /** C names of pointers by what they point to, a map for each open brace; what rolls has no use for those from outside. */
+  #pointers: Map<string, string>[] = [new Map()];
   #names = 0;
 
   constructor(lanes: number) {
@@ -52,14 +52,15 @@ class Printer {
   // Statements ------------------------------------------------------------------------------------------------------------
 
   block(block: Block): void {
-    this.#pointers.push(new Map());
     for (const s of block) this.#statement(s);
-    this.#pointers.pop();
   }
 
+  /** Lines in braces; pointers that are named there are not known outside. */
   #braces(head: string, body: () => void): void {
     this.line(`${head} {`);
+    this.#pointers.push(new Map());
     body();
+    this.#pointers.pop();
     this.line("}");
   }
 
