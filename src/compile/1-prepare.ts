@@ -34,6 +34,11 @@ const longDepth = 128;
 const veryLongDepth = 512;
 const farApart = 64;
 
+/** Rows of a product from which it pays to pack a factor that could be read as it lies: the copy goes through memory, and gains a tenth. */
+const manyUses = 256;
+/** The key of a copy in panels, among those by axis. */
+const panels = -1;
+
 /** Elements between neighbours along an axis, where a chain of simple views tells. */
 function strideAlong(x: Node, axis: number): number | undefined {
   if (x.op === "permute") return strideAlong(x.inputs[0], argsOf(x, "permute").order[axis]);
@@ -180,25 +185,48 @@ class Rewriter implements NodeMaker {
   }
 
   /**
-   * Where a factor is large and used often, a transposed copy of it makes the product read contiguous rows. Wide vectors run along
-   * the columns of the result, and so of the right factor. Narrow ones run along the depth on both sides: rows that are walked
-   * across (one element of each, many rows apart) would fall into the same few sets of the cache.
+   * Where factors are large and used often, copies of them make the product read contiguous rows. The right one is packed into panels
+   * of columns: what the register tiles of a panel walk through is one run of memory, where rows far apart would fall into the same few
+   * sets of the cache. Where its columns make no whole panels, it is copied transposed. Wide vectors run along the columns of the
+   * result, and so of the right factor; narrow ones, without panels, along the depth on both sides.
    */
   #matmul(node: Node): Node {
     if (!this.#options.transpose) return node;
     const [a, b] = node.inputs;
     const rank = node.shape.length;
     const [rows, columns] = node.shape.slice(-2);
+    const depth = a.shape[rank - 1];
     const { contiguous, uses } = this.#target.products;
     const turn = (x: Node, axis: number, count: number): Node => (count < uses ? x : this.#contiguous(x, axis));
+    const packed = depth < longDepth ? undefined : this.#inPanels(b, rows);
+    let [left, right] = [a, packed ?? b];
     if (contiguous === "columns") {
-      const left = a.shape[rank - 1] < veryLongDepth ? a : turn(a, rank - 1, columns / 8);
-      const right = turn(b, rank - 1, rows);
-      return left === a && right === b ? node : { ...node, id: this.#count++, inputs: [left, right] };
+      if (depth >= veryLongDepth) left = turn(a, rank - 1, columns / 8);
+      right = packed ?? turn(b, rank - 1, rows);
+    } else if (depth >= longDepth) {
+      left = turn(a, rank - 1, columns);
+      right = packed ?? turn(b, rank - 2, rows);
     }
-    if (a.shape[rank - 1] < longDepth) return node;
-    const [left, right] = [turn(a, rank - 1, columns), turn(b, rank - 2, rows)];
     return left === a && right === b ? node : { ...node, id: this.#count++, inputs: [left, right] };
+  }
+
+  /** A right factor [… depth, columns] as a view of a copy [… panel, depth, column of the panel], if it has so many uses that this pays. */
+  #inPanels(b: Node, count: number): Node | undefined {
+    const { lanes, products } = this.#target;
+    const known = this.#copies.get(b)?.get(panels);
+    if (known !== undefined) return known;
+    const [depth, columns] = b.shape.slice(-2);
+    const lead = b.shape.slice(0, -2);
+    const width = products.panels.map((vectors) => vectors * lanes).find((w) => columns % w === 0);
+    const copied = products.contiguous === "depth" && strideAlong(b, b.shape.length - 2) !== 1;
+    if (width === undefined || width === columns || count < (copied ? products.uses : manyUses)) return undefined;
+    const order = [...lead.keys(), ...[1, 0, 2].map((i) => lead.length + i)];
+    const split = this.reshape(b, [...lead, depth, columns / width, width]);
+    const copy = this.node("permute", [split], { order }, [...lead, columns / width, depth, width]);
+    this.kept.add(copy);
+    const view = this.reshape(this.node("permute", [copy], { order }, split.shape), b.shape);
+    this.#copies.set(b, (this.#copies.get(b) ?? new Map()).set(panels, view));
+    return view;
   }
 
   /** A value whose neighbours along one of the last two axes are neighbours in memory: itself, or a view of a copy. */
