@@ -4,7 +4,7 @@ import type { Prepared } from "./1-prepare.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Life, pack } from "./pack.ts";
 
-/** Where a buffer lies: bound at each run (leaves by leaf, then outputs), or at an offset in the program's arena. */
+/** Where a buffer lies: bound at each run (leaves by leaf, then outputs, then what is kept), or at an offset in the program's arena. */
 export type Location =
   | { readonly kind: "bound"; readonly index: number }
   | { readonly kind: "arena"; readonly offset: number };
@@ -27,6 +27,8 @@ export interface PlanOptions {
   readonly alignment: number;
   /** Let values share arena bytes when their lifetimes do not overlap. */
   readonly reuse: boolean;
+  /** Values with a place of their own, bound after the outputs. */
+  readonly kept: readonly Node[];
   /** Write updates straight into their leaves where no later read needs the old value. */
   readonly inPlace: boolean;
 }
@@ -42,6 +44,9 @@ export function plan(prepared: Prepared, kernels: readonly Kernel[], leafCount: 
   const located = new Map<Node, Location>();
   prepared.outputs.forEach((node, i) => {
     located.set(node, { kind: "bound", index: leafCount + i });
+  });
+  options.kept.forEach((node, i) => {
+    located.set(node, { kind: "bound", index: leafCount + prepared.outputs.length + i });
   });
   const copied: { node: Node; leaf: number }[] = [];
   for (const { leaf, value } of prepared.updates) {

@@ -7,6 +7,7 @@ import { layouts, liveExprs, type TiledKernel, type TileOptions, tile } from "./
 import { bytesFor, type Copy, type Location, plan } from "./5-plan.ts";
 import { type Form, formOf } from "./alike.ts";
 import { type Kernel, printKernel } from "./kernel.ts";
+import { steadyPart } from "./steady.ts";
 import { type Target, wasmTarget } from "./target.ts";
 import { verifyGroups, verifyPrepared, verifyProgram } from "./verify/program.ts";
 
@@ -23,6 +24,7 @@ export type Pass =
   | "vectorize"
   | "unroll" // register tiles
   | "block" // products in blocks that fit the cache
+  | "steady" // what follows from parameters that a repeated step does not change, computed once
   | "reuse" // values that never live together in the same bytes
   | "inPlace"; // updates where the old value lies
 
@@ -43,6 +45,8 @@ export interface Call {
   readonly accesses: readonly Access[];
   /** Scalar operations in all, roughly. */
   readonly work: number;
+  /** What it computes is kept from run to run: it runs only where the leaves that it follows from have changed. */
+  readonly once: boolean;
 }
 
 export interface Program {
@@ -55,13 +59,24 @@ export interface Program {
   readonly arenaBytes: number;
   readonly leafCount: number;
   readonly outputCount: number;
+  /** Bytes of the values that are kept from run to run; they are bound after the outputs, and after them whether to compute them. */
+  readonly kept: readonly number[];
+  /** Leaves that these follow from. */
+  readonly steady: readonly number[];
+  /** Leaves that a run changes. */
+  readonly updated: readonly number[];
 }
+
+/** The binding that is 1 where calls that are made once have to be made, else 0. */
+export const onceBinding = ({ leafCount, outputCount, kept }: Program): number => leafCount + outputCount + kept.length;
 
 export interface CompileOptions {
   /** Passes to leave out. */
   readonly without?: ReadonlySet<Pass>;
   /** The machine to compile for, which may depend on the work of the program, in scalar operations. */
   readonly targetFor?: (work: number) => Target;
+  /** The step will run many times: what does not change between runs is kept. */
+  readonly repeated?: boolean;
   /** Checks the intermediate form after each pass. */
   readonly verify?: boolean;
 }
@@ -69,7 +84,7 @@ export interface CompileOptions {
 /** Compiles a trace. Throws a RangeError where the device cannot hold a value. */
 export function compileTrace(
   trace: Trace,
-  { without, targetFor = () => wasmTarget, verify = false }: CompileOptions = {},
+  { without, targetFor = () => wasmTarget, repeated = false, verify = false }: CompileOptions = {},
 ): Program {
   const on = (pass: Pass): boolean => !without?.has(pass);
   const target = targetFor(trace.nodes.reduce((sum, n) => sum + workOfNode(n), 0));
@@ -83,7 +98,11 @@ export function compileTrace(
   const { mostBuffers, alignment } = target;
   const groups = schedule(prepared, { fuse: on("fuse"), merge: on("merge"), mostBuffers, inPlace: on("inPlace") });
   if (verify) verifyGroups(prepared, groups);
-  const lowered = lowerAll(prepared, groups, { collapse: on("collapse"), alike: on("alike") && !verify });
+  const all = lowerAll(prepared, groups, { collapse: on("collapse"), alike: on("alike") && !verify });
+  const keeps = repeated && on("steady");
+  const steady = steadyPart(trace, prepared, keeps ? all.map(({ kernel }) => kernel) : []);
+  const once = ({ kernel }: Lowered): boolean => steady.kernels.has(kernel);
+  const lowered = [...all.filter(once), ...all.filter((l) => !once(l))];
   const kernels = lowered.map(({ kernel }) => kernel);
   for (const { buffers } of kernels) for (const { node } of buffers) checkSize(node, target);
   const leafCount = trace.leaves.length;
@@ -91,10 +110,11 @@ export function compileTrace(
     alignment,
     reuse: on("reuse"),
     inPlace: on("inPlace"),
+    kept: steady.values,
   });
   const program: Program = {
     target,
-    ...callsOf(lowered, at, {
+    ...callsOf(lowered, steady.kernels, at, {
       target,
       vectorize: on("vectorize"),
       unroll: on("unroll"),
@@ -105,6 +125,9 @@ export function compileTrace(
     arenaBytes,
     leafCount,
     outputCount: trace.outputs.length,
+    kept: steady.values.map(bytesFor),
+    steady: steady.leaves,
+    updated: prepared.updates.map((u) => u.leaf),
   };
   if (verify) verifyProgram(trace, prepared, program, kernels);
   return program;
@@ -167,6 +190,7 @@ function instance({ like, starts, places, least }: Template, to: Form): Lowered 
 /** Lays out the kernels, those that differ only in where they start as one, and binds each to the places of its buffers. */
 function callsOf(
   lowered: readonly Lowered[],
+  once: ReadonlySet<Kernel>,
   at: (node: Node) => Location,
   options: TileOptions,
 ): Pick<Program, "kernels" | "calls"> {
@@ -184,7 +208,8 @@ function callsOf(
     return { kernel, starts, work: workOf(like) };
   };
   const known = new Map<Kernel, ReturnType<typeof laid>>();
-  const calls = lowered.map(({ kernel: { buffers }, like, later }): Call => {
+  const calls = lowered.map(({ kernel: lone, like, later }): Call => {
+    const { buffers } = lone;
     const { kernel, starts, work } = known.get(like) ?? laid(like);
     known.set(like, { kernel, starts, work });
     const accesses = buffers.map(({ node, written, shared }, i): Access => {
@@ -192,7 +217,7 @@ function callsOf(
       const start = (starts[i] + later[i]) * bytesOf[node.dtype];
       return { location: at(node), start, bytes: bytesFor(node), written, sharing };
     });
-    return { kernel, accesses, work };
+    return { kernel, accesses, work, once: once.has(lone) };
   });
   return { kernels: tiled, calls };
 }
@@ -239,10 +264,12 @@ export function printProgram(program: Program): string {
       ? `@${l.offset}`
       : l.index < program.leafCount
         ? `leaf${l.index}`
-        : `out${l.index - program.leafCount}`) + (start > 0 ? `+${start}` : "");
+        : l.index < program.leafCount + program.outputCount
+          ? `out${l.index - program.leafCount}`
+          : `kept${l.index - program.leafCount - program.outputCount}`) + (start > 0 ? `+${start}` : "");
   const kernels = program.kernels.map((k, i) => `kernel k${i}\n${k.text}`);
   const calls = program.calls.map(
-    (s) => `k${s.kernel}(${s.accesses.map((a) => place(a.location, a.start)).join(", ")})`,
+    (s) => `${s.once ? "once " : ""}k${s.kernel}(${s.accesses.map((a) => place(a.location, a.start)).join(", ")})`,
   );
   return [
     ...kernels,

@@ -93,14 +93,14 @@ export class NativeBackend extends WasmBackend {
       else pays = Math.ceil(once / work);
       return target;
     };
-    const program = compileTrace(trace, { without: this.without, targetFor, verify });
+    const program = compileTrace(trace, { without: this.without, targetFor, repeated, verify });
     if (target === wasmTarget) return Object.assign(this.wasm(program), pays !== undefined && { pays });
     try {
       return this.#native(program, this.compiler());
     } catch (error) {
       if (!(error instanceof CompilerError)) throw error;
       console.warn(`hebb: one program runs as WebAssembly, not as native code: ${error.message}`);
-      return super.prepare(trace, { verify });
+      return super.prepare(trace, { repeated, verify });
     }
   }
 

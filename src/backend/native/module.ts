@@ -2,7 +2,7 @@
 
 import type { Location } from "../../compile/5-plan.ts";
 import { type Item, share } from "../../compile/6-share.ts";
-import type { Call, Program } from "../../compile/program.ts";
+import { type Call, onceBinding, type Program } from "../../compile/program.ts";
 import { kernelHead, renderKernel } from "./kernel.ts";
 import { prelude } from "./prelude.ts";
 
@@ -78,6 +78,11 @@ static void hebb_main(long thread, long threads, char *base, unsigned *bindings,
       continue;
     }
     long tasks = *c++, pieces = *c++;
+    if (tasks < 0) tasks = bindings[${onceBinding(program)}] ? -tasks : 0;
+    if (tasks == 0) {
+      c += 2 * places[kernel];
+      continue;
+    }
     if (threads == 1) call(kernel, c, 0, tasks, base, bindings, arena);
     else if (pieces == 0) {
       if (small < 0) {
@@ -129,13 +134,13 @@ struct board {
 
 const [stop, wait, copyBytes] = [-1, -2, -3];
 
-/** Kernel, tasks, the pieces of a share (0: threads do not share it), and for each buffer its binding (−1: the arena) and the bytes from there; and how many items. */
+/** Kernel, tasks (less than none: only where what is kept has to be computed), the pieces of a share (0: threads do not share it), and for each buffer its binding (−1: the arena) and the bytes from there; and how many items. */
 function codeOf(program: Program): { code: number[]; items: number } {
   const code: number[] = [];
   let items = 1; // the end
-  const call = ({ kernel, tasks, accesses }: Item, pieces: number): void => {
+  const call = ({ kernel, tasks, accesses, once }: Item, pieces: number): void => {
     items++;
-    code.push(kernel, tasks, pieces, ...accesses.flatMap((a) => place(a.location, a.start)));
+    code.push(kernel, once ? -tasks : tasks, pieces, ...accesses.flatMap((a) => place(a.location, a.start)));
   };
   for (const phase of share(program)) {
     if (phase.kind === "barrier") {

@@ -1,9 +1,10 @@
 // The wasm backend: programs as WebAssembly with SIMD and threads, over one memory.
 import { slack } from "../../compile/5-plan.ts";
-import { compileTrace, type Pass, type Program } from "../../compile/program.ts";
+import { compileTrace, onceBinding, type Pass, type Program } from "../../compile/program.ts";
 import { type Target, wasmTarget } from "../../compile/target.ts";
 import { allocate, bytesOf, type Data, type DType, type Trace } from "../../graph/internal.ts";
 import type { Backend, Executable, PrepareOptions } from "../backend.ts";
+import { Changes, Kept } from "./kept.ts";
 import { Machine } from "./machine.ts";
 import { emitProgram } from "./module.ts";
 
@@ -32,6 +33,7 @@ export class WasmBackend implements Backend {
   /** One arena serves all programs, since they run one after the other. */
   #arena = 0;
   #arenaBytes = 0;
+  readonly #changes = new Changes();
   /** Frees what a forgotten executable held. */
   readonly #forgotten = new FinalizationRegistry<() => void>((free) => free());
 
@@ -44,14 +46,18 @@ export class WasmBackend implements Backend {
   }
 
   allocate(dtype: DType, size: number): number {
-    return this.machine.alloc(size * bytesOf[dtype] + slack);
+    const address = this.machine.alloc(size * bytesOf[dtype] + slack);
+    this.#changes.at(address);
+    return address;
   }
 
   free(address: number): void {
+    this.#changes.forget(address);
     this.machine.free(address);
   }
 
   write(address: number, data: Data): void {
+    this.#changes.at(address);
     const { f32, f64, i32 } = this.machine.view();
     if (data instanceof Float32Array) f32.set(data, address >>> 2);
     else if (data instanceof Float64Array) f64.set(data, address >>> 3);
@@ -67,8 +73,9 @@ export class WasmBackend implements Backend {
     return data;
   }
 
-  prepare(trace: Trace, { verify = this.verify }: PrepareOptions = {}): Executable {
-    return this.wasm(compileTrace(trace, { without: this.without, targetFor: () => this.#target, verify }));
+  prepare(trace: Trace, { repeated, verify = this.verify }: PrepareOptions = {}): Executable {
+    const targetFor = (): Target => this.#target;
+    return this.wasm(compileTrace(trace, { without: this.without, targetFor, repeated, verify }));
   }
 
   protected wasm(program: Program): Executable {
@@ -87,7 +94,8 @@ export class WasmBackend implements Backend {
     { program, source }: Required<Pick<Executable, "program" | "source">>,
     run: (bindings: number, arena: number) => void,
   ): Executable {
-    const bindings = this.machine.alloc(4 * (program.leafCount + program.outputCount) + 4);
+    const bindings = this.machine.alloc(4 * (onceBinding(program) + 1));
+    const kept = new Kept(this.machine, this.#changes, program);
     const executable: Executable = {
       program,
       source,
@@ -96,11 +104,15 @@ export class WasmBackend implements Backend {
         const table = this.machine.view().i32;
         table.set(leaves, bindings >>> 2);
         table.set(outputs, (bindings >>> 2) + program.leafCount);
+        table.set(kept.bindings(leaves), (bindings >>> 2) + program.leafCount + program.outputCount);
         if (this.#poison) this.machine.view().f32.fill(Number.NaN, arena >>> 2, (arena + program.arenaBytes) >>> 2);
         run(bindings, arena);
+        for (const leaf of program.updated) this.#changes.at(leaves[leaf]);
+        kept.done();
       },
     };
     this.#forgotten.register(executable, () => this.machine.free(bindings));
+    this.#forgotten.register(executable, () => kept.free());
     return executable;
   }
 

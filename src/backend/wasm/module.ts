@@ -2,7 +2,7 @@
 
 import type { Copy, Location } from "../../compile/5-plan.ts";
 import { type Item, isParallel, share } from "../../compile/6-share.ts";
-import type { Access, Program } from "../../compile/program.ts";
+import { type Access, onceBinding, type Program } from "../../compile/program.ts";
 import { type Func, WasmModule } from "./assembler.ts";
 import { emitKernel } from "./emit.ts";
 import { emitBarrier } from "./machine.ts";
@@ -22,12 +22,20 @@ export function emitProgram(program: Program, memory: ConstructorParameters<type
   const parallel = isParallel(phases);
   const barrier = parallel ? emitBarrier(module) : undefined;
   const main = module.func("main", ["i32", "i32", "i32", "i32"], [], { export: true });
+  const where = ({ once }: Item, call: () => void): unknown =>
+    once
+      ? main
+          .get(bindings)
+          .memory("i32.load", 4 * onceBinding(program))
+          .if(call)
+      : call();
   for (const phase of phases) {
     if (phase.kind === "barrier") main.get(threads).call(barrier!);
-    else if (phase.kind === "shared") emitShared(main, phase.item, functions[phase.item.kernel]);
+    else if (phase.kind === "shared")
+      where(phase.item, () => emitShared(main, phase.item, functions[phase.item.kernel]));
     else {
       onFirst(main, () => {
-        for (const item of phase.items) emitWhole(main, item, functions[item.kernel]);
+        for (const item of phase.items) where(item, () => emitWhole(main, item, functions[item.kernel]));
       });
     }
   }

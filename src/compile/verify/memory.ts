@@ -4,7 +4,7 @@ import type { Prepared } from "../1-prepare.ts";
 import { bytesFor, type Location } from "../5-plan.ts";
 import { shifted } from "../affine.ts";
 import type { Kernel } from "../kernel.ts";
-import type { Access, Call, Program } from "../program.ts";
+import { type Access, type Call, onceBinding, type Program } from "../program.ts";
 import { fault as faultAfter, named } from "./fault.ts";
 import type { Touched } from "./kernel.ts";
 
@@ -138,7 +138,7 @@ function checkAccess(access: Access, node: Node, range: Touched[number], program
     fault(
       `${name} lies at ${shown(location)} to ${location.offset + bytes}, the arena has ${program.arenaBytes} bytes`,
     );
-  if (location.kind === "bound" && !(location.index >= 0 && location.index < program.leafCount + program.outputCount))
+  if (location.kind === "bound" && !(location.index >= 0 && location.index < onceBinding(program)))
     fault(`${name} lies at ${shown(location)}, which is none`);
   if ((location.kind === "arena" && location.offset % size !== 0) || start % size !== 0)
     fault(`${name} lies at ${shown(location)} + ${start}, which is not aligned to ${size} bytes`);
