@@ -1,5 +1,5 @@
 // Runs a graph of tensors on one backend, memory and all, so that tests can hold backends and compiler passes against each other.
-import type { Backend, Executable } from "../src/backend/backend.ts";
+import type { Backend, Executable, PrepareOptions } from "../src/backend/backend.ts";
 import type { Pass } from "../src/compile/program.ts";
 import {
   allocate,
@@ -14,13 +14,13 @@ import {
 
 /** Every compiler pass that can be left out. */
 export const passes: readonly Pass[] = [
-  "join", "transpose", "phases", "stage", "fuse", "merge", "alike", "collapse", "vectorize", "unroll", "block", "reuse", "inPlace",
+  "join", "transpose", "phases", "stage", "fuse", "merge", "alike", "collapse", "vectorize", "unroll", "block", "steady", "reuse", "inPlace",
 ]; // biome-ignore format: a list
 
 /** A backend that answers at once. */
 export interface Direct extends Backend {
   read(address: number, dtype: DType, size: number): Data;
-  prepare(trace: Trace): Executable;
+  prepare(trace: Trace, options?: PrepareOptions): Executable;
 }
 
 /** A traced step with its leaves in the backend's memory. */
@@ -37,7 +37,7 @@ export interface Bound {
 
 /** Prepares a trace on a backend and gives its leaves and outputs memory there. */
 export function bind(backend: Direct, graph: Trace): Bound {
-  const executable = backend.prepare(graph);
+  const executable = backend.prepare(graph, { repeated: true });
   const leaves = graph.leaves.map((t) => {
     const address = backend.allocate(t.dtype, t.size);
     backend.write(address, hostOf(t));

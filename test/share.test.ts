@@ -41,7 +41,7 @@ const access: fc.Arbitrary<Access> = fc
   }));
 const step: fc.Arbitrary<Call> = fc
   .tuple(natural(2), fc.array(access, { minLength: 1, maxLength: 3 }), fc.constantFrom(10, 60_000, 60_001, 10 ** 6))
-  .map(([k, accesses, work]) => ({ kernel: k, accesses, work }));
+  .map(([k, accesses, work]) => ({ kernel: k, accesses, work, once: false }));
 
 const programOf = (calls: readonly Call[], copies: Program["copies"] = []): Program => ({
   target: wasmTarget,
@@ -51,9 +51,12 @@ const programOf = (calls: readonly Call[], copies: Program["copies"] = []): Prog
   arenaBytes: 16,
   leafCount: 3,
   outputCount: 0,
+  kept: [],
+  steady: [],
+  updated: [],
 });
 
-const bare = ({ kernel: k, accesses, work }: Call): Call => ({ kernel: k, accesses, work });
+const bare = ({ kernel: k, accesses, work, once }: Call): Call => ({ kernel: k, accesses, work, once });
 const itemsIn = (p: Phase): readonly Call[] => (p.kind === "shared" ? [p.item] : p.kind === "first" ? p.items : []);
 
 test("calls keep their order, and a barrier stands between any two that collide on different threads", () => {

@@ -50,6 +50,7 @@ function forms(outputs: readonly Tensor[], updates: readonly Update[] = []): For
     alignment: 4,
     reuse: true,
     inPlace: true,
+    kept: [],
   });
   const options = { target: wasmTarget, vectorize: true, unroll: true, block: true, stage: true };
   const calls = kernels.map((k, kernel): Call => {
@@ -59,7 +60,7 @@ function forms(outputs: readonly Tensor[], updates: readonly Update[] = []): For
       bytes: bytesFor(node),
       written,
     }));
-    return { kernel, accesses, work: 1e6 };
+    return { kernel, accesses, work: 1e6, once: false };
   });
   const program = {
     target: wasmTarget,
@@ -69,6 +70,9 @@ function forms(outputs: readonly Tensor[], updates: readonly Update[] = []): For
     arenaBytes,
     leafCount: graph.leaves.length,
     outputCount: graph.outputs.length,
+    kept: [],
+    steady: [],
+    updated: [],
   };
   return { graph, prepared, groups, kernels, program };
 }
