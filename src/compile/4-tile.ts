@@ -272,6 +272,9 @@ function reducing(
   const all: Choice[] = [];
   let best = 0;
   const consider = (vector: Axis | undefined, vectors: number, unrolled: Unrolled[]): void => {
+    // totals that do not fit into registers never pay
+    const totals = unrolled.reduce((n, u) => n * u.factor, vectors) * kernel.reductions.length;
+    if (totals >= target.registers && all.length > 0) return;
     const choice = { vector, vectors, unrolled, ...estimate(work, vector, vectors, unrolled) };
     if (all.push(choice) > 1 && choice.cost < all[best].cost) best = all.length - 1;
   };

@@ -76,7 +76,7 @@ export const wasmTarget: Target = {
 };
 
 /** Vectors of a processor that C is compiled for; its compiler puts operands and addresses where they belong. */
-export const nativeTarget = (lanes: number, tuning: Tuning): Target => ({
+export const nativeTarget = (lanes: number, tuning?: Tuning): Target => ({
   ...processor,
   lanes,
   registers: lanes === 8 ? 16 : 32,

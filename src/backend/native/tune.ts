@@ -10,11 +10,15 @@ import { CompilerError, hashName, type Toolchain } from "./toolchain.ts";
 /** How much faster than the model's first choice another has to be: less is noise. */
 const worthwhile = 0.97;
 
-/** Chooses layouts by their measured time: those of kernels measured before, and, with `search`, of all, about a second for each. */
-export function tuning(toolchain: Toolchain, search: boolean): Tuning {
+/**
+ * Chooses layouts by their measured time: those of kernels measured before, and, with `search`, of all, about a second for each.
+ * Undefined where nothing has been measured, nor shall be.
+ */
+export function tuning(toolchain: Toolchain, search: boolean): Tuning | undefined {
   const file = `${toolchain.folder}/tiles-${toolchain.identity}.json`;
   let known = read(file);
   let told = false;
+  if (!search && Object.keys(known).length === 0) return undefined;
   return {
     leastWork: 2e7,
     most: 12,
