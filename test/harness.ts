@@ -63,9 +63,11 @@ export function run(backend: Direct, outputs: readonly Tensor[], updates: readon
   return runTrace(backend, trace(outputs, updates));
 }
 
-/** The outputs of a traced step after one run, then its updated leaves. */
+/** The outputs of a traced step, then its updated leaves, after a second run from the same values: by then what is kept is not computed. */
 export function runTrace(backend: Direct, graph: Trace): Data[] {
   const bound = bind(backend, graph);
+  bound.step();
+  for (const { leaf } of graph.updates) bound.write(graph.leaves[leaf], hostOf(graph.leaves[leaf]));
   const values = bound.step();
   for (const { leaf } of graph.updates) values.push(bound.leaf(graph.leaves[leaf]));
   bound.free();

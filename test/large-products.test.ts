@@ -99,6 +99,10 @@ const cases: Record<string, Case> = {
   "3 × 3, many channels": convolution(2, 65, 97, 13, 15, 3, 1),
   "5 × 5, wide images": convolution(3, 5, 7, 61, 67, 5, 1),
   "3 × 3, strided": convolution(2, 33, 130, 23, 21, 3, 2),
+  panels: product(1, 301, 131, 96, false, false),
+  "panels of a transposed factor": product(2, 258, 129, 64, true, true),
+  "filters in panels": convolution(2, 19, 64, 28, 28, 3, 1),
+  "1 × 1, strided": convolution(3, 21, 96, 17, 14, 1, 2),
 };
 const expected = Object.values(cases).flatMap((c) => c.expected());
 const names = Object.entries(cases).flatMap(([name, c]) => c.outputs.map((_, i) => `${name}, result ${i}`));
@@ -141,13 +145,17 @@ describe("each pass on and off", () => {
         "block: Aᵀ·B",
         "block: Aᵀ·Bᵀ",
         "block: a deep product",
+        "block: filters in panels",
         "stage: 5 × 5, wide images",
         "stage: a deep product",
+        "transpose: 1 × 1, strided",
         "transpose: A·B",
         "transpose: Aᵀ·B",
         "transpose: Aᵀ·Bᵀ",
         "transpose: a batch",
         "transpose: a deep product",
+        "transpose: panels",
+        "transpose: panels of a transposed factor",
       ]
     `);
   });

@@ -93,6 +93,44 @@ describe.skipIf(device === undefined)("native", () => {
     expect(loops).toBeGreaterThan(10);
   });
 
+  test("what a tile's sums and what follows them both need is each element's own", () => {
+    const noise = noiseOf(stream(10));
+    const outputs: Tensor[] = [];
+    for (const [rows, columns] of [
+      [32, 64],
+      [29, 48],
+      [5, 33],
+    ] as const) {
+      // biome-ignore format: a line
+      const [x, s] = [noise(rows, columns), noise(rows, 1)];
+      for (const t of [s, s.square().add(1), s.exp()]) {
+        const after = (sum: Tensor, again: Tensor): Tensor => sum.mul(0.01).sub(again).tanh().exp();
+        outputs.push(after(x.sub(t).square().sum(1), t.reshape(rows)));
+        outputs.push(after(x.transpose().sub(t.reshape(1, rows)).square().sum(0), t.reshape(rows)));
+        const deep = x
+          .reshape(rows, columns, 1)
+          .mul(noise(1, columns, 24))
+          .sub(t.reshape(rows, 1, 1));
+        outputs.push(after(deep.square().sum(1), t));
+        outputs.push(
+          after(
+            noise(2, rows, columns)
+              .sub(t.reshape(1, rows, 1))
+              .abs()
+              .max(2),
+            t.reshape(rows),
+          ),
+        );
+      }
+    }
+    const graph = trace(outputs);
+    const known = referenceOf(graph);
+    expect(native.prepare(graph).source!()).toContain(" all0[] = ");
+    const values = runTrace(native, graph);
+    const wrong = graph.outputs.map((n, i) => disagreement(values[i], known.get(n)!)).filter((p) => p !== undefined);
+    expect(wrong).toEqual([]);
+  });
+
   test("what is read again and again becomes C once that would have paid, whatever is prepared meanwhile", async () => {
     const backend = new NativeBackend({ threads: 1, leastWork: [100, 10_000] });
     const square = trace([tensor(new Float32Array(1000).fill(3)).square()]); // 1,000 operations, or 2,000 with their costs

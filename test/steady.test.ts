@@ -4,7 +4,7 @@ import { NativeBackend } from "../src/backend/native/index.ts";
 import { WasmBackend } from "../src/backend/wasm/index.ts";
 import { compileTrace, printProgram } from "../src/compile/program.ts";
 import { trace } from "../src/graph/internal.ts";
-import { compile, device, param, state, type Tensor, tensor } from "../src/index.ts";
+import { compile, concat, device, live, param, state, type Tensor, tensor } from "../src/index.ts";
 import { Linear } from "../src/nn/index.ts";
 import { sgd } from "../src/optim/index.ts";
 import { bind } from "./harness.ts";
@@ -85,6 +85,94 @@ test("kept values follow training, assignment and loading between calls", async 
     model.weight.assign(model.weight.mul(-2));
     await check();
   }
+});
+
+test("rows scattered onto a parameter are scattered onto what it is, each time", async () => {
+  for (const name of ["wasm", "native"] as const) {
+    await device(name);
+    const table = param(new Float32Array(32).fill(1), [8, 4]);
+    const ones = tensor(new Float32Array(16).fill(1), [4, 4]);
+    const use = compile((rows: Tensor, v: Tensor) => table.indexAdd(rows, v).matmul(ones));
+    const [rows, v] = [tensor(Int32Array.of(1, 2)), tensor(new Float32Array(8).fill(1), [2, 4])];
+    for (let call = 0; call < 3; call++)
+      expect(Array.from(await (await use(rows, v)).data()).slice(0, 13)).toEqual([
+        4, 4, 4, 4, 8, 8, 8, 8, 8, 8, 8, 8, 4,
+      ]);
+  }
+});
+
+test("what inputs, live values, joins and several kernels have to do with is not kept", () => {
+  const w = param(first, [depth, columns]);
+  const turned = w.transpose();
+  const of = (...outputs: Tensor[]): number =>
+    compileTrace(trace(outputs), { repeated: true, verify: true }).kept.length;
+  const given = tensor(x, [rows, depth]);
+  expect(
+    of(
+      given.matmul(
+        w
+          .mul(live(() => 2))
+          .exp()
+          .add(1),
+      ),
+    ),
+  ).toBe(0);
+  expect(of(turned.add(1))).toBe(0); // a result
+  const joined = concat([w.exp(), w.sigmoid()]);
+  expect(of(tensor(new Float32Array(rows * 2 * depth), [rows, 2 * depth]).matmul(joined))).toBe(0);
+});
+
+test("memory that grows for kept values, where it cannot be shared", async () => {
+  const shared = globalThis.SharedArrayBuffer;
+  Reflect.deleteProperty(globalThis, "SharedArrayBuffer");
+  try {
+    const backend = new WasmBackend({ threads: 1 });
+    const [k, n] = [2100, 1500];
+    const w = param(new Float32Array(k * n).fill(1), [k, n]);
+    const bound = bind(backend, trace([tensor(new Float32Array(100 * k).fill(1), [100, k]).matmul(w)]));
+    expect(bound.step()[0][0]).toBe(k);
+    expect(bound.step()[0][0]).toBe(k);
+  } finally {
+    globalThis.SharedArrayBuffer = shared;
+  }
+});
+
+test("kept values go with the leaves that they follow from, and where memory runs short", () => {
+  const backend = new WasmBackend({ threads: 1 });
+  const used = (): number => backend.machine.used;
+  const w = param(first, [depth, columns]);
+  const graph = trace([tensor(x, [rows, depth]).matmul(w)]);
+  const bound = bind(backend, graph);
+  const before = used();
+  bound.step();
+  bound.step();
+  const kept = 4 * depth * columns;
+  expect(used() - before).toBeGreaterThan(kept);
+  const arena = used() - before - kept;
+  expect(() => backend.allocate("f32", 2 ** 30 + 2 ** 29)).toThrow("are in use");
+  expect(used() - before).toBeLessThan(arena + 4096); // given back
+  near(bound.step()[0] as Float32Array, product(x, first));
+  near(bound.step()[0] as Float32Array, product(x, first));
+  const all = used();
+  bound.free();
+  expect(all - used()).toBeGreaterThan(kept + 4 * (depth * columns + rows * depth + rows * columns));
+});
+
+test("a step that stops in the middle leaves nothing that is taken for what it was", () => {
+  const backend = new WasmBackend({ threads: 1 });
+  const w = param(first, [depth, columns]);
+  const bound = bind(backend, trace([tensor(x, [rows, depth]).matmul(w)]));
+  bound.step();
+  const run = backend.machine.run.bind(backend.machine);
+  backend.machine.run = (...given) => {
+    run(...given);
+    throw new Error("stopped");
+  };
+  bound.write(w, second);
+  expect(() => bound.step()).toThrow("stopped");
+  backend.machine.run = run;
+  near(bound.step()[0] as Float32Array, product(x, second));
+  bound.free();
 });
 
 test("a state that another step counts up is seen by one that keeps what follows from it", async () => {

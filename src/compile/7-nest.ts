@@ -250,7 +250,7 @@ class Nester {
       const row = (k: number): Whole => product(at(k), count);
       if (written(next)) return within(inner, count === 1 ? at : (k) => sum(row(k), k));
       const [variable, counter] = [this.#variable(axis), { name: `k${axis.id}` }];
-      const body = this.#values.block(() => within(inner, (k) => sum(row(k), counter)));
+      const body = this.#values.block(() => within(inner, (k) => sum(row(k), counter)), axis.id);
       this.#values.add({ kind: "roll", variable, counter, count, step, body });
     };
     within(spread, () => 0);

@@ -20,7 +20,12 @@ export class Values {
   /** The vector (by its offset along the vector axis) of which only some lanes are in use: past them nothing is read. */
   partial: { readonly offset: number; readonly lanes: number };
   /** The blocks that are open, with the values at hand in each. */
-  readonly #open: { readonly statements: Statement[]; readonly values: Map<string, Value> }[] = [];
+  readonly #open: {
+    readonly statements: Statement[];
+    readonly values: Map<string, Value>;
+    /** Id of the axis whose variable moves on in this block: what varies along it has other values than outside. */
+    readonly moved: number | undefined;
+  }[] = [];
 
   constructor(kernel: TiledKernel) {
     this.kernel = kernel;
@@ -31,10 +36,10 @@ export class Values {
     this.finished = finished;
   }
 
-  /** What the body adds, as a block; the values in it are not at hand outside. */
-  block(body: () => void): Block {
+  /** What the body adds, as a block; the values in it are not at hand outside, nor those from outside that vary along an axis that moves. */
+  block(body: () => void, moved?: number): Block {
     const statements: Statement[] = [];
-    this.#open.push({ statements, values: new Map() });
+    this.#open.push({ statements, values: new Map(), moved });
     body();
     this.#open.pop();
     return statements;
@@ -49,7 +54,7 @@ export class Values {
     if (e.kind === "const") return { kind: "const", value: e.value, dtype: e.dtype, vector: mode === "vector" };
     if (e.kind === "reduction") return this.results.get(resultKey(e.reduction, instance))!;
     const key = `${e.id}${mode}${restricted(e, instance)}`;
-    const found = this.#atHand(key);
+    const found = this.#atHand(key, e);
     if (found !== undefined) return found;
     return this.let(mode === "vector" ? this.#vector(e, instance) : this.#compute(e, instance, "scalar"), key);
   }
@@ -62,17 +67,19 @@ export class Values {
     return value;
   }
 
-  #atHand(key: string): Value | undefined {
+  #atHand(key: string, { axes }: Expr): Value | undefined {
     for (let i = this.#open.length - 1; i >= 0; i--) {
-      const found = this.#open[i].values.get(key);
+      const { values, moved } = this.#open[i];
+      const found = values.get(key);
       if (found !== undefined) return found;
+      if (moved !== undefined && axes.has(moved)) return undefined;
     }
   }
 
   /** A vector; what is the same in all lanes is computed once, and spread. */
   #vector(e: Expr, instance: Instance): Value {
     if (e.axes.has(this.kernel.vector!.id) || this.finished.has(e)) return this.#compute(e, instance, "vector");
-    const single = this.#atHand(`${e.id}scalar${restricted(e, instance)}`);
+    const single = this.#atHand(`${e.id}scalar${restricted(e, instance)}`, e);
     if (single === undefined && e.kind === "load") return this.#compute(e, instance, "vector");
     return { kind: "spread", of: single ?? this.value(e, instance, "scalar"), dtype: e.dtype, vector: true };
   }

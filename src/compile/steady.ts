@@ -24,6 +24,9 @@ export function steadyPart(trace: Trace, prepared: Prepared, kernels: readonly K
   const updated = new Set(prepared.updates.map((u) => u.leaf));
   const results = new Set([...prepared.outputs, ...prepared.updates.map((u) => u.value)]);
   for (const parts of prepared.joined.values()) for (const part of parts) results.add(part);
+  const writers = new Map<Node, number>();
+  for (const { buffers } of kernels)
+    for (const { node, written } of buffers) if (written) writers.set(node, (writers.get(node) ?? 0) + 1);
   const values = new Set<Node>();
   const leaves = new Set<number>();
   const isSteady = (node: Node): boolean => {
@@ -34,9 +37,9 @@ export function steadyPart(trace: Trace, prepared: Prepared, kernels: readonly K
   const bytes = (nodes: readonly Node[]): number => nodes.reduce((sum, n) => sum + bytesFor(n), 0);
   const found = kernels.filter(({ buffers }) => {
     const read = buffers.filter((b) => !b.written).map((b) => b.node);
-    const written = buffers.filter((b) => b.written);
-    const made = written.map((b) => b.node);
-    if (!read.every(isSteady) || written.some((b) => b.shared || results.has(b.node))) return false;
+    const made = buffers.filter((b) => b.written).map((b) => b.node);
+    // where several kernels write one value, as where rows are scattered onto it, the others may run each time
+    if (!read.every(isSteady) || made.some((node) => results.has(node) || writers.get(node)! > 1)) return false;
     if (bytes(made) > mostGrowth * bytes(read)) return false;
     for (const node of made) values.add(node);
     for (const node of read) if (node.op === "buffer") leaves.add(node.leaf);

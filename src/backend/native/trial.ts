@@ -113,6 +113,7 @@ function forms(): Record<string, Tensor> {
       shape,
     );
   const [x, y, z] = [wave([37, 19], 3), wave([19, 45], 5), wave([37, 19], 7)];
+  const shift = wave([37, 1], 11).exp();
   const sequence = wave([2000, 3], 3);
   const image = wave([2, 3, 11, 13], 5);
   const rows = tensor(Int32Array.from({ length: 37 }, (_, i) => (i * 5) % 9));
@@ -130,6 +131,7 @@ function forms(): Record<string, Tensor> {
     "a sum of columns": x.mul(z).sum(0),
     "a long sum": wave([5, 3000], 3).sum(1),
     "a maximum": x.max(1),
+    "a sum of what also follows it": x.sub(shift).square().sum(1).mul(0.01).sub(shift.reshape(37)).tanh().exp(),
     "a product of matrices": x.matmul(y),
     "a transposed product": y.transpose().matmul(x.transpose()),
     "a long product": wave([3, 2100], 3).matmul(wave([2100, 5], 5)),

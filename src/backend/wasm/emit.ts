@@ -15,16 +15,16 @@ import {
   type Variable,
   type Whole,
 } from "../../compile/loop-form.ts";
-import { wasmTarget } from "../../compile/target.ts";
+import type { Target } from "../../compile/target.ts";
 import { type Accumulator, accumulate, endStage, openAccumulator, reduceLanes, settle } from "./accumulators.ts";
 import { Addresses, type Open } from "./addresses.ts";
 import type { Func, Op, WasmModule } from "./assembler.ts";
 import { emitOp, lanes, type Mode, pushConstant, wasmType } from "./operations.ts";
 
 /** The kernel as a function (buffer addresses…, begin, end) that runs tasks begin … end − 1. */
-export function emitKernel(module: WasmModule, kernel: TiledKernel, name: string): Func {
+export function emitKernel(module: WasmModule, kernel: TiledKernel, target: Target, name: string): Func {
   const func = module.func(name, [...kernel.buffers.map(() => "i32" as const), "i32", "i32"]);
-  new Printer(func, kernel.buffers.length).block(nest(kernel, wasmTarget, false));
+  new Printer(func, kernel.buffers.length).block(nest(kernel, target, false));
   return func;
 }
 

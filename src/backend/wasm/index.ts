@@ -3,8 +3,9 @@ import { slack } from "../../compile/5-plan.ts";
 import { compileTrace, onceBinding, type Pass, type Program } from "../../compile/program.ts";
 import { type Target, wasmTarget } from "../../compile/target.ts";
 import { allocate, bytesOf, type Data, type DType, type Trace } from "../../graph/internal.ts";
-import type { Backend, Executable, PrepareOptions } from "../backend.ts";
-import { Changes, Kept } from "./kept.ts";
+import { type Backend, type Executable, OutOfMemory, type PrepareOptions } from "../backend.ts";
+import { Changes } from "./changes.ts";
+import { Kept } from "./kept.ts";
 import { Machine } from "./machine.ts";
 import { emitProgram } from "./module.ts";
 
@@ -46,7 +47,7 @@ export class WasmBackend implements Backend {
   }
 
   allocate(dtype: DType, size: number): number {
-    const address = this.machine.alloc(size * bytesOf[dtype] + slack);
+    const address = this.#orRunShort(() => this.machine.alloc(size * bytesOf[dtype] + slack));
     this.#changes.at(address);
     return address;
   }
@@ -100,20 +101,34 @@ export class WasmBackend implements Backend {
       program,
       source,
       run: (leaves, outputs) => {
-        const arena = this.#arenaFor(program.arenaBytes);
-        const table = this.machine.view().i32;
-        table.set(leaves, bindings >>> 2);
-        table.set(outputs, (bindings >>> 2) + program.leafCount);
-        table.set(kept.bindings(leaves), (bindings >>> 2) + program.leafCount + program.outputCount);
-        if (this.#poison) this.machine.view().f32.fill(Number.NaN, arena >>> 2, (arena + program.arenaBytes) >>> 2);
-        run(bindings, arena);
-        for (const leaf of program.updated) this.#changes.at(leaves[leaf]);
-        kept.done();
+        let completed = false;
+        try {
+          const values = this.#orRunShort(() => kept.bindings(leaves));
+          const arena = this.#orRunShort(() => this.#arenaFor(program.arenaBytes));
+          this.machine.view().i32.set([...leaves, ...outputs, ...values], bindings >>> 2);
+          if (this.#poison) this.machine.view().f32.fill(Number.NaN, arena >>> 2, (arena + program.arenaBytes) >>> 2);
+          for (const leaf of program.updated) this.#changes.at(leaves[leaf]); // even if it should stop in the middle
+          run(bindings, arena);
+          completed = true;
+        } finally {
+          kept.done(completed);
+        }
       },
     };
     this.#forgotten.register(executable, () => this.machine.free(bindings));
-    this.#forgotten.register(executable, () => kept.free());
+    this.#forgotten.register(executable, kept.free);
     return executable;
+  }
+
+  /** What takes memory; where there is none left, once more when programs have given back what they keep. */
+  #orRunShort<T>(take: () => T): T {
+    try {
+      return take();
+    } catch (error) {
+      if (!(error instanceof OutOfMemory)) throw error;
+      this.#changes.runShort();
+      return take();
+    }
   }
 
   #arenaFor(bytes: number): number {

@@ -17,7 +17,7 @@ export interface Emitted {
 
 export function emitProgram(program: Program, memory: ConstructorParameters<typeof WasmModule>[0]): Emitted {
   const module = new WasmModule(memory);
-  const functions = program.kernels.map((k, i) => emitKernel(module, k.tiled, `k${i}`));
+  const functions = program.kernels.map((k, i) => emitKernel(module, k.tiled, program.target, `k${i}`));
   const phases = share(program);
   const parallel = isParallel(phases);
   const barrier = parallel ? emitBarrier(module) : undefined;

@@ -109,6 +109,10 @@ export function verifyMemory(
         fault(`${name} reads ${named(node)}, which step ${end} still writes`);
     });
     checkInPlace(step, program.kernels[step.kernel].tiled, name);
+    for (const { location, written } of step.accesses) {
+      const kept = location.kind === "bound" && location.index >= program.leafCount + program.outputCount;
+      if (kept && written && !step.once) fault(`${name} writes ${shown(location)}, which is kept, in each run`);
+    }
     step.accesses.forEach((access, b) => {
       if (access.written) memory.write(access.location, buffers[b].node, name);
     });
