@@ -68,20 +68,13 @@ function emitVector(f: Func, e: Operation, push: Push): void {
   }
   switch (op) {
     case "where":
-      push(1);
-      push(2);
-      push(0);
-      f.op("v128.bitselect");
-      return;
+      return pushThen(f, push, [1, 2, 0], "v128.bitselect");
     case "lesser":
+      return pushThen(f, push, [1, 0], "f32x4.pmin");
     case "greater":
-      push(1);
-      push(0);
-      f.op(op === "lesser" ? "f32x4.pmin" : "f32x4.pmax");
-      return;
+      return pushThen(f, push, [1, 0], "f32x4.pmax");
     case "scale":
-      scaleVector(f, push);
-      return;
+      return scaleVector(f, push);
     case "max":
       pushAll(e, push);
       f.op(from === "f32" ? "f32x4.max" : "i32x4.max_s");
@@ -117,6 +110,12 @@ function emitVector(f: Func, e: Operation, push: Push): void {
         floatBits(f, op, "vector", "f32");
       }
   }
+}
+
+/** An operation on operands in the given order. */
+function pushThen(f: Func, push: Push, order: readonly number[], op: Op): void {
+  order.forEach(push);
+  f.op(op);
 }
 
 /** a · 2ⁿ by two powers, since one could leave the range. */
