@@ -362,7 +362,8 @@ function estimate(
   if (vector !== undefined && !onResult) instructions += (8 * accumulators * lanes) / Math.max(lanes, steps); // horizontal sums
   if (accumulators < 4) instructions += 2 * (4 - accumulators); // too few independent chains to hide the latency of addition
   if (onResult)
-    for (const s of kernel.stores) instructions += ((coefficient(s.index, vector) === 1 ? 0 : 8) * tileSize) / steps;
+    for (const s of kernel.stores)
+      instructions += ((coefficient(s.index, vector) === 1 ? 0 : 2 * lanes) * tileSize) / steps; // lane by lane
   const spent = unrolled.reduce((w, u) => (w * Math.ceil(u.axis.extent / u.factor) * u.factor) / u.axis.extent, 1);
   const waste = fused ? spent : Math.sqrt(spent); // the last tile reaches back over the one before, or is smaller
   const groups = onResult ? Math.ceil(vector.extent / lanes / vectors) * vectors * lanes : 0;
