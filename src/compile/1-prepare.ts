@@ -36,10 +36,10 @@ const farApart = 64;
 
 /**
  * Lanes that may be idle at the end of an image's rows, for each that is not, before vectors run along the channels instead; not where
- * each channel of the result is a page of memory or more, to all of which they would be stored. (In C, of 28 × 28: from 95 to 104
- * GFLOP/s; of 56 × 56, from 95 to 87.)
+ * each channel of the result is a page of memory or more, to all of which they would be stored, unless sums are so long that this does
+ * not matter. (In C, of 28 × 28: from 95 to 104 GFLOP/s; of 56 × 56, from 95 to 87 with sums of 576 terms, from 86 to 91 with 2304.)
  */
-const [mostIdle, page] = [0.1, 1024];
+const [mostIdle, page, deep] = [0.1, 1024, 1024];
 /** Rows of a product from which it pays to pack a factor that could be read as it lies: the copy goes through memory, and gains a tenth. */
 const manyUses = 256;
 /** The key of a copy in panels, among those by axis. */
@@ -196,7 +196,8 @@ class Rewriter implements NodeMaker {
     const row = image[image.length - 1];
     const merged = [...stride, ...filters.shape.slice(2)].every((n) => n === 1); // its rows are one
     const idle = merged ? 0 : Math.ceil(row / lanes) * lanes - row;
-    const wide = row >= lanes && (idle <= mostIdle * row || sizeOf(image) > page);
+    const scattered = sizeOf(image) > page && sizeOf(filters.shape.slice(1)) < deep;
+    const wide = row >= lanes && (idle <= mostIdle * row || scattered);
     const few = channels < lanes || batch * sizeOf(image) < products.uses;
     if (products.contiguous !== "columns" || wide || few || groups > 1) return filters;
     const known = this.#copies.get(filters)?.get(0);
