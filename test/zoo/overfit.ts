@@ -106,11 +106,12 @@ export const slowNetworks: Readonly<Record<string, Memorized>> = {
     method: momentum(0.01),
     steps: 25,
   },
+  // the running averages of its batch norms take some steps to follow
   GoogLeNet: {
     build: () => googlenetWithAuxiliary({ classes }),
     input: [3, 64, 64],
     method: momentum(0.02),
-    steps: 60,
+    steps: 100,
   },
   "ResNet-18": { build: () => resnet(18, { classes }), input: [3, 48, 48], method: momentum(0.05), steps: 40 },
 };

@@ -71,7 +71,11 @@ export class NativeBackend extends WasmBackend {
       const compiler = start(this.#folder, this.#tune);
       const { toolchain, target } = compiler;
       tryOut(toolchain, target, {
-        compiled: (program) => this.#native(program, compiler, 1), // in one file, where compilers see most
+        // each in one file, where compilers see most, and side by side
+        compiled: (programs) => {
+          toolchain.compile(...programs.map((program) => renderProgram(program, 1)));
+          return programs.map((program) => this.#native(program, compiler, 1));
+        },
         expected: (program) => this.wasm(program),
         memory: this,
       });
@@ -115,7 +119,7 @@ export class NativeBackend extends WasmBackend {
 
   #native(program: Program, { toolchain, runtime }: Compiler, most: number = compilers()): Executable {
     const files = (): string[] => renderProgram(program, most);
-    const main = load(runtime, toolchain.compile(files()));
+    const main = load(runtime, toolchain.compile(files())[0]);
     const { threads } = this.machine;
     return this.executable({ program, source: () => files().join("\n") }, (bindings, arena) =>
       runtime.run(main, this.machine.view().u8, bindings, arena, threads),
@@ -127,7 +131,7 @@ function start(folder: string | undefined, tune: boolean): Compiler {
   const toolchain = findToolchain(folder);
   const module = { exports: {} };
   try {
-    globalThis.process.dlopen(module, toolchain.compile([runtimeSource]));
+    globalThis.process.dlopen(module, toolchain.compile([runtimeSource])[0]);
   } catch (error) {
     if (error instanceof CompilerError) throw error;
     throw new CompilerError(`compiled code does not load: ${(error as Error).message}`);

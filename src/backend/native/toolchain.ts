@@ -11,8 +11,8 @@ export interface Toolchain {
   readonly folder: string;
   /** Names the compiler, how it is called and the processor: a product made for another has another name. */
   readonly identity: string;
-  /** Path of a shared object made from C files; what the cache holds is not compiled again. Throws CompilerError. */
-  compile(sources: readonly string[]): string;
+  /** Paths of shared objects, each made from C files, all side by side; what the cache holds is not compiled again. Throws CompilerError. */
+  compile(...objects: (readonly string[])[]): string[];
   /** What a program made from C files prints; it is not kept. Throws CompilerError. */
   execute(sources: readonly string[]): string;
 }
@@ -45,18 +45,23 @@ export function findToolchain(folder: string = cacheFolder()): Toolchain {
   const all = [...own, ...flags, ...(lanes === 16 && /gcc|cc/i.test(version) ? [wide] : [])];
   const identity = hashName([command, version, ...all, defined]);
   preparePrivate(folder);
-  const compile = (sources: readonly string[]): string => {
-    const file = path.join(folder, `${hashName([identity, ...sources])}.so`);
-    if (isWhole(file)) return file;
-    build(command, [...all, "-shared"], sources, file, (fresh) => {
+  const compile = (...objects: (readonly string[])[]): string[] => {
+    const jobs = objects.map((sources) => ({
+      sources,
+      file: path.join(folder, `${hashName([identity, ...sources])}.so`),
+    }));
+    const missing = jobs.filter(({ file }) => !isWhole(file));
+    build(command, [...all, "-shared"], missing, (fresh, file) => {
       const fs = builtin("node:fs");
       fs.appendFileSync(fresh, hash(fs.readFileSync(fresh)));
       fs.renameSync(fresh, file);
     });
-    return file;
+    return jobs.map(({ file }) => file);
   };
-  const execute = (sources: readonly string[]): string =>
-    build(command, all, sources, path.join(folder, "measure"), (program) => run(program, []).stdout);
+  const execute = (sources: readonly string[]): string => {
+    const jobs = [{ sources, file: path.join(folder, "measure") }];
+    return build(command, all, jobs, (program) => run(program, []).stdout)[0];
+  };
   return { version, lanes, folder, identity, compile, execute };
 }
 
@@ -113,34 +118,44 @@ function isWhole(file: string): boolean {
 
 let builds = 0;
 
+/** C files, and what is made of them. */
+interface Job {
+  readonly sources: readonly string[];
+  readonly file: string;
+}
+
 /**
- * Compiles side by side and links into a file of another name than `file`, as two processes may do so at once. What is to be kept
- * of it, `use` renames: the rest is deleted.
+ * Compiles all files side by side and links those of each job into a file of another name than its own, as two processes may do so at
+ * once. What is to be kept of it, `use` renames: the rest is deleted.
  */
 function build<T>(
   command: string,
   options: readonly string[],
-  sources: readonly string[],
-  file: string,
-  use: (fresh: string) => T,
-): T {
+  jobs: readonly Job[],
+  use: (fresh: string, file: string) => T,
+): T[] {
   const fs = builtin("node:fs");
-  const fresh = `${file}.${globalThis.process.pid}.${builds++}`;
-  const parts = sources.map((_, i) => `${fresh}.${i}`);
+  const fresh = jobs.map(({ file }) => `${file}.${globalThis.process.pid}.${builds++}`);
+  const parts = jobs.map(({ sources }, k) => sources.map((_, i) => `${fresh[k]}.${i}`));
+  if (jobs.length === 0) return [];
   try {
-    sources.forEach((source, i) => {
-      fs.writeFileSync(`${parts[i]}.c`, source, { mode: 0o600 });
+    jobs.forEach(({ sources }, k) => {
+      sources.forEach((source, i) => {
+        fs.writeFileSync(`${parts[k][i]}.c`, source, { mode: 0o600 });
+      });
     });
-    const compilers = parts.map((part) => quoted([command, ...options, "-c", "-o", `${part}.o`, `${part}.c`]));
+    const compilers = parts.flat().map((part) => quoted([command, ...options, "-c", "-o", `${part}.o`, `${part}.c`]));
     const waits = compilers.map((_, i) => `wait $p${i} || exit 1`);
     run("sh", ["-c", [...compilers.map((c, i) => `${c} & p${i}=$!`), ...waits].join("\n")], command);
-    run(command, [...options, "-o", fresh, ...parts.map((part) => `${part}.o`)]);
-    return use(fresh);
+    return jobs.map(({ file }, k) => {
+      run(command, [...options, "-o", fresh[k], ...parts[k].map((part) => `${part}.o`)]);
+      return use(fresh[k], file);
+    });
   } catch (error) {
     if (error instanceof CompilerError) throw error;
     throw new CompilerError(`compiled code could not be written: ${(error as Error).message}`);
   } finally {
-    for (const left of [fresh, ...parts.flatMap((part) => [`${part}.c`, `${part}.o`])])
+    for (const left of [...fresh, ...parts.flat().flatMap((part) => [`${part}.c`, `${part}.o`])])
       fs.rmSync(left, { force: true });
   }
 }

@@ -1,5 +1,5 @@
 // Tries out the machine's compiler: kernels of every form, run as C and as WebAssembly, have to agree. The verdict is kept.
-import { compileTrace, type Program } from "../../compile/program.ts";
+import { compileTrace, type Pass, type Program } from "../../compile/program.ts";
 import type { Target } from "../../compile/target.ts";
 import { concat, iota, Tensor, tensor, where } from "../../graph/index.ts";
 import { type Data, type DType, type Leaf, sizeOf, type Trace, trace } from "../../graph/internal.ts";
@@ -16,8 +16,8 @@ interface Memory {
 
 interface Trial {
   readonly memory: Memory;
-  /** Makes a program ready to run as C, and as WebAssembly. */
-  readonly compiled: (program: Program) => Executable;
+  /** Makes programs ready to run as C, and one as WebAssembly. */
+  readonly compiled: (programs: readonly Program[]) => Executable[];
   readonly expected: (program: Program) => Executable;
 }
 
@@ -37,13 +37,18 @@ export function tryOut(toolchain: Toolchain, target: Target, trial: Trial): void
 
 /** The first form that comes out differently. */
 function attempt(target: Target, { memory, compiled, expected }: Trial): string | undefined {
-  const made = forms();
-  const graph = trace(Object.values(made));
+  const made = Object.entries(forms());
+  const halves = [0, 1].map((k) => made.filter((_, i) => i % 2 === k));
+  const graphs = halves.map((half) => trace(half.map(([, form]) => form)));
   // each form has kernels of its own: what has no vector form would take the vectors of those it is merged with
-  const program = compileTrace(graph, { targetFor: () => target, without: new Set(["merge"]) });
-  const found = valuesOf(memory, graph, compiled(program));
-  const wanted = valuesOf(memory, graph, expected(compileTrace(graph)));
-  return Object.keys(made).find((_, i) => !alike(found[i], wanted[i]));
+  const without = new Set<Pass>(["merge"]);
+  const executables = compiled(graphs.map((graph) => compileTrace(graph, { targetFor: () => target, without })));
+  const wrong = graphs.flatMap((graph, k) => {
+    const found = valuesOf(memory, graph, executables[k]);
+    const wanted = valuesOf(memory, graph, expected(compileTrace(graph)));
+    return halves[k].filter((_, i) => !alike(found[i], wanted[i]));
+  });
+  return wrong[0]?.[0];
 }
 
 /** The files that C is made by: a verdict is of the code that they make. In a bundle, the one that this is a part of. */
