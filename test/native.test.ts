@@ -101,7 +101,6 @@ describe.skipIf(device === undefined)("native", () => {
       [29, 48],
       [5, 33],
     ] as const) {
-      // biome-ignore format: a line
       const [x, s] = [noise(rows, columns), noise(rows, 1)];
       for (const t of [s, s.square().add(1), s.exp()]) {
         const after = (sum: Tensor, again: Tensor): Tensor => sum.mul(0.01).sub(again).tanh().exp();

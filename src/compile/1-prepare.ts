@@ -42,8 +42,6 @@ const farApart = 64;
 const [mostIdle, page, deep] = [0.1, 1024, 1024];
 /** Rows of a product from which it pays to pack a factor that could be read as it lies: the copy goes through memory, and gains a tenth. */
 const manyUses = 256;
-/** The key of a copy in panels, among those by axis. */
-const panels = -1;
 
 /** Elements between neighbours along an axis, where a chain of simple views tells. */
 function strideAlong(x: Node, axis: number): number | undefined {
@@ -58,8 +56,8 @@ class Rewriter implements NodeMaker {
   readonly #joins = new Map<Join, Node>();
   readonly #target: Target;
   readonly #options: PrepareOptions;
-  /** Contiguous copies made so far, by value and axis. */
-  readonly #copies = new Map<Node, Map<number, Node>>();
+  /** Views of copies made so far, by value and by how the copy lies. */
+  readonly #copies = new Map<Node, Map<string, Node>>();
   #count: number;
 
   constructor(firstId: number, target: Target, options: PrepareOptions) {
@@ -200,22 +198,9 @@ class Rewriter implements NodeMaker {
     const wide = row >= lanes && (idle <= mostIdle * row || scattered);
     const few = channels < lanes || batch * sizeOf(image) < products.uses;
     if (products.contiguous !== "columns" || wide || few || groups > 1) return filters;
-    const known = this.#copies.get(filters)?.get(0);
-    if (known !== undefined) return known;
     const width = this.#panelWidth(channels) ?? channels;
-    const split = this.reshape(filters, [channels / width, width, ...filters.shape.slice(1)]);
-    const order = [0, ...[...split.shape.keys()].slice(2), 1]; // [panel, input, taps…, channel of the panel]
-    const copy = this.node(
-      "permute",
-      [split],
-      { order },
-      order.map((i) => split.shape[i]),
-    );
-    this.kept.add(copy);
-    const back = split.shape.map((_, i) => order.indexOf(i));
-    const view = this.reshape(this.node("permute", [copy], { order: back }, split.shape), filters.shape);
-    this.#copies.set(filters, (this.#copies.get(filters) ?? new Map()).set(0, view));
-    return view;
+    const split = [channels / width, width, ...filters.shape.slice(1)];
+    return this.#copied(filters, split, [0, ...[...split.keys()].slice(2), 1]); // [panel, input, taps…, channel of the panel]
   }
 
   /** Columns of a panel, where so many make whole panels. */
@@ -253,43 +238,51 @@ class Rewriter implements NodeMaker {
   /** A right factor [… depth, columns] as a view of a copy [… panel, depth, column of the panel], if it has so many uses that this pays. */
   #inPanels(b: Node, count: number): Node | undefined {
     const { products } = this.#target;
-    const known = this.#copies.get(b)?.get(panels);
-    if (known !== undefined) return known;
     const [depth, columns] = b.shape.slice(-2);
     const lead = b.shape.slice(0, -2);
     const width = this.#panelWidth(columns);
     const copied = products.contiguous === "depth" && strideAlong(b, b.shape.length - 2) !== 1;
-    if (width === undefined || width === columns || count < (copied ? products.uses : manyUses)) return undefined;
-    const order = [...lead.keys(), ...[1, 0, 2].map((i) => lead.length + i)];
-    const split = this.reshape(b, [...lead, depth, columns / width, width]);
-    const copy = this.node("permute", [split], { order }, [...lead, columns / width, depth, width]);
-    this.kept.add(copy);
-    const view = this.reshape(this.node("permute", [copy], { order }, split.shape), b.shape);
-    this.#copies.set(b, (this.#copies.get(b) ?? new Map()).set(panels, view));
-    return view;
+    if (width === undefined || width === columns) return undefined;
+    const [split, order] = [
+      [...lead, depth, columns / width, width],
+      [...lead.keys(), ...[1, 0, 2].map((i) => lead.length + i)],
+    ];
+    const made = this.#copies.get(b)?.has(layoutKey(split, order));
+    return made || count >= (copied ? products.uses : manyUses) ? this.#copied(b, split, order) : undefined;
   }
 
   /** A value whose neighbours along one of the last two axes are neighbours in memory: itself, or a view of a copy. */
   #contiguous(x: Node, axis: number): Node {
     const across = strideAlong(x, axis);
     if (across === undefined || across < farApart) return x;
-    const known = this.#copies.get(x)?.get(axis);
-    if (known !== undefined) return known;
     const rank = x.shape.length;
-    const order = x.shape.map((_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
-    const copy =
-      axis === rank - 1
-        ? this.copy(x)
-        : this.node(
-            "permute",
-            [x],
-            { order },
-            order.map((i) => x.shape[i]),
-          );
+    return this.#copied(x, x.shape, axis === rank - 1 ? [...x.shape.keys()] : transposed(rank));
+  }
+
+  /** A value as a view of a copy, which holds it, reshaped to `split`, with its axes in another order. Made once. */
+  #copied(x: Node, split: Shape, order: readonly number[]): Node {
+    const views = this.#copies.get(x) ?? new Map<string, Node>();
+    this.#copies.set(x, views);
+    const key = layoutKey(split, order);
+    const known = views.get(key);
+    if (known !== undefined) return known;
+    const turned = this.permute(this.reshape(x, split), order);
+    const copy = turned === x ? this.copy(x) : turned;
     this.kept.add(copy);
-    const view = axis === rank - 1 ? copy : this.node("permute", [copy], { order }, x.shape);
-    this.#copies.set(x, (this.#copies.get(x) ?? new Map()).set(axis, view));
+    const back = order.map((_, i) => order.indexOf(i));
+    const view = this.reshape(this.permute(copy, back), x.shape);
+    views.set(key, view);
     return view;
+  }
+
+  permute(x: Node, order: readonly number[]): Node {
+    if (order.every((from, i) => from === i)) return x;
+    return this.node(
+      "permute",
+      [x],
+      { order },
+      order.map((i) => x.shape[i]),
+    );
   }
 
   /** The buffer of a join as rows. */
@@ -326,7 +319,7 @@ class Rewriter implements NodeMaker {
   product({ left, right, transposed, rest }: JoinedProduct, made: (part: Node) => Node): Node {
     const [x, y] = [this.#rowsOf(left, made), this.#rowsOf(right, made)];
     const [a, b] = transposed ? [y, x] : [x, y];
-    const turned = this.node("permute", [a], { order: [1, 0] }, [a.shape[1], a.shape[0]]);
+    const turned = this.permute(a, [1, 0]);
     const product = this.#matmul(this.node("matmul", [turned, b], {}, [a.shape[1], b.shape[1]]));
     return rest.reduce((sum, term) => this.node("add", [sum, made(term)], {}, sum.shape), product);
   }
@@ -385,6 +378,12 @@ function largestDivisor(n: number, limit: number): number {
   return 1;
 }
 
+const layoutKey = (split: Shape, order: readonly number[]): string => `${split} ${order}`;
+
+/** The order of axes that exchanges the last two. */
+const transposed = (rank: number): number[] =>
+  Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
+
 /** (A·B)ᵀ of a product that nothing else uses becomes Bᵀ·Aᵀ, so that the result is stored as it is wanted and can be fused onward. */
 function transposedProduct(
   node: Node,
@@ -394,16 +393,11 @@ function transposedProduct(
 ): Node | undefined {
   if (node.op !== "permute" || node.inputs[0].op !== "matmul" || users.get(node.inputs[0]) !== 1) return undefined;
   const rank = node.shape.length;
-  const order = node.shape.map((_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
+  const order = transposed(rank);
   if (!sameShape(order, argsOf(node, "permute").order)) return undefined;
   const turned = inputs.map((x) => {
     if (x.op === "permute" && sameShape(argsOf(x, "permute").order, order)) return x.inputs[0];
-    return rewriter.node(
-      "permute",
-      [x],
-      { order },
-      order.map((i) => x.shape[i]),
-    );
+    return rewriter.permute(x, order);
   });
   return rewriter.node("matmul", turned.reverse(), {}, node.shape);
 }

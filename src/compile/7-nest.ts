@@ -2,8 +2,18 @@
 import { isStaged, type TiledKernel, type TileLoop, tileLoops, vectorOnResult } from "./4-tile.ts";
 import { type Axis, coefficient } from "./affine.ts";
 import { type Expr, indicesIn } from "./kernel.ts";
-import { axisName, type Block, begin, end, type Total, type Value, type Variable, type Whole } from "./loop-form.ts";
-import { type Instance, type Mode, none, resultKey, rowsIn, Values } from "./nest-values.ts";
+import {
+  axisName,
+  type Block,
+  begin,
+  end,
+  type Mode,
+  type Total,
+  type Value,
+  type Variable,
+  type Whole,
+} from "./loop-form.ts";
+import { type Instance, none, resultKey, rowsIn, Values } from "./nest-values.ts";
 import { type Stream, streams } from "./prefetch.ts";
 import type { Target } from "./target.ts";
 
@@ -27,6 +37,8 @@ class Nester {
   readonly #values: Values;
   readonly #reachesBack: boolean;
   readonly #streams: readonly Stream[];
+  /** Row numbers that indices read from memory. */
+  readonly #rows: readonly Expr[];
   readonly #variables = new Map<number, Variable>();
   readonly #open = new Set<number>();
   /** While sums are formed, what only the stores need is not computed ahead. */
@@ -36,6 +48,8 @@ class Nester {
     this.kernel = kernel;
     this.target = target;
     this.#values = new Values(kernel);
+    const indices = [...this.#values.live.flatMap(indicesIn), ...kernel.stores.map((s) => s.index)];
+    this.#rows = indices.flatMap(rowsIn);
     this.#reachesBack = target.reachesBack && idempotent && !kernel.serial;
     this.#streams = target.prefetches ? streams(kernel, this.#values.live.filter(isLoad)) : [];
   }
@@ -171,8 +185,7 @@ class Nester {
     if (kernel.vector !== undefined && !(along && tile !== undefined)) spread.add(kernel.vector.id);
     const ready = (e: Expr): boolean =>
       !values.finished.has(e) && [...e.axes].every((id) => this.#open.has(id) && !spread.has(id));
-    const indices = [...values.live.flatMap(indicesIn), ...kernel.stores.map((s) => s.index)];
-    for (const e of indices.flatMap(rowsIn)) if (ready(e)) values.value(e, none, "scalar");
+    for (const e of this.#rows) if (ready(e)) values.value(e, none, "scalar");
     if (kernel.serial) return; // each round may read what the one before wrote
     const seen = new Set<Expr>();
     const visit = (e: Expr, mode: Mode): void => {

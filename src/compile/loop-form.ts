@@ -61,6 +61,8 @@ export interface Operation {
   readonly args: readonly { readonly dtype: ScalarType }[];
 }
 
+export type Mode = "vector" | "scalar";
+
 /** One value, or one in each lane. */
 export type Value = { readonly dtype: ScalarType; readonly vector: boolean } & (
   | { readonly kind: "const"; readonly value: number }

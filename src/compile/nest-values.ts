@@ -2,13 +2,11 @@
 import { liveExprs, type TiledKernel } from "./4-tile.ts";
 import { coefficient, type Index } from "./affine.ts";
 import { choiceOf, type Expr, type Guard } from "./kernel.ts";
-import type { Block, Condition, Operator, Place, Position, Statement, Value } from "./loop-form.ts";
+import type { Block, Condition, Mode, Operator, Place, Position, Statement, Value } from "./loop-form.ts";
 
 /** Offsets from the loop variables that tell the elements of a register tile apart, by axis id. */
 export type Instance = ReadonlyMap<number, number>;
 export const none: Instance = new Map();
-
-export type Mode = "vector" | "scalar";
 
 export class Values {
   readonly kernel: TiledKernel;
@@ -92,7 +90,7 @@ export class Values {
         return { kind: "op", op, by: e.by, args: args.map((a) => this.value(a, instance, mode)), ...type };
       }
       case "load":
-        return { ...this.#load(e, instance, mode), ...type };
+        return this.#load(e, instance, mode);
       case "index":
         return { kind: "index", position: this.#position(e.index, instance), step: this.#step(e.index, mode), ...type };
       case "inside":

@@ -14,7 +14,7 @@ import { verifyGroups, verifyPrepared, verifyProgram } from "./verify/program.ts
 /** Passes that can be switched off, for tests and for finding faults: results stay the same, only speed and memory differ. */
 export type Pass =
   | "join" // parts of larger values in their places
-  | "transpose" // copies of factors whose rows lie far apart
+  | "transpose" // copies of factors, filters and images that lie as they are walked
   | "phases" // convolutions of images with gaps as several without
   | "stage" // long sums as sums of shorter ones
   | "fuse" // elementwise operations in the kernels of what uses them
@@ -208,8 +208,8 @@ function callsOf(
     return { kernel, starts, work: workOf(like) };
   };
   const known = new Map<Kernel, ReturnType<typeof laid>>();
-  const calls = lowered.map(({ kernel: lone, like, later }): Call => {
-    const { buffers } = lone;
+  const calls = lowered.map(({ kernel: own, like, later }): Call => {
+    const { buffers } = own;
     const { kernel, starts, work } = known.get(like) ?? laid(like);
     known.set(like, { kernel, starts, work });
     const accesses = buffers.map(({ node, written, shared }, i): Access => {
@@ -217,7 +217,7 @@ function callsOf(
       const start = (starts[i] + later[i]) * bytesOf[node.dtype];
       return { location: at(node), start, bytes: bytesFor(node), written, sharing };
     });
-    return { kernel, accesses, work, once: once.has(lone) };
+    return { kernel, accesses, work, once: once.has(own) };
   });
   return { kernels: tiled, calls };
 }
@@ -259,14 +259,14 @@ function workOf(kernel: Kernel): number {
 
 /** The program as text: kernels, then steps with their buffers. */
 export function printProgram(program: Program): string {
+  const { leafCount, outputCount } = program;
+  const bound = (index: number): string => {
+    if (index < leafCount) return `leaf${index}`;
+    const after = index - leafCount;
+    return after < outputCount ? `out${after}` : `kept${after - outputCount}`;
+  };
   const place = (l: Location, start = 0): string =>
-    (l.kind === "arena"
-      ? `@${l.offset}`
-      : l.index < program.leafCount
-        ? `leaf${l.index}`
-        : l.index < program.leafCount + program.outputCount
-          ? `out${l.index - program.leafCount}`
-          : `kept${l.index - program.leafCount - program.outputCount}`) + (start > 0 ? `+${start}` : "");
+    (l.kind === "arena" ? `@${l.offset}` : bound(l.index)) + (start > 0 ? `+${start}` : "");
   const kernels = program.kernels.map((k, i) => `kernel k${i}\n${k.text}`);
   const calls = program.calls.map(
     (s) => `${s.once ? "once " : ""}k${s.kernel}(${s.accesses.map((a) => place(a.location, a.start)).join(", ")})`,

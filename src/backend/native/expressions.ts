@@ -1,9 +1,7 @@
 // How a kernel's expressions are said in C: constants, operations by name, indices.
 import type { Atom, Index } from "../../compile/affine.ts";
 import type { Expr, ScalarType } from "../../compile/kernel.ts";
-import { axisName, type Operation, type Operator } from "../../compile/loop-form.ts";
-
-export type Mode = "vector" | "scalar";
+import { axisName, type Mode, type Operation, type Operator } from "../../compile/loop-form.ts";
 
 const letters: Record<ScalarType, string> = { f32: "f", f64: "d", i32: "i", i64: "l", bool: "b" };
 

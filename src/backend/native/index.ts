@@ -73,8 +73,9 @@ export class NativeBackend extends WasmBackend {
       tryOut(toolchain, target, {
         // each in one file, where compilers see most, and side by side
         compiled: (programs) => {
-          toolchain.compile(...programs.map((program) => renderProgram(program, 1)));
-          return programs.map((program) => this.#native(program, compiler, 1));
+          const files = programs.map((program) => renderProgram(program, 1));
+          toolchain.compile(...files);
+          return programs.map((program, i) => this.#native(program, compiler, () => files[i]));
         },
         expected: (program) => this.wasm(program),
         memory: this,
@@ -117,8 +118,11 @@ export class NativeBackend extends WasmBackend {
     }
   }
 
-  #native(program: Program, { toolchain, runtime }: Compiler, most: number = compilers()): Executable {
-    const files = (): string[] => renderProgram(program, most);
+  #native(
+    program: Program,
+    { toolchain, runtime }: Compiler,
+    files = (): string[] => renderProgram(program, compilers()),
+  ): Executable {
     const main = load(runtime, toolchain.compile(files())[0]);
     const { threads } = this.machine;
     return this.executable({ program, source: () => files().join("\n") }, (bindings, arena) =>

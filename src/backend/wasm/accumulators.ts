@@ -1,9 +1,9 @@
 // How a reduction gathers its terms in WebAssembly: plain sums, maxima, and long sums that carry their rounding errors along.
 
 import type { Reduction, ScalarType } from "../../compile/kernel.ts";
-import type { Total } from "../../compile/loop-form.ts";
+import type { Mode, Total } from "../../compile/loop-form.ts";
 import type { Func, Op } from "./assembler.ts";
-import { lanes, type Mode, pushConstant, wasmType } from "./operations.ts";
+import { lanes, pushConstant, wasmType } from "./operations.ts";
 
 /** A running total in a local. */
 export interface Accumulator {

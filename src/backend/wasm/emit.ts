@@ -8,6 +8,7 @@ import {
   type Condition,
   end,
   type Load,
+  type Mode,
   type Place,
   type Statement,
   type Total,
@@ -19,7 +20,7 @@ import type { Target } from "../../compile/target.ts";
 import { type Accumulator, accumulate, endStage, openAccumulator, reduceLanes, settle } from "./accumulators.ts";
 import { Addresses, type Open } from "./addresses.ts";
 import type { Func, Op, WasmModule } from "./assembler.ts";
-import { emitOp, lanes, type Mode, pushConstant, wasmType } from "./operations.ts";
+import { emitOp, lanes, pushConstant, wasmType } from "./operations.ts";
 
 /** The kernel as a function (buffer addresses…, begin, end) that runs tasks begin … end − 1. */
 export function emitKernel(module: WasmModule, kernel: TiledKernel, target: Target, name: string): Func {

@@ -1,7 +1,7 @@
 // How each scalar operation of a kernel is said in WebAssembly: on four 32-bit lanes, or on one value of any type.
 
 import type { ScalarType } from "../../compile/kernel.ts";
-import type { Operation, Operator } from "../../compile/loop-form.ts";
+import type { Mode, Operation, Operator } from "../../compile/loop-form.ts";
 import { wasmTarget } from "../../compile/target.ts";
 import { farFrom } from "../../graph/internal.ts";
 import type { Func, Op } from "./assembler.ts";
@@ -9,8 +9,6 @@ import { digitOfTwoOverPi, farSineOf, moduloOf } from "./functions.ts";
 
 /** Elements of a vector. */
 export const lanes: number = wasmTarget.lanes;
-
-export type Mode = "vector" | "scalar";
 
 /** Pushes an operand (by number) onto the stack. */
 type Push = (i: number) => void;
