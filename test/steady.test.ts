@@ -175,6 +175,28 @@ test("a step that stops in the middle leaves nothing that is taken for what it w
   bound.free();
 });
 
+test("what a step wrote before it stopped is seen by those that keep what follows from it", () => {
+  const backend = new WasmBackend({ threads: 1 });
+  const w = param(first, [depth, columns]);
+  const graphs = [trace([tensor(x, [rows, depth]).matmul(w)]), trace([], [{ leaf: w, value: w.mul(2) }])];
+  const [use, change] = graphs.map((graph) => backend.prepare(graph, { repeated: true }));
+  const [given, weights, out] = [rows * depth, depth * columns, rows * columns].map((n) => backend.allocate("f32", n));
+  backend.write(given, x);
+  backend.write(weights, first);
+  const leaves = graphs[0].leaves.map((leaf) => (leaf === w ? weights : given));
+  use.run(leaves, [out]);
+  const run = backend.machine.run.bind(backend.machine);
+  backend.machine.run = (...of) => {
+    run(...of);
+    throw new Error("stopped");
+  };
+  expect(() => change.run([weights], [])).toThrow("stopped");
+  backend.machine.run = run;
+  use.run(leaves, [out]);
+  const doubled = product(x, first).map((v) => 2 * v);
+  near(backend.read(out, "f32", rows * columns) as Float32Array, doubled);
+});
+
 test("a state that another step counts up is seen by one that keeps what follows from it", async () => {
   await device("wasm");
   const scale = state(values(depth * columns, 0.2), [depth, columns]);
