@@ -14,7 +14,7 @@ const kernels = [kernel([4, 2]), kernel([1]), kernel([4], true)].map((tiled) => 
 
 /** What an access touches: bytes of the arena, or all of a leaf (10,000 bytes apart from everything else). */
 function bytesOf({ location, bytes }: Access): [number, number] {
-  if (location.kind === "arena") return [location.offset, location.offset + bytes];
+  if (location.kind !== "bound") return [location.offset, location.offset + bytes];
   return [-10_000 * (location.index + 1), -10_000 * (location.index + 1) + 1];
 }
 
@@ -47,8 +47,10 @@ const programOf = (calls: readonly Call[], copies: Program["copies"] = []): Prog
   target: wasmTarget,
   kernels,
   calls,
+  runs: [],
   copies,
   arenaBytes: 16,
+  stripBytes: 0,
   leafCount: 3,
   outputCount: 0,
   kept: [],

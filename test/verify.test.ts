@@ -50,6 +50,7 @@ function forms(outputs: readonly Tensor[], updates: readonly Update[] = []): For
     alignment: 4,
     reuse: true,
     inPlace: true,
+    runs: [],
     kept: [],
   });
   const options = { target: wasmTarget, vectorize: true, unroll: true, block: true, stage: true };
@@ -66,8 +67,10 @@ function forms(outputs: readonly Tensor[], updates: readonly Update[] = []): For
     target: wasmTarget,
     kernels: kernels.map((k) => ({ tiled: tile(k, options), text: "" })),
     calls,
+    runs: [],
     copies,
     arenaBytes,
+    stripBytes: 0,
     leafCount: graph.leaves.length,
     outputCount: graph.outputs.length,
     kept: [],

@@ -86,10 +86,11 @@ function block(kernel: TiledKernel, blockBytes: number): TiledKernel | undefined
   const outside = { id: high, extent: axis.extent / size };
   const inside = { id: low, extent: size };
   const index = plus(times(ofAxis(outside), size), ofAxis(inside));
-  const outer = [outside, ...kernel.outer.map((a) => (a === axis ? inside : a))];
+  const { strips = 0 } = kernel;
+  const outer = kernel.outer.map((a) => (a === axis ? inside : a)).toSpliced(strips, 0, outside);
   const rebuilt = rebuild({ ...kernel, outer }, new Map([[axis.id, index]]));
   const unrolled = kernel.unrolled.map((u) => (u.axis === axis ? { axis: inside, factor } : u));
-  return { ...kernel, ...rebuilt, plain: [outside, ...kernel.plain], unrolled };
+  return { ...kernel, ...rebuilt, plain: kernel.plain.toSpliced(strips, 0, outside), unrolled };
 }
 
 function choices(kernel: Kernel, options: TileOptions, most: number): Choice[] {
@@ -105,12 +106,15 @@ function choices(kernel: Kernel, options: TileOptions, most: number): Choice[] {
       : [];
   const unroll = options.unroll && !kernel.serial;
   if (kernel.reductions.length === 0)
-    return [elementwise(kernel, live, accesses, candidates(kernel.outer), { ...options, unroll })];
+    return [elementwise(kernel, live, accesses, candidates(tiledAxes(kernel)), { ...options, unroll })];
   const [best, ...others] = reducing(kernel, live, candidates, { ...options, unroll });
   const sameSums = (c: Choice): boolean => c.vector === best.vector || (onResults(c) && onResults(best));
   const onResults = ({ vector }: Choice): boolean => vector !== undefined && kernel.outer.includes(vector);
   return most === 1 ? [best] : [best, ...others.filter(sameSums).sort((a, b) => a.cost - b.cost)].slice(0, most);
 }
+
+/** The loops over results that may be part of a tile: those over strips stay outermost. */
+const tiledAxes = ({ outer, strips = 0 }: Kernel): readonly Axis[] => outer.slice(strips);
 
 function layOut(
   kernel: Kernel,
@@ -224,7 +228,7 @@ function turned(
   const { vector } = choice;
   if (vector === undefined || vector.extent < 4 * lanes) return choice;
   const gathered = accesses.filter((a) => !a.store && Math.abs(coefficient(a.index, vector)!) > lanes);
-  const along = kernel.outer.find((u) => u.extent >= 4 && gathered.some((a) => coefficient(a.index, u) === 1));
+  const along = tiledAxes(kernel).find((u) => u.extent >= 4 && gathered.some((a) => coefficient(a.index, u) === 1));
   const affine = along !== undefined && live.every((e) => affineAlong(e, along));
   if (!affine || kernel.stores.some((s) => coefficient(s.index, along) === undefined)) return choice;
   const factor = Math.min(along.extent, Math.max(4, lanes));
@@ -266,7 +270,7 @@ function reducing(
     target,
     steps: kernel.reduced.reduce((n, a) => n * a.extent, 1),
   };
-  const free = kernel.outer.filter(
+  const free = tiledAxes(kernel).filter(
     (a) => live.every((e) => affineAlong(e, a)) && kernel.stores.every((s) => coefficient(s.index, a) !== undefined),
   );
   const all: Choice[] = [];
@@ -278,7 +282,7 @@ function reducing(
     const choice = { vector, vectors, unrolled, ...estimate(work, vector, vectors, unrolled) };
     if (all.push(choice) > 1 && choice.cost < all[best].cost) best = all.length - 1;
   };
-  const onResult = candidates(kernel.outer).filter((a) =>
+  const onResult = candidates(tiledAxes(kernel)).filter((a) =>
     kernel.stores.every((s) => coefficient(s.index, a) !== undefined),
   );
   for (const vector of [undefined, ...onResult, ...candidates(kernel.reduced)]) {

@@ -3,11 +3,16 @@ import { bytesOf, type Node, sizeOf } from "../graph/internal.ts";
 import type { Prepared } from "./1-prepare.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Life, pack } from "./pack.ts";
+import type { Run } from "./strips.ts";
 
-/** Where a buffer lies: bound at each run (leaves by leaf, then outputs, then what is kept), or at an offset in the program's arena. */
+/**
+ * Where a buffer lies: bound at each run (leaves by leaf, then outputs, then what is kept), at an offset in the program's arena, or, of
+ * what only a run of kernels by strips knows, at an offset in the room that each thread has for one strip, which has so many bytes.
+ */
 export type Location =
   | { readonly kind: "bound"; readonly index: number }
-  | { readonly kind: "arena"; readonly offset: number };
+  | { readonly kind: "arena"; readonly offset: number }
+  | { readonly kind: "strip"; readonly offset: number; readonly bytes: number };
 
 export interface Copy {
   readonly from: Location;
@@ -20,6 +25,8 @@ export interface Plan {
   /** Updates that could not be written in place, carried out at the end. */
   readonly copies: readonly Copy[];
   readonly arenaBytes: number;
+  /** What a thread needs for the values of strips. */
+  readonly stripBytes: number;
 }
 
 export interface PlanOptions {
@@ -27,6 +34,8 @@ export interface PlanOptions {
   readonly alignment: number;
   /** Let values share arena bytes when their lifetimes do not overlap. */
   readonly reuse: boolean;
+  /** Kernels that take turns. */
+  readonly runs: readonly Run[];
   /** Values with a place of their own, bound after the outputs. */
   readonly kept: readonly Node[];
   /** Write updates straight into their leaves where no later read needs the old value. */
@@ -38,7 +47,8 @@ const line = 64;
 /** Bytes after each buffer that vector loads may touch. */
 export const slack = 64;
 export const bytesFor = (node: Node): number => sizeOf(node.shape) * bytesOf[node.dtype];
-const reserved = (node: Node, alignment: number): number => Math.ceil((bytesFor(node) + slack) / alignment) * alignment;
+const rounded = (bytes: number, alignment: number): number => Math.ceil((bytes + slack) / alignment) * alignment;
+const reserved = (node: Node, alignment: number): number => rounded(bytesFor(node), alignment);
 
 export function plan(prepared: Prepared, kernels: readonly Kernel[], leafCount: number, options: PlanOptions): Plan {
   const located = new Map<Node, Location>();
@@ -48,6 +58,7 @@ export function plan(prepared: Prepared, kernels: readonly Kernel[], leafCount: 
   options.kept.forEach((node, i) => {
     located.set(node, { kind: "bound", index: leafCount + prepared.outputs.length + i });
   });
+  const stripBytes = placeInStrips(kernels, located, options);
   const copied: { node: Node; leaf: number }[] = [];
   for (const { leaf, value } of prepared.updates) {
     if (options.inPlace && canReplace(kernels, leaf, value)) located.set(value, { kind: "bound", index: leaf });
@@ -68,7 +79,7 @@ export function plan(prepared: Prepared, kernels: readonly Kernel[], leafCount: 
     to: { kind: "bound", index: leaf } as const,
     bytes: bytesFor(node),
   }));
-  return { at, copies, arenaBytes };
+  return { at, copies, arenaBytes, stripBytes };
 }
 
 /** Whether the leaf's old value is needed nowhere after the value is stored, and within its kernel only at the element being replaced. */
@@ -86,6 +97,31 @@ function canReplace(kernels: readonly Kernel[], leaf: number, value: Node): bool
     if (elsewhere) return false;
   }
   return writer >= 0;
+}
+
+/** Gives the values inside of runs their places in what each thread has for a strip; the bytes that it needs. */
+function placeInStrips(
+  kernels: readonly Kernel[],
+  located: Map<Node, Location>,
+  { runs, reuse, alignment }: PlanOptions,
+): number {
+  const sizes = runs.map(({ first, calls, inside }) => {
+    const lives = new Map<Node, Life & { readonly strip: number }>();
+    kernels.slice(first, first + calls).forEach(({ buffers }, i) => {
+      for (const { node, written } of buffers) {
+        const elements = inside.get(node);
+        if (elements === undefined) continue;
+        const strip = elements * bytesOf[node.dtype];
+        const bytes = rounded(strip, Math.max(line, alignment));
+        if (written) lives.set(node, { from: i, until: reuse ? i : calls, bytes, at: 0, strip });
+        else if (reuse) lives.get(node)!.until = i;
+      }
+    });
+    const size = pack([...lives.values()]);
+    for (const [node, { at, strip }] of lives) located.set(node, { kind: "strip", offset: at, bytes: strip });
+    return size;
+  });
+  return Math.max(0, ...sizes);
 }
 
 /** Where in which joined value each part lies, in bytes. */
@@ -106,11 +142,14 @@ function placeInArena(
   located: Map<Node, Location>,
   wholes: ReadonlyMap<Node, { whole: Node; at: number }>,
   last: ReadonlySet<Node>,
-  { reuse, alignment }: PlanOptions,
+  { reuse, alignment, runs }: PlanOptions,
 ): number {
   const lives = new Map<Node, Life>();
   const parts: { node: Node; life: Life; start: number }[] = [];
-  kernels.forEach((kernel, i) => {
+  const times = kernels.map((_, i) => i); // kernels that take turns do so at one time, that of the first
+  for (const { first, calls } of runs) times.fill(first, first, first + calls);
+  kernels.forEach((kernel, position) => {
+    const i = times[position];
     for (const { node, written } of kernel.buffers) {
       const { whole, at: start } = wholes.get(node) ?? { whole: node, at: 0 };
       let life = lives.get(whole);

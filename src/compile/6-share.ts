@@ -8,9 +8,11 @@ export interface Item extends Call {
   readonly parallel: boolean;
 }
 
-/** What all threads do next: share one step, leave a run of small steps to the first of them, or wait for each other. */
+/** What all threads do next: share one step, or the strips of several, leave small steps to the first of them, or wait for each other. */
 export type Phase =
   | { readonly kind: "shared"; readonly item: Item }
+  /** Of each strip all of the steps, each of which has so many tasks a strip. */
+  | { readonly kind: "strips"; readonly strips: number; readonly items: readonly Item[] }
   | { readonly kind: "first"; readonly items: readonly Item[] }
   | { readonly kind: "barrier" };
 
@@ -22,7 +24,20 @@ export function share(program: Program): Phase[] {
   });
   const phases: Phase[] = [];
   let open: Item[] = [];
+  const runs = new Map(program.runs.map((run) => [run.first, run]));
   for (let i = 0; i < items.length; i++) {
+    const run = runs.get(i);
+    if (run !== undefined) {
+      const members = items.slice(i, i + run.calls).map((m) => ({ ...m, tasks: m.tasks / run.strips, parallel: true }));
+      if (members.some((m) => open.some((o) => conflict(o, m)))) {
+        phases.push({ kind: "barrier" });
+        open = [];
+      }
+      open.push(...members);
+      phases.push({ kind: "strips", strips: run.strips, items: members });
+      i += run.calls - 1;
+      continue;
+    }
     const item = items[i];
     if (open.some((o) => (o.parallel || item.parallel) && conflict(o, item))) {
       phases.push({ kind: "barrier" });
@@ -33,19 +48,19 @@ export function share(program: Program): Phase[] {
       phases.push({ kind: "shared", item });
       continue;
     }
-    const run = [item];
+    const small = [item];
     const joins = (next: Item): boolean => !next.parallel && !open.some((o) => o.parallel && conflict(o, next));
-    while (i + 1 < items.length && joins(items[i + 1])) {
-      run.push(items[++i]);
+    while (i + 1 < items.length && !runs.has(i + 1) && joins(items[i + 1])) {
+      small.push(items[++i]);
       open.push(items[i]);
     }
-    phases.push({ kind: "first", items: run });
+    phases.push({ kind: "first", items: small });
   }
   if (program.copies.length > 0 && items.some((i) => i.parallel)) phases.push({ kind: "barrier" });
   return phases;
 }
 
-export const isParallel = (phases: readonly Phase[]): boolean => phases.some((p) => p.kind === "shared");
+export const isParallel = (phases: readonly Phase[]): boolean => phases.some((p) => p.kind === "shared" || p.kind === "strips");
 
 /** Number of independent iterations of a kernel. */
 export function taskCount(kernel: TiledKernel): number {
@@ -64,5 +79,6 @@ function overlap(a: Access, b: Access): boolean {
   if (a.location.kind === "bound" || b.location.kind === "bound") {
     return a.location.kind === "bound" && b.location.kind === "bound" && a.location.index === b.location.index;
   }
+  if (a.location.kind === "strip" || b.location.kind === "strip") return false; // each thread has its own
   return a.location.offset < b.location.offset + b.bytes && b.location.offset < a.location.offset + a.bytes;
 }

@@ -105,6 +105,8 @@ export interface Kernel {
   readonly buffers: readonly BufferUse[];
   /** Iterations depend on each other (scattering): one thread, in order, one lane. */
   readonly serial: boolean;
+  /** How many of the outermost loops run over strips, between which other kernels run. */
+  readonly strips?: number;
 }
 
 /** Every index that an expression itself reads with. */
@@ -118,7 +120,9 @@ export function indicesIn(e: Expr): Index[] {
 export function printKernel(kernel: Kernel): string {
   const lines = kernel.buffers.map((b, i) => `b${i}: ${b.node.dtype}${b.written ? " out" : ""}`);
   const axes = (list: readonly Axis[]): string => list.map((a) => `i${a.id}<${a.extent}`).join(" ");
-  lines.push(`for ${axes(kernel.outer)}${kernel.serial ? " serially" : ""}`);
+  const [strips, rest] = [kernel.outer.slice(0, kernel.strips ?? 0), kernel.outer.slice(kernel.strips ?? 0)];
+  if (kernel.strips !== undefined) lines.push(`strips ${axes(strips)}`);
+  lines.push(`for ${axes(rest)}${kernel.serial ? " serially" : ""}`);
   if (kernel.reductions.length > 0) lines.push(`reduce ${axes(kernel.reduced)}`);
   for (const e of kernel.exprs) lines.push(`  %${e.id} = ${printExpr(e)} ${e.dtype}`);
   kernel.reductions.forEach((r, i) => {

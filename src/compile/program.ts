@@ -8,6 +8,7 @@ import { bytesFor, type Copy, type Location, plan } from "./5-plan.ts";
 import { type Form, formOf } from "./alike.ts";
 import { type Kernel, printKernel } from "./kernel.ts";
 import { steadyPart } from "./steady.ts";
+import { inStrips, type Run } from "./strips.ts";
 import { type Target, wasmTarget } from "./target.ts";
 import { verifyGroups, verifyPrepared, verifyProgram } from "./verify/program.ts";
 
@@ -20,6 +21,7 @@ export type Pass =
   | "fuse" // elementwise operations in the kernels of what uses them
   | "merge" // kernels over the same shape as one
   | "alike" // groups that do the same to other values lowered once
+ | "strips" // kernels that take turns along an axis that they share
   | "collapse" // neighbouring loops as one
   | "vectorize"
   | "unroll" // register tiles
@@ -55,8 +57,12 @@ export interface Program {
   /** Distinct kernels; steps with the same loops share one. */
   readonly kernels: readonly { readonly tiled: TiledKernel; readonly text: string }[];
   readonly calls: readonly Call[];
+  /** Neighbouring calls that take turns strip by strip, in their order. */
+  readonly runs: readonly Run[];
   readonly copies: readonly Copy[];
   readonly arenaBytes: number;
+  /** What each thread needs besides for the values of a strip. */
+  readonly stripBytes: number;
   readonly leafCount: number;
   readonly outputCount: number;
   /** Bytes of the values that are kept from run to run; they are bound after the outputs, and after them whether to compute them. */
@@ -102,12 +108,14 @@ export function compileTrace(
   const keeps = repeated && on("steady");
   const steady = steadyPart(trace, prepared, keeps ? all.map(({ kernel }) => kernel) : []);
   const once = ({ kernel }: Lowered): boolean => steady.kernels.has(kernel);
-  const lowered = [...all.filter(once), ...all.filter((l) => !once(l))];
+  const first = all.filter(once);
+  const { lowered, runs } = arranged(first, all.filter((l) => !once(l)), prepared, on("strips") ? target : undefined);
   const kernels = lowered.map(({ kernel }) => kernel);
   for (const { buffers } of kernels) for (const { node } of buffers) checkSize(node, target);
   const leafCount = trace.leaves.length;
-  const { at, copies, arenaBytes } = plan(prepared, kernels, leafCount, {
+  const { at, copies, arenaBytes, stripBytes } = plan(prepared, kernels, leafCount, {
     alignment,
+    runs,
     reuse: on("reuse"),
     inPlace: on("inPlace"),
     kept: steady.values,
@@ -121,8 +129,10 @@ export function compileTrace(
       block: on("block"),
       stage: on("stage"),
     }),
+    runs,
     copies: copies.filter((c) => c.bytes > 0),
     arenaBytes,
+    stripBytes,
     leafCount,
     outputCount: trace.outputs.length,
     kept: steady.values.map(bytesFor),
@@ -133,8 +143,22 @@ export function compileTrace(
   return program;
 }
 
+/** All kernels in their order: first those of which the results are kept, then the others, where possible such that they take turns. */
+function arranged(
+  first: readonly Lowered[],
+  then: readonly Lowered[],
+  prepared: Prepared,
+  target: Target | undefined,
+): { lowered: Lowered[]; runs: Run[] } {
+  const { lowered, runs } = target === undefined ? { lowered: then, runs: [] } : inStrips(then, prepared, target);
+  return {
+    lowered: [...first, ...lowered],
+    runs: runs.map((run) => ({ ...run, first: first.length + run.first })),
+  };
+}
+
 /** A kernel, and what it has in common with others. */
-interface Lowered {
+export interface Lowered {
   readonly kernel: Kernel;
   /** What it was lowered to, or another group that is alike: the same but for the buffers. */
   readonly like: Kernel;
@@ -266,15 +290,18 @@ export function printProgram(program: Program): string {
     return after < outputCount ? `out${after}` : `kept${after - outputCount}`;
   };
   const place = (l: Location, start = 0): string =>
-    (l.kind === "arena" ? `@${l.offset}` : bound(l.index)) + (start > 0 ? `+${start}` : "");
+    (l.kind === "bound" ? bound(l.index) : `${l.kind === "strip" ? "strip" : ""}@${l.offset}`) +
+    (start > 0 ? `+${start}` : "");
   const kernels = program.kernels.map((k, i) => `kernel k${i}\n${k.text}`);
   const calls = program.calls.map(
     (s) => `${s.once ? "once " : ""}k${s.kernel}(${s.accesses.map((a) => place(a.location, a.start)).join(", ")})`,
   );
+  for (const { first, calls: count, strips } of program.runs)
+    for (let i = first; i < first + count; i++) calls[i] = `${i === first ? `${strips} strips of\n` : ""}  ${calls[i]}`;
   return [
     ...kernels,
     ...calls,
     ...program.copies.map((c) => `copy ${place(c.from)} to ${place(c.to)}`),
-    `arena ${program.arenaBytes} bytes`,
+    `arena ${program.arenaBytes} bytes${program.stripBytes > 0 ? `, for strips ${program.stripBytes} a thread` : ""}`,
   ].join("\n");
 }

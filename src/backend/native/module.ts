@@ -2,7 +2,7 @@
 
 import type { Location } from "../../compile/5-plan.ts";
 import { type Item, share } from "../../compile/6-share.ts";
-import { type Call, onceBinding, type Program } from "../../compile/program.ts";
+import { type Access, type Call, onceBinding, type Program } from "../../compile/program.ts";
 import { kernelHead, renderKernel } from "./kernel.ts";
 import { prelude } from "./prelude.ts";
 
@@ -50,7 +50,7 @@ const sameLocation = (a: Location, b: Location): boolean => String(place(a)) ===
 function renderMain(program: Program): string {
   const heads = program.kernels.map((k, i) => `${kernelHead(k.tiled, `k${i}`)};`);
   const calls = program.kernels.map(({ tiled: { buffers } }, i) => {
-    const places = buffers.map((_, n) => `AT(${n})`);
+    const places = buffers.map((_, n) => `placeOf(c + ${2 * n}, w)`);
     return `case ${i}: k${i}(${[...places, "begin", "end"].join(", ")}); break;`;
   });
   const { code, items } = codeOf(program);
@@ -58,14 +58,39 @@ function renderMain(program: Program): string {
 ${heads.join("\n")}
 static const long code[] = { ${code.join(", ")} };
 static const unsigned short places[] = { ${program.kernels.map(({ tiled }) => tiled.buffers.length).join(", ")} };
-#define AT(n) (c[2 * (n)] < 0 ? arena : base + bindings[c[2 * (n)]]) + c[2 * (n) + 1]
-static void call(long kernel, const long *c, long begin, long end, char *base, unsigned *bindings, char *arena) {
+/* Where buffers are: the memory, what is bound, the arena, what the thread has for strips, and at which of them it is. */
+struct where { char *base; unsigned *bindings; char *arena, *room; long strip; };
+static inline char *placeOf(const long *place, const struct where *w) {
+  if (place[0] >= 0) return w->base + w->bindings[place[0]] + place[1];
+  return place[0] == ${inArena} ? w->arena + place[1] : w->room + place[1] - w->strip * (${inArena - 1} - place[0]);
+}
+static void call(long kernel, const long *c, long begin, long end, const struct where *w) {
   switch (kernel) {
-  case ${copyBytes}: __builtin_memcpy(AT(0), AT(1), end); break;
+  case ${copyBytes}: __builtin_memcpy(placeOf(c, w), placeOf(c + 2, w), end); break;
   ${calls.join("\n  ")}
   }
 }
+/* What lies after a step: a kernel's places, or all steps of a strip. */
+static inline const long *after(long kernel, const long *c) {
+  return kernel == ${inTurn} ? c + 1 + c[0] : c + 2 * (kernel == ${copyBytes} ? 2 : places[kernel]);
+}
+/* Tasks of a kernel; or strips, of which each is all of several kernels. */
+static void work(long kernel, const long *c, long begin, long end, struct where *w) {
+  if (kernel != ${inTurn}) {
+    call(kernel, c, begin, end, w);
+    return;
+  }
+  for (w->strip = begin; w->strip < end; w->strip++) {
+    const long *stop = after(kernel, c);
+    for (const long *d = c + 1; d < stop;) {
+      long member = *d++, tasks = *d++;
+      call(member, d, w->strip * tasks, (w->strip + 1) * tasks, w);
+      d = after(member, d);
+    }
+  }
+}
 static void hebb_main(long thread, long threads, char *base, unsigned *bindings, char *arena, struct board *board) {
+  struct where where = { base, bindings, arena, arena + ${program.arenaBytes} + thread * ${program.stripBytes}, 0 };
   long item = 0, segment = 0, small = -1;
   unsigned total = 0, mine = 0;
   for (const long *c = code;; item++) {
@@ -80,17 +105,17 @@ static void hebb_main(long thread, long threads, char *base, unsigned *bindings,
     long tasks = *c++, pieces = *c++;
     if (tasks < 0) tasks = bindings[${onceBinding(program)}] ? -tasks : 0;
     if (tasks == 0) {
-      c += 2 * places[kernel];
+      c = after(kernel, c);
       continue;
     }
-    if (threads == 1) call(kernel, c, 0, tasks, base, bindings, arena);
+    if (threads == 1) work(kernel, c, 0, tasks, &where);
     else if (pieces == 0) {
       if (small < 0) {
         small = CLAIM(0, item) == 0;
         total++;
         mine += small;
       }
-      if (small) call(kernel, c, 0, tasks, base, bindings, arena);
+      if (small) work(kernel, c, 0, tasks, &where);
     } else {
       long share = (tasks - 1) / threads + 1, piece = (share - 1) / pieces + 1;
       for (long k = 0; k < threads; k++) {
@@ -101,11 +126,11 @@ static void hebb_main(long thread, long threads, char *base, unsigned *bindings,
         total += count;
         for (unsigned n; (n = CLAIM(owner, item)) < count; mine++) {
           long begin = first + n * piece, end = begin + piece < last ? begin + piece : last;
-          call(kernel, c, begin, end, base, bindings, arena);
+          work(kernel, c, begin, end, &where);
         }
       }
     }
-    c += 2 * (kernel == ${copyBytes} ? 2 : places[kernel]);
+    c = after(kernel, c);
   }
 }
 __attribute__((visibility("default"))) const struct program hebb_program = { hebb_main, ${items} };
@@ -114,7 +139,7 @@ __attribute__((visibility("default"))) const struct program hebb_program = { heb
 
 /** Scalar operations that a piece of a thread's share should at least have, and pieces at most. */
 const [pieceWork, mostPieces] = [400_000, 4];
-const piecesOf = ({ work }: Item): number => Math.max(1, Math.min(mostPieces, Math.floor(work / 2 / pieceWork)));
+const piecesOf = (work: number): number => Math.max(1, Math.min(mostPieces, Math.floor(work / 2 / pieceWork)));
 
 /** What a program is, and what the threads of a run have claimed and done of it: for programs and for what runs them. */
 export const boardSource: string = `
@@ -132,27 +157,38 @@ struct board {
 #define CLAIM(owner, item) __atomic_fetch_add(&board->claimed[(owner) * board->items + (item)], 1, __ATOMIC_RELAXED)
 `;
 
-const [stop, wait, copyBytes] = [-1, -2, -3];
+const [stop, wait, copyBytes, inTurn] = [-1, -2, -3, -4];
+/** In the place of a binding: the arena; and less by a strip's bytes, and one, what a thread has for strips. */
+const inArena = -1;
 
-/** Kernel, tasks (less than none: only where what is kept has to be computed), the pieces of a share (0: threads do not share it), and for each buffer its binding (−1: the arena) and the bytes from there; and how many items. */
+/** Kernel, tasks (less than none: only where what is kept has to be computed), the pieces of a share (0: threads do not share it), and for each buffer its binding and the bytes from there, or for kernels that take turns the length of what follows and for each its tasks in a strip and its buffers; and how many items. */
 function codeOf(program: Program): { code: number[]; items: number } {
   const code: number[] = [];
   let items = 1; // the end
   const call = ({ kernel, tasks, accesses, once }: Item, pieces: number): void => {
     items++;
-    code.push(kernel, once ? -tasks : tasks, pieces, ...accesses.flatMap((a) => place(a.location, a.start)));
+    code.push(kernel, once ? -tasks : tasks, pieces, ...placesOf(accesses));
   };
   for (const phase of share(program)) {
     if (phase.kind === "barrier") {
       items++;
       code.push(wait);
-    } else if (phase.kind === "shared") call(phase.item, piecesOf(phase.item));
-    else for (const item of phase.items) call(item, 0);
+    } else if (phase.kind === "shared") call(phase.item, piecesOf(phase.item.work));
+    else if (phase.kind === "strips") {
+      items++;
+      const steps = phase.items.flatMap(({ kernel, tasks, accesses }) => [kernel, tasks, ...placesOf(accesses)]);
+      const pieces = piecesOf(phase.items.reduce((sum, { work }) => sum + work, 0));
+      code.push(inTurn, phase.strips, pieces, steps.length, ...steps);
+    } else for (const item of phase.items) call(item, 0);
   }
   items += program.copies.length;
   for (const { from, to, bytes } of program.copies) code.push(copyBytes, bytes, 0, ...place(to), ...place(from));
   return { code: [...code, stop], items };
 }
 
-const place = (l: Location, start = 0): [number, number] =>
-  l.kind === "arena" ? [-1, l.offset + start] : [l.index, start];
+const placesOf = (accesses: readonly Access[]): number[] => accesses.flatMap((a) => place(a.location, a.start));
+
+function place(l: Location, start = 0): [number, number] {
+  if (l.kind === "bound") return [l.index, start];
+  return [l.kind === "arena" ? inArena : inArena - 1 - l.bytes, l.offset + start];
+}

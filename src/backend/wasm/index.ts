@@ -97,6 +97,7 @@ export class WasmBackend implements Backend {
   ): Executable {
     const bindings = this.machine.alloc(4 * (onceBinding(program) + 1));
     const kept = new Kept(this.machine, this.#changes, program);
+    const bytes = program.arenaBytes + this.machine.threads * program.stripBytes;
     const executable: Executable = {
       program,
       source,
@@ -104,9 +105,9 @@ export class WasmBackend implements Backend {
         let completed = false;
         try {
           const values = this.#orRunShort(() => kept.bindings(leaves));
-          const arena = this.#orRunShort(() => this.#arenaFor(program.arenaBytes));
+          const arena = this.#orRunShort(() => this.#arenaFor(bytes));
           this.machine.view().i32.set([...leaves, ...outputs, ...values], bindings >>> 2);
-          if (this.#poison) this.machine.view().f32.fill(Number.NaN, arena >>> 2, (arena + program.arenaBytes) >>> 2);
+          if (this.#poison) this.machine.view().f32.fill(Number.NaN, arena >>> 2, (arena + bytes) >>> 2);
           for (const leaf of program.updated) this.#changes.at(leaves[leaf]); // even if it should stop in the middle
           run(bindings, arena);
           completed = true;

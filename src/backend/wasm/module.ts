@@ -1,7 +1,7 @@
 // Emits a program as one WebAssembly module: a function a kernel, and `main`, which every thread calls once per run.
 
 import type { Copy, Location } from "../../compile/5-plan.ts";
-import { type Item, isParallel, share } from "../../compile/6-share.ts";
+import { type Item, isParallel, type Phase, share } from "../../compile/6-share.ts";
 import { type Access, onceBinding, type Program } from "../../compile/program.ts";
 import { type Func, WasmModule } from "./assembler.ts";
 import { emitKernel } from "./emit.ts";
@@ -29,10 +29,12 @@ export function emitProgram(program: Program, memory: ConstructorParameters<type
           .memory("i32.load", 4 * onceBinding(program))
           .if(call)
       : call();
+  const room = emitRoom(main, program);
   for (const phase of phases) {
     if (phase.kind === "barrier") main.get(threads).call(barrier!);
     else if (phase.kind === "shared")
       where(phase.item, () => emitShared(main, phase.item, functions[phase.item.kernel]));
+    else if (phase.kind === "strips") emitStrips(main, phase, functions, room);
     else {
       onFirst(main, () => {
         for (const item of phase.items) where(item, () => emitWhole(main, item, functions[item.kernel]));
@@ -62,9 +64,50 @@ function emitWhole(main: Func, item: Item, kernel: Func): void {
   for (const local of [begin, end]) main.free(local);
 }
 
-/** Thread t of n runs tasks ⌈tasks / n⌉·t up to the next thread's first. */
 function emitShared(main: Func, item: Item, kernel: Func): void {
-  const { tasks } = item;
+  const [begin, end] = emitShare(main, item.tasks);
+  emitSlices(main, item, kernel, begin, end);
+  for (const local of [begin, end]) main.free(local);
+}
+
+/** What a thread has for the values of a strip, if the program has any. */
+function emitRoom(main: Func, { arenaBytes, stripBytes }: Program): number | undefined {
+  if (stripBytes === 0) return undefined;
+  const room = main.local("i32");
+  main.get(thread).i32(stripBytes).op("i32.mul").i32(arenaBytes).op("i32.add").get(arena).op("i32.add").set(room);
+  return room;
+}
+
+/** Of each of a thread's strips all kernels. */
+function emitStrips(
+  main: Func,
+  { strips, items }: Phase & { kind: "strips" },
+  functions: readonly Func[],
+  room: number | undefined,
+): void {
+  const [strip, end] = emitShare(main, strips);
+  const pushPlace = (access: Access): void => {
+    const { location, start } = access;
+    if (location.kind !== "strip") return pushAccess(main, access);
+    main.get(room!).i32(location.offset + start).op("i32.add");
+    main.get(strip).i32(location.bytes).op("i32.mul").op("i32.sub");
+  };
+  main.block(() => {
+    main.loop(() => {
+      main.get(strip).get(end).op("i32.ge_s").brIf(1);
+      for (const { kernel, tasks, accesses } of items) {
+        accesses.forEach(pushPlace);
+        for (const after of [0, 1]) main.get(strip).i32(after).op("i32.add").i32(tasks).op("i32.mul");
+        main.call(functions[kernel]);
+      }
+      main.get(strip).i32(1).op("i32.add").set(strip).br(0);
+    });
+  });
+  for (const local of [strip, end]) main.free(local);
+}
+
+/** Thread t of n has the tasks from ⌈tasks / n⌉·t up to the next thread's first: locals that hold both. */
+function emitShare(main: Func, tasks: number): [begin: number, end: number] {
   const chunk = main.local("i32");
   const [begin, end] = [main.local("i32"), main.local("i32")];
   main
@@ -76,8 +119,8 @@ function emitShared(main: Func, item: Item, kernel: Func): void {
     .tee(chunk);
   main.get(thread).op("i32.mul").tee(begin).get(chunk).op("i32.add").tee(end);
   main.i32(tasks).get(end).i32(tasks).op("i32.lt_s").op("select").set(end);
-  emitSlices(main, item, kernel, begin, end);
-  for (const local of [chunk, begin, end]) main.free(local);
+  main.free(chunk);
+  return [begin, end];
 }
 
 /** Scalar operations of a call of a kernel, at most, where its tasks allow. */
@@ -128,7 +171,7 @@ function emitWarm(module: WasmModule, { kernels, calls }: Program, functions: re
 const onFirst = (main: Func, body: () => void): Func => main.get(thread).op("i32.eqz").if(body);
 
 function pushLocation(main: Func, location: Location): void {
-  if (location.kind === "arena") main.get(arena).i32(location.offset).op("i32.add");
+  if (location.kind !== "bound") main.get(arena).i32(location.offset).op("i32.add");
   else main.get(bindings).memory("i32.load", 4 * location.index);
 }
 

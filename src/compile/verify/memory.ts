@@ -21,12 +21,18 @@ interface Held {
   readonly by: string;
 }
 
-const shown = (l: Location): string => (l.kind === "arena" ? `@${l.offset}` : `binding ${l.index}`);
+export const shown = (l: Location): string =>
+  l.kind === "bound" ? `binding ${l.index}` : `${l.kind === "strip" ? "strip" : ""}@${l.offset}`;
+
+/** Bytes that a value takes where it lies: of one that is inside a run of strips, those of a strip. */
+const bytesAt = (location: Location, node: Node): number =>
+  location.kind === "strip" ? location.bytes : bytesFor(node);
 
 class Memory {
   readonly #joined: Prepared["joined"];
   readonly #arena: Held[] = [];
   readonly #bound = new Map<number, Held[]>();
+  #strip: Held[] = [];
 
   constructor(joined: Prepared["joined"]) {
     this.#joined = joined;
@@ -34,14 +40,20 @@ class Memory {
 
   #place(location: Location): { held: Held[]; from: number } {
     if (location.kind === "arena") return { held: this.#arena, from: location.offset };
+    if (location.kind === "strip") return { held: this.#strip, from: location.offset };
     let held = this.#bound.get(location.index);
     if (held === undefined) this.#bound.set(location.index, (held = []));
     return { held, from: 0 };
   }
 
+  /** Nothing of the strips before is there any more. */
+  newRun(): void {
+    this.#strip = [];
+  }
+
   write(location: Location, node: Node, by: string): void {
     const { held, from } = this.#place(location);
-    const to = from + bytesFor(node);
+    const to = from + bytesAt(location, node);
     for (let i = held.length - 1; i >= 0; i--) {
       const h = held[i];
       if (h.to <= from || h.from >= to) continue;
@@ -59,7 +71,7 @@ class Memory {
     const place = this.#place(location);
     let from = place.from;
     for (const part of this.#parts(node)) {
-      const to = from + bytesFor(part);
+      const to = from + bytesAt(location, part);
       let right = 0;
       for (const h of place.held) {
         const common = Math.min(h.to, to) - Math.max(h.from, from);
@@ -96,6 +108,7 @@ export function verifyMemory(
     for (const b of k.buffers) if (b.written) last.set(b.node, i);
   });
   program.calls.forEach((step, i) => {
+    if (program.runs.some((r) => i === r.first || i === r.first + r.calls)) memory.newRun();
     const { buffers } = kernels[i];
     const name = `step ${i} (k${step.kernel})`;
     step.accesses.forEach((access, b) => {
@@ -142,9 +155,11 @@ function checkAccess(access: Access, node: Node, range: Touched[number], program
     fault(
       `${name} lies at ${shown(location)} to ${location.offset + bytes}, the arena has ${program.arenaBytes} bytes`,
     );
+  if (location.kind === "strip" && (location.offset < 0 || location.offset + location.bytes > program.stripBytes))
+    fault(`${name} lies at ${shown(location)}, a strip's values have ${program.stripBytes} bytes`);
   if (location.kind === "bound" && !(location.index >= 0 && location.index < onceBinding(program)))
     fault(`${name} lies at ${shown(location)}, which is none`);
-  if ((location.kind === "arena" && location.offset % size !== 0) || start % size !== 0)
+  if ((location.kind !== "bound" && location.offset % size !== 0) || start % size !== 0)
     fault(`${name} lies at ${shown(location)} + ${start}, which is not aligned to ${size} bytes`);
   if (range === undefined) return;
   const [from, to] = [start / size + range.min, start / size + range.max];
@@ -152,10 +167,12 @@ function checkAccess(access: Access, node: Node, range: Touched[number], program
     faultAfter("lower", `${name} is touched from element ${from} to ${to}, it has ${sizeOf(node.shape)}`);
 }
 
-export const overlap = (a: Access, b: Access): boolean =>
-  a.location.kind === "arena" && b.location.kind === "arena"
-    ? a.location.offset < b.location.offset + b.bytes && b.location.offset < a.location.offset + a.bytes
-    : a.location.kind === "bound" && b.location.kind === "bound" && a.location.index === b.location.index;
+export function overlap({ location: a, ...x }: Access, { location: b, ...y }: Access): boolean {
+  if (a.kind === "bound") return b.kind === "bound" && a.index === b.index;
+  if (b.kind !== a.kind) return false;
+  const end = (l: typeof a, { bytes }: { bytes: number }): number => l.offset + (l.kind === "strip" ? l.bytes : bytes);
+  return a.offset < end(b as typeof a, y) && b.offset < end(a, x);
+}
 
 /** Where a kernel writes what it also reads, each iteration reads there only the element that it writes. */
 function checkInPlace(step: Call, kernel: Kernel, name: string): void {
@@ -172,8 +189,8 @@ function checkInPlace(step: Call, kernel: Kernel, name: string): void {
         (e) => e.kind === "load" && e.buffer === b && shifted(e.index, other.start / size(b)).key !== key,
       );
       const apart =
-        store.location.kind === "arena" &&
-        other.location.kind === "arena" &&
+        store.location.kind !== "bound" &&
+        other.location.kind !== "bound" &&
         store.location.offset !== other.location.offset;
       if (apart || size(w) !== size(b) || elsewhere !== undefined) fault(`${what}, which it reads elsewhere`);
     }

@@ -4,7 +4,7 @@ import type { Copy } from "../5-plan.ts";
 import type { Item, Phase } from "../6-share.ts";
 import type { Access, Program } from "../program.ts";
 import { fault as faultAfter } from "./fault.ts";
-import { overlap } from "./memory.ts";
+import { overlap, shown } from "./memory.ts";
 
 const fault = (problem: string): never => faultAfter("share", problem);
 
@@ -29,22 +29,29 @@ export function verifyPhases(program: Program, phases: readonly Phase[]): void {
       if (made.shared || other.shared)
         for (const a of made.accesses)
           for (const b of other.accesses)
-            if ((a.written || b.written) && !(a.sharing !== undefined && a.sharing === b.sharing) && overlap(a, b))
+            if ((a.written || b.written) && !(a.sharing !== undefined && a.sharing === b.sharing) && meet(a, b))
               fault(`${other.name} and ${made.name} ${place(b)} without a barrier between`);
     running.push(made);
   };
-  const begin = (item: Item, shared: boolean): void => {
+  const begin = (item: Item, shared: boolean, strips = 1): void => {
     const step = program.calls[next];
     const name = `step ${next} (k${item.kernel})`;
     if (step?.kernel !== item.kernel || step.accesses !== item.accesses)
       fault(`step ${next} of ${program.calls.length} is not what comes next: k${item.kernel}`);
-    checkTasks(program, item, shared, name);
-    run({ name, accesses: item.accesses, shared });
+    checkTasks(program, item, shared, strips, name);
+    if (strips === 1) run({ name, accesses: item.accesses, shared });
     next++;
   };
   for (const phase of phases) {
     if (phase.kind === "barrier") running = [];
     else if (phase.kind === "shared") begin(phase.item, true);
+    else if (phase.kind === "strips") {
+      const calls = phase.items.length;
+      if (!program.runs.some((r) => r.first === next && r.calls === calls && r.strips === phase.strips))
+        fault(`steps ${next} to ${next + calls - 1} take turns in ${phase.strips} strips, as no run does`);
+      run({ name: `steps ${next} to ${next + calls - 1}`, accesses: phase.items.flatMap((i) => i.accesses), shared: true });
+      for (const item of phase.items) begin(item, true, phase.strips);
+    }
     else for (const item of phase.items) begin(item, false);
   }
   if (next < program.calls.length) fault(`step ${next} and what follows is left out`);
@@ -52,7 +59,10 @@ export function verifyPhases(program: Program, phases: readonly Phase[]): void {
 }
 
 const place = ({ location, written }: Access): string =>
-  `meet at ${location.kind === "arena" ? `@${location.offset}` : `binding ${location.index}`}, which the first ${written ? "writes" : "reads"},`;
+  `meet at ${shown(location)}, which the first ${written ? "writes" : "reads"},`;
+
+/** Whether two accesses of different threads touch the same bytes: each thread has its own for strips. */
+const meet = (a: Access, b: Access): boolean => a.location.kind !== "strip" && overlap(a, b);
 
 const accessesOf = ({ from, to, bytes }: Copy): Access[] => [
   { location: from, start: 0, bytes, written: false },
@@ -60,12 +70,15 @@ const accessesOf = ({ from, to, bytes }: Copy): Access[] => [
 ];
 
 /** Tasks are all iterations of the plain loops, or, where there are none, of the outermost tiled one. */
-function checkTasks(program: Program, item: Item, shared: boolean, name: string): void {
-  const { plain, serial, unrolled, vector, vectors, lanes, outer } = program.kernels[item.kernel].tiled;
+function checkTasks(program: Program, item: Item, shared: boolean, turns: number, name: string): void {
+  const { plain, serial, unrolled, vector, vectors, lanes, outer, strips = 0 } = program.kernels[item.kernel].tiled;
+  const along = outer.slice(0, strips);
+  if (along.some((axis, i) => plain[i] !== axis) || along.reduce((n, a) => n * a.extent, 1) !== turns)
+    fault(`${name} has ${turns} strips, its outermost loops run over ${along.map((a) => a.extent).join(" × ")}`);
   if (shared && serial) fault(`${name} is serial, and shared out`);
-  const along =
+  const tiles =
     vector !== undefined && outer.includes(vector) ? Math.ceil(vector.extent / (lanes * vectors)) : undefined;
   const first = unrolled.length > 0 ? Math.ceil(unrolled[0].axis.extent / unrolled[0].factor) : 1;
-  const tasks = serial ? 1 : plain.length > 0 ? plain.reduce((n, a) => n * a.extent, 1) : (along ?? first);
-  if (item.tasks !== tasks) fault(`${name} has ${tasks} tasks, not ${item.tasks}`);
+  const tasks = serial ? 1 : plain.length > 0 ? plain.reduce((n, a) => n * a.extent, 1) : (tiles ?? first);
+  if (item.tasks * turns !== tasks) fault(`${name} has ${tasks} tasks, not ${item.tasks * turns}`);
 }
