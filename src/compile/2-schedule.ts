@@ -130,6 +130,7 @@ class Scheduler {
   /** Buffers values that several kernels need and that cost more to recompute than to read back. */
   #shareForks(cost: Map<Node, number>): void {
     this.#eachFork((n) => isCore(n)); // what is computed from it need not be kept on its account
+    this.#separateCores(); // nor on account of what another kernel computes in between
     const holdsCore = new Set<Node>();
     for (const n of this.order)
       if (isCore(n) || (!moves(n) && n.inputs.some((x) => holdsCore.has(x) && !this.buffered.has(x)))) holdsCore.add(n);

@@ -61,7 +61,8 @@ export function plan(prepared: Prepared, kernels: readonly Kernel[], leafCount: 
   const stripBytes = placeInStrips(kernels, located, options);
   const copied: { node: Node; leaf: number }[] = [];
   for (const { leaf, value } of prepared.updates) {
-    if (options.inPlace && canReplace(kernels, leaf, value)) located.set(value, { kind: "bound", index: leaf });
+    if (options.inPlace && canReplace(kernels, leaf, value, options.runs))
+      located.set(value, { kind: "bound", index: leaf });
     else copied.push({ node: value, leaf });
   }
   const arenaBytes = placeInArena(
@@ -83,13 +84,14 @@ export function plan(prepared: Prepared, kernels: readonly Kernel[], leafCount: 
 }
 
 /** Whether the leaf's old value is needed nowhere after the value is stored, and within its kernel only at the element being replaced. */
-function canReplace(kernels: readonly Kernel[], leaf: number, value: Node): boolean {
+function canReplace(kernels: readonly Kernel[], leaf: number, value: Node, runs: readonly Run[]): boolean {
   const writer = kernels.findIndex((k) => k.buffers.some((b) => b.written && b.node === value));
-  for (let i = writer; i < kernels.length; i++) {
+  const run = runs.find(({ first, calls }) => first <= writer && writer < first + calls);
+  for (let i = run?.first ?? writer; i < kernels.length; i++) {
     const kernel = kernels[i];
     const reads = kernel.buffers.findIndex((b) => !b.written && b.node.op === "buffer" && b.node.leaf === leaf);
     if (reads < 0) continue;
-    if (i > writer) return false;
+    if (i !== writer) return false;
     const store = kernel.stores.find((s) => kernel.buffers[s.buffer].node === value)!;
     const elsewhere = kernel.exprs.some(
       (e) => e.kind === "load" && e.buffer === reads && (e.guards.length > 0 || e.index.key !== store.index.key),

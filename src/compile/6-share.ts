@@ -60,7 +60,8 @@ export function share(program: Program): Phase[] {
   return phases;
 }
 
-export const isParallel = (phases: readonly Phase[]): boolean => phases.some((p) => p.kind === "shared" || p.kind === "strips");
+export const isParallel = (phases: readonly Phase[]): boolean =>
+  phases.some((p) => p.kind === "shared" || p.kind === "strips");
 
 /** Number of independent iterations of a kernel. */
 export function taskCount(kernel: TiledKernel): number {

@@ -21,7 +21,7 @@ export type Pass =
   | "fuse" // elementwise operations in the kernels of what uses them
   | "merge" // kernels over the same shape as one
   | "alike" // groups that do the same to other values lowered once
- | "strips" // kernels that take turns along an axis that they share
+  | "strips" // kernels that take turns along an axis that they share
   | "collapse" // neighbouring loops as one
   | "vectorize"
   | "unroll" // register tiles
@@ -109,7 +109,12 @@ export function compileTrace(
   const steady = steadyPart(trace, prepared, keeps ? all.map(({ kernel }) => kernel) : []);
   const once = ({ kernel }: Lowered): boolean => steady.kernels.has(kernel);
   const first = all.filter(once);
-  const { lowered, runs } = arranged(first, all.filter((l) => !once(l)), prepared, on("strips") ? target : undefined);
+  const { lowered, runs } = arranged(
+    first,
+    all.filter((l) => !once(l)),
+    prepared,
+    on("strips") ? target : undefined,
+  );
   const kernels = lowered.map(({ kernel }) => kernel);
   for (const { buffers } of kernels) for (const { node } of buffers) checkSize(node, target);
   const leafCount = trace.leaves.length;

@@ -49,10 +49,13 @@ export function verifyPhases(program: Program, phases: readonly Phase[]): void {
       const calls = phase.items.length;
       if (!program.runs.some((r) => r.first === next && r.calls === calls && r.strips === phase.strips))
         fault(`steps ${next} to ${next + calls - 1} take turns in ${phase.strips} strips, as no run does`);
-      run({ name: `steps ${next} to ${next + calls - 1}`, accesses: phase.items.flatMap((i) => i.accesses), shared: true });
+      run({
+        name: `steps ${next} to ${next + calls - 1}`,
+        accesses: phase.items.flatMap((i) => i.accesses),
+        shared: true,
+      });
       for (const item of phase.items) begin(item, true, phase.strips);
-    }
-    else for (const item of phase.items) begin(item, false);
+    } else for (const item of phase.items) begin(item, false);
   }
   if (next < program.calls.length) fault(`step ${next} and what follows is left out`);
   for (const copy of program.copies) run({ name: "a copy", accesses: accessesOf(copy), shared: false });
