@@ -14,7 +14,7 @@ import {
 
 /** Every compiler pass that can be left out. */
 export const passes: readonly Pass[] = [
-  "join", "transpose", "phases", "stage", "fuse", "merge", "alike", "collapse", "vectorize", "unroll", "block", "steady", "reuse", "inPlace",
+  "join", "transpose", "phases", "stage", "fuse", "merge", "alike", "collapse", "vectorize", "unroll", "block", "steady", "strips", "reuse", "inPlace",
 ]; // biome-ignore format: a list
 
 /** A backend that answers at once. */

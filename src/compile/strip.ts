@@ -76,11 +76,14 @@ export function reachesOf(kernel: Kernel, strips: number): Reach[] | undefined {
   return reaches.map((list) => list.reduce(together));
 }
 
-/** Whether a strip of products uses a factor too seldom. */
+/** Whether a strip of products uses a factor too seldom, that all of the kernel uses more often. */
 function usesTooFew({ outer, reductions }: Kernel, { before, last, inner }: Leading): boolean {
-  const extentOf = (a: Axis): number => (a === last ? inner : before.includes(a) ? 1 : a.extent);
-  const uses = ({ axes }: Expr): number => outer.reduce((n, a) => (axes.has(a.id) ? n : n * extentOf(a)), 1);
-  return reductions.some((r) => isProduct(r) && r.value.args.some((factor) => uses(factor) < leastUses));
+  const inStrip = (a: Axis): number => (a === last ? inner : before.includes(a) ? 1 : a.extent);
+  const uses = ({ axes }: Expr, extentOf: (a: Axis) => number): number =>
+    outer.reduce((n, a) => (axes.has(a.id) ? n : n * extentOf(a)), 1);
+  const few = (factor: Expr): boolean =>
+    uses(factor, inStrip) < Math.min(leastUses, uses(factor, ({ extent }) => extent));
+  return reductions.some((r) => isProduct(r) && r.value.args.some(few));
 }
 
 /** The reach of an index that is a sum of axes. */

@@ -16,8 +16,6 @@ export interface Run {
   readonly inside: ReadonlyMap<Node, number>;
 }
 
-/** Strips of a run at least: threads share them out. */
-const leastStrips = 16;
 /** Numbers of strips that are tried for a run. */
 const mostTried = 8;
 /** Kernels that do not belong to a run and are moved ahead of it, at most. */
@@ -101,14 +99,14 @@ class Finder {
   /** The run that begins with a kernel and spares the most, if there is one. */
   from(first: number, taken: ReadonlySet<number>): Found | undefined {
     const { kernel } = this.#lowered[first];
-    if (!this.#eligible(kernel) || bytesTouched(kernel) < this.#target.blockBytes) return undefined;
+    const { least: fewest, spared, room } = this.#target.strips;
+    if (!this.#eligible(kernel) || bytesTouched(kernel) < spared) return undefined;
     if (!this.#neighbours(first)) return undefined;
     let best: Found | undefined;
-    const room = 2 * this.#target.blockBytes;
-    const least = Math.max(leastStrips, bytesTouched(kernel) / room);
+    const least = Math.max(fewest, bytesTouched(kernel) / room);
     for (const strips of stripCounts(kernel, least).slice(0, mostTried)) {
       const found = this.#extend(first, strips, taken);
-      if (found === undefined || found.members.length < 2 || found.saved < this.#target.blockBytes) continue;
+      if (found === undefined || found.members.length < 2 || found.saved < spared) continue;
       if (best === undefined || found.saved > best.saved) best = found;
     }
     return best;
@@ -164,7 +162,7 @@ class Finder {
       else if (written) return false;
     }
     const alone = found.members.length === 0;
-    if ((!alone && saved === 0) || bytes > 2 * this.#target.blockBytes) return false;
+    if ((!alone && saved === 0) || bytes > this.#target.strips.room) return false;
     for (const [node, touched] of added) found.touched.set(node, touched);
     for (const { node, written } of kernel.buffers) {
       const touched = found.touched.get(node);

@@ -89,7 +89,10 @@ function emitStrips(
   const pushPlace = (access: Access): void => {
     const { location, start } = access;
     if (location.kind !== "strip") return pushAccess(main, access);
-    main.get(room!).i32(location.offset + start).op("i32.add");
+    main
+      .get(room!)
+      .i32(location.offset + start)
+      .op("i32.add");
     main.get(strip).i32(location.bytes).op("i32.mul").op("i32.sub");
   };
   main.block(() => {

@@ -1,7 +1,7 @@
 // How the verifier words what it finds: one line that names the pass whose result is wrong, the thing, and what is wrong with it.
 import { type Node, show } from "../../graph/internal.ts";
 
-export type Checked = "prepare" | "schedule" | "lower" | "tile" | "plan" | "share";
+export type Checked = "prepare" | "schedule" | "lower" | "tile" | "strips" | "plan" | "share";
 
 /** Throws `verify: after plan: …`. */
 export function fault(pass: Checked, problem: string): never {

@@ -6,6 +6,7 @@ import type { Kernel } from "../kernel.ts";
 import type { Program } from "../program.ts";
 import { verifyKernel, verifyParts } from "./kernel.ts";
 import { verifyMemory } from "./memory.ts";
+import { verifyRuns } from "./strips.ts";
 import { verifyPhases } from "./threads.ts";
 import { verifyTile } from "./tile.ts";
 
@@ -19,6 +20,7 @@ export function verifyProgram(trace: Trace, prepared: Prepared, program: Program
     return found;
   });
   verifyParts(kernels);
+  verifyRuns(program, kernels);
   verifyMemory(trace, prepared, program, kernels, touched);
   verifyPhases(program, share(program));
 }
