@@ -13,7 +13,7 @@ import { build, recipes } from "./random-graph.ts";
 import { disagreement, referenceOf } from "./reference.ts";
 
 /** A machine with so little cache that small graphs have runs. */
-const narrow: Target = { ...wasmTarget, strips: { least: 2, spared: 16, room: 1024 }, parallelWork: 1 };
+const narrow: Target = { ...wasmTarget, strips: { least: 2, units: 1, spared: 16, room: 1024 }, parallelWork: 1 };
 const without = new Set(["strips"] as const);
 const wasm = (threads: number, options = {}): WasmBackend =>
   new WasmBackend({ threads, poison: true, verify: true, target: narrow, ...options });

@@ -11,8 +11,8 @@ export interface Item extends Call {
 /** What all threads do next: share one step, or the strips of several, leave small steps to the first of them, or wait for each other. */
 export type Phase =
   | { readonly kind: "shared"; readonly item: Item }
-  /** Of each strip all of the steps, each of which has so many tasks a strip. */
-  | { readonly kind: "strips"; readonly strips: number; readonly items: readonly Item[] }
+  /** Of each strip all of the steps, each of which has so many tasks a strip; the strips of a unit one after the other. */
+  | { readonly kind: "strips"; readonly units: number; readonly stripsOfUnit: number; readonly items: readonly Item[] }
   | { readonly kind: "first"; readonly items: readonly Item[] }
   | { readonly kind: "barrier" };
 
@@ -34,7 +34,7 @@ export function share(program: Program): Phase[] {
         open = [];
       }
       open.push(...members);
-      phases.push({ kind: "strips", strips: run.strips, items: members });
+      phases.push({ kind: "strips", units: run.units, stripsOfUnit: run.strips / run.units, items: members });
       i += run.calls - 1;
       continue;
     }

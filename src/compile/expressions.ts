@@ -6,8 +6,13 @@ import { type Expr, type Guard, printExpr, type ScalarOp, type ScalarType } from
 type Draft = Expr extends infer E ? (E extends Expr ? Omit<E, "id" | "axes"> : never) : never;
 
 export class Expressions {
-  readonly list: Expr[] = [];
+  readonly list: Expr[];
   readonly #byKey = new Map<string, Expr>();
+
+  /** With those that there are already. */
+  constructor(before: readonly Expr[] = []) {
+    this.list = [...before];
+  }
 
   constant(value: number, dtype: ScalarType): Expr {
     return this.#add({ kind: "const", value: dtype === "f32" ? Math.fround(value) : value, dtype, args: [] });

@@ -107,6 +107,8 @@ export interface Kernel {
   readonly serial: boolean;
   /** How many of the outermost loops run over strips, between which other kernels run. */
   readonly strips?: number;
+  /** The last of these, if sums go on along it: each of its strips adds to what the one before wrote, the first to 0. */
+  readonly adds?: Axis;
 }
 
 /** Every index that an expression itself reads with. */
@@ -121,7 +123,7 @@ export function printKernel(kernel: Kernel): string {
   const lines = kernel.buffers.map((b, i) => `b${i}: ${b.node.dtype}${b.written ? " out" : ""}`);
   const axes = (list: readonly Axis[]): string => list.map((a) => `i${a.id}<${a.extent}`).join(" ");
   const [strips, rest] = [kernel.outer.slice(0, kernel.strips ?? 0), kernel.outer.slice(kernel.strips ?? 0)];
-  if (kernel.strips !== undefined) lines.push(`strips ${axes(strips)}`);
+  if (kernel.strips !== undefined) lines.push(`strips ${axes(strips)}${kernel.adds ? " adding up" : ""}`);
   lines.push(`for ${axes(rest)}${kernel.serial ? " serially" : ""}`);
   if (kernel.reductions.length > 0) lines.push(`reduce ${axes(kernel.reduced)}`);
   for (const e of kernel.exprs) lines.push(`  %${e.id} = ${printExpr(e)} ${e.dtype}`);

@@ -301,8 +301,11 @@ export function printProgram(program: Program): string {
   const calls = program.calls.map(
     (s) => `${s.once ? "once " : ""}k${s.kernel}(${s.accesses.map((a) => place(a.location, a.start)).join(", ")})`,
   );
-  for (const { first, calls: count, strips } of program.runs)
-    for (let i = first; i < first + count; i++) calls[i] = `${i === first ? `${strips} strips of\n` : ""}  ${calls[i]}`;
+  for (const { first, calls: count, strips, units } of program.runs) {
+    for (let i = first; i < first + count; i++) calls[i] = `  ${calls[i]}`;
+    calls[first] =
+      `${units < strips ? `${units} times ` : ""}${strips / (units < strips ? units : 1)} strips of\n${calls[first]}`;
+  }
   return [
     ...kernels,
     ...calls,

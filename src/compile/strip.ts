@@ -1,7 +1,8 @@
 // How a kernel is cut into strips along its outermost loops, and what of each buffer a strip touches.
 
 import { rebuild } from "./3-lower.ts";
-import { type Axis, coefficient, type Index, ofAxis, ofConstant, plus, substitute, times } from "./affine.ts";
+import { type Axis, coefficient, type Index, ofAxis, ofConstant, plus, shifted, substitute, times } from "./affine.ts";
+import { Expressions } from "./expressions.ts";
 import type { Expr, Kernel } from "./kernel.ts";
 
 /** What a kernel's s-th strip touches of a buffer, in elements: those from `min` to `max`, `step`·s later, or where it does not move on evenly, elsewhere. */
@@ -9,6 +10,8 @@ export interface Reach {
   readonly step: number | undefined;
   readonly min: number;
   readonly max: number;
+  /** How many of them, at most. */
+  readonly count: number;
 }
 
 /** How often a strip of products has to use each factor at least: fewer rows make no good register tiles. */
@@ -28,11 +31,36 @@ export function stripCounts({ outer }: Kernel, least: number): number[] {
   return some;
 }
 
+/** How a kernel is cut: into so many strips of its results; or, where it adds up what the strips of a run hold, of its sums, and of its results into so many units. */
+export interface Cut {
+  readonly strips: number;
+  readonly units?: number;
+}
+
+/** Into how many units, at least so many, the results of a kernel can be cut that adds up products along strips, the most first. */
+export function unitCounts({ outer, reduced, reductions, stores }: Kernel, least: number): number[] {
+  const [sum] = reductions;
+  const adds = reductions.length === 1 && isProduct(sum) && !sum.compensated && reduced.length > 0;
+  if (!adds || stores.length !== 1 || stores[0].value.kind !== "reduction") return [];
+  return [2, 1, 0]
+    .map((n) => outer.slice(0, n).reduce((product, a) => product * a.extent, 1))
+    .filter((n) => n >= least);
+}
+
 /** The loops that strips run along: all iterations of the first ones, and of the last so many to a strip. */
 interface Leading {
   readonly before: readonly Axis[];
   readonly last: Axis;
   readonly inner: number;
+}
+
+function leadingOf({ outer, reduced: [summed] }: Kernel, { strips, units }: Cut): Leading | undefined {
+  if (units === undefined) return leading(outer, strips);
+  let left = units;
+  const before = outer.filter(({ extent }) => left > 1 && (left /= extent) >= 1);
+  const chunks = strips / units;
+  const fits = Number.isInteger(chunks) && chunks > 1 && summed.extent % chunks === 0;
+  return fits ? { before, last: summed, inner: summed.extent / chunks } : undefined;
 }
 
 function leading(outer: readonly Axis[], strips: number): Leading | undefined {
@@ -48,13 +76,35 @@ function leading(outer: readonly Axis[], strips: number): Leading | undefined {
 }
 
 /** The kernel with the loops over so many strips outermost. */
-export function splitOf(kernel: Kernel, strips: number): Kernel {
-  const { before, last, inner } = leading(kernel.outer, strips)!;
+export function splitOf(kernel: Kernel, how: Cut): Kernel {
+  const { before, last, inner } = leadingOf(kernel, how)!;
+  if (how.units !== undefined) return addingUp(kernel, { before, last, inner });
   const split = { ...kernel, strips: before.length + 1 };
   if (inner === 1) return split;
   const { high, low, index } = cut(kernel, last, inner);
   const outer = kernel.outer.flatMap((a) => (a === last ? [high, low] : [a]));
   return rebuild({ ...split, outer }, new Map([[last.id, index]]));
+}
+
+/** A kernel whose strips add their products to what is there. */
+function addingUp(kernel: Kernel, { before, last, inner }: Leading): Kernel {
+  const { high, low, index } = cut(kernel, last, inner);
+  const outer = kernel.outer.toSpliced(before.length, 0, high);
+  const reduced = kernel.reduced.map((a) => (a === last ? low : a));
+  const [{ node }, buffer] = [kernel.buffers[kernel.stores[0].buffer], kernel.buffers.length];
+  const split = rebuild({ ...kernel, outer, reduced }, new Map([[last.id, index]]));
+  const [store] = split.stores;
+  const exprs = new Expressions(split.exprs);
+  const again = { index: shifted(ofAxis(high), -1), size: high.extent };
+  const value = exprs.op("add", [exprs.load(buffer, store.index, [again], node.dtype), store.value]);
+  return {
+    ...split,
+    exprs: exprs.list,
+    stores: [{ ...store, value }],
+    buffers: [...split.buffers, { node, written: false }],
+    strips: before.length + 1,
+    adds: high,
+  };
 }
 
 /** Two axes in the place of one. */
@@ -66,8 +116,8 @@ function cut({ outer, reduced }: Kernel, axis: Axis, inner: number): { high: Axi
 }
 
 /** What the strips of a kernel touch of each buffer; undefined where it has no such strips, or would make poor ones. */
-export function reachesOf(kernel: Kernel, strips: number): Reach[] | undefined {
-  const along = leading(kernel.outer, strips);
+export function reachesOf(kernel: Kernel, how: Cut): Reach[] | undefined {
+  const along = leadingOf(kernel, how);
   if (along === undefined || usesTooFew(kernel, along)) return undefined;
   const reaches = kernel.buffers.map((): Reach[] => []);
   const reachOf = (index: Index): Reach => evenReach(index, along) ?? anyReach(kernel, index, along);
@@ -82,13 +132,17 @@ function usesTooFew({ outer, reductions }: Kernel, { before, last, inner }: Lead
   const uses = ({ axes }: Expr, extentOf: (a: Axis) => number): number =>
     outer.reduce((n, a) => (axes.has(a.id) ? n : n * extentOf(a)), 1);
   const few = (factor: Expr): boolean =>
-    uses(factor, inStrip) < Math.min(leastUses, uses(factor, ({ extent }) => extent));
+    uses(factor, inStrip) <
+    Math.min(
+      leastUses,
+      uses(factor, ({ extent }) => extent),
+    );
   return reductions.some((r) => isProduct(r) && r.value.args.some(few));
 }
 
 /** The reach of an index that is a sum of axes. */
 function evenReach({ terms, offset }: Index, { before, last, inner }: Leading): Reach | undefined {
-  let [min, max, step] = [offset, offset, 0];
+  let [min, max, step, count] = [offset, offset, 0, 1];
   const steps = before.map(() => 0);
   for (const { coef, atom } of terms) {
     if (atom.kind !== "axis") return undefined;
@@ -96,11 +150,13 @@ function evenReach({ terms, offset }: Index, { before, last, inner }: Leading): 
     const at = before.findIndex((a) => a.id === axis.id);
     if (at >= 0) steps[at] = coef;
     else if (axis.id === last.id) step = coef * inner;
-    const far = coef * (at >= 0 ? 0 : (axis.id === last.id ? inner : axis.extent) - 1);
+    const extent = at >= 0 ? 1 : axis.id === last.id ? inner : axis.extent;
+    const far = coef * (extent - 1);
     if (far > 0) max += far;
     else min += far;
+    count *= extent;
   }
-  return { step: evenly(steps, step, before, last.extent / inner), min, max };
+  return { step: evenly(steps, step, before, last.extent / inner), min, max, count: Math.min(count, max - min + 1) };
 }
 
 /** The same with quotients and remainders, some of which vanish once the axis is cut. */
@@ -111,7 +167,7 @@ function anyReach(kernel: Kernel, index: Index, { before, last, inner }: Leading
   const still = [...before, high].map((a) => [a.id, ofConstant(0)] as const);
   const { min, max } = substitute(at, new Map(still), same);
   const steps = before.map((a) => coefficient(at, a));
-  return { step: evenly(steps, coefficient(at, high), before, high.extent), min, max };
+  return { step: evenly(steps, coefficient(at, high), before, high.extent), min, max, count: max - min + 1 };
 }
 
 /** The step from strip to strip, if that from the last strip of one iteration of the outer loops to the first of the next is no other. */
@@ -134,6 +190,7 @@ const together = (a: Reach, b: Reach): Reach => ({
   step: a.step === b.step ? a.step : undefined,
   min: Math.min(a.min, b.min),
   max: Math.max(a.max, b.max),
+  count: Math.max(a.count, b.count),
 });
 
 const isProduct = ({ op, value }: Kernel["reductions"][number]): boolean =>

@@ -3,7 +3,7 @@ import { bytesOf, type Node, sizeOf } from "../graph/internal.ts";
 import type { Prepared } from "./1-prepare.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Lowered } from "./program.ts";
-import { type Reach, reachesOf, splitOf, stripCounts } from "./strip.ts";
+import { type Cut, type Reach, reachesOf, splitOf, stripCounts, unitCounts } from "./strip.ts";
 import type { Target } from "./target.ts";
 
 /** Neighbouring calls that take turns: the first strip of each, then the second of each. */
@@ -12,6 +12,8 @@ export interface Run {
   readonly first: number;
   readonly calls: number;
   readonly strips: number;
+  /** Threads share out the units: the strips of one come one after the other, as kernels may add up along them. */
+  readonly units: number;
   /** Values that nobody reads but the run, with the elements of a strip: each thread has room for one of them. */
   readonly inside: ReadonlyMap<Node, number>;
 }
@@ -43,10 +45,11 @@ export function inStrips(
       first: ordered.length,
       calls: found.members.length,
       strips: found.strips,
+      units: found.units ?? found.strips,
       inside: finder.inside(found),
     });
-    for (const j of found.members) ordered.push(finder.split(lowered[j], found.strips));
-    for (const j of [...found.moved, ...found.members]) taken.add(j);
+    for (const { at, how } of found.members) ordered.push(finder.split(lowered[at], how));
+    for (const j of [...found.moved, ...found.members.map((m) => m.at)]) taken.add(j);
   });
   return { lowered: ordered, runs };
 }
@@ -57,13 +60,18 @@ interface Touched {
   readonly step: number;
   readonly cell: number;
   written: boolean;
-  /** Members that touch it. */
-  members: number;
 }
+
+/** Of a sum along strips, which is complete when all have been there. */
+const nowhere = { step: Number.NaN, cell: Number.NaN };
 
 interface Found {
   readonly strips: number;
-  readonly members: number[];
+  /** Bytes that each member may touch of a strip. */
+  readonly room: number;
+  /** The strips of which add up, if any do. */
+  units: number | undefined;
+  readonly members: { readonly at: number; readonly how: Cut }[];
   readonly moved: number[];
   readonly touched: Map<Node, Touched>;
   /** Leaves that members read. */
@@ -82,8 +90,8 @@ class Finder {
   readonly #parts: ReadonlySet<Node>;
   /** For each value the last kernel that reads it. */
   readonly #lastRead = new Map<Node, number>();
-  readonly #reach = new Map<Kernel, Map<number, readonly Reach[] | undefined>>();
-  readonly #split = new Map<Kernel, Map<number, Kernel>>();
+  readonly #reach = new Map<Kernel, Map<string, readonly Reach[] | undefined>>();
+  readonly #split = new Map<Kernel, Map<string, Kernel>>();
 
   constructor(lowered: readonly Lowered[], prepared: Prepared, target: Target) {
     this.#lowered = lowered;
@@ -102,14 +110,19 @@ class Finder {
     const { least: fewest, spared, room } = this.#target.strips;
     if (!this.#eligible(kernel) || bytesTouched(kernel) < spared) return undefined;
     if (!this.#neighbours(first)) return undefined;
-    let best: Found | undefined;
-    const least = Math.max(fewest, bytesTouched(kernel) / room);
-    for (const strips of stripCounts(kernel, least).slice(0, mostTried)) {
-      const found = this.#extend(first, strips, taken);
-      if (found === undefined || found.members.length < 2 || found.saved < spared) continue;
-      if (best === undefined || found.saved > best.saved) best = found;
+    // what is too large for the second-level cache may still be in the third
+    const rooms = bytesTouched(kernel) > 32 * room ? [room, 4 * room] : [room];
+    for (const most of rooms) {
+      let best: Found | undefined;
+      const least = Math.max(fewest, bytesTouched(kernel) / most);
+      for (const strips of stripCounts(kernel, least).slice(0, mostTried)) {
+        const found = this.#extend(first, strips, most, taken);
+        if (found === undefined || found.members.length < 2 || found.saved < spared) continue;
+        if (best === undefined || found.saved > best.saved) best = found;
+      }
+      if (best !== undefined) return best;
     }
-    return best;
+    return undefined;
   }
 
   /** Whether one of the next kernels touches what this one does. */
@@ -119,18 +132,41 @@ class Finder {
     return next.some(({ kernel }) => kernel.buffers.some((b) => nodes.has(b.node)));
   }
 
-  #extend(first: number, strips: number, taken: ReadonlySet<number>): Found | undefined {
-    const found: Found = { strips, members: [], moved: [], touched: new Map(), leaves: new Set(), saved: 0 };
-    if (!this.#join(found, first)) return undefined;
+  #extend(first: number, strips: number, room: number, taken: ReadonlySet<number>): Found | undefined {
+    const found: Found = {
+      strips,
+      room,
+      units: undefined,
+      members: [],
+      moved: [],
+      touched: new Map(),
+      leaves: new Set(),
+      saved: 0,
+    };
+    if (!this.#join(found, first, { strips })) return undefined;
     for (let j = first + 1; j < this.#lowered.length && !taken.has(j); j++) {
-      if (this.#join(found, j)) continue;
+      if (this.#cuts(found, j).some((how) => this.#join(found, j, how))) continue;
       if (found.moved.length === mostMoved || !this.#goesAhead(found, this.#lowered[j].kernel)) break;
       found.moved.push(j);
     }
     // what was passed over after the last member stays where it is
-    const last = found.members[found.members.length - 1];
+    const last = found.members[found.members.length - 1].at;
     while (found.moved.length > 0 && found.moved[found.moved.length - 1] > last) found.moved.pop();
+    this.#takeBack(found);
     return found;
+  }
+
+  /** Joins to a run what was passed over and comes before members alone, which by now are known to read it strip by strip. */
+  #takeBack(found: Found): void {
+    for (const j of [...found.moved].reverse()) {
+      const written = new Set(this.#lowered[j].kernel.buffers.flatMap((b) => (b.written ? [b.node] : [])));
+      const ahead = found.moved.some((i) =>
+        this.#lowered[i].kernel.buffers.some((b) => !b.written && written.has(b.node)),
+      );
+      if (!ahead && this.#cuts(found, j).some((how) => this.#join(found, j, how)))
+        found.moved.splice(found.moved.indexOf(j), 1);
+    }
+    found.members.sort((a, b) => a.at - b.at);
   }
 
   /** Whether a kernel can as well run before a run. */
@@ -140,11 +176,17 @@ class Finder {
     return !serial && !buffers.some(waits);
   }
 
+  /** How the strips of a kernel could be those of a run. */
+  #cuts({ strips, units }: Found, j: number): Cut[] {
+    const counts = unitCounts(this.#lowered[j].kernel, this.#target.strips.units);
+    return [{ strips }, ...counts.filter((n) => n === (units ?? n)).map((n) => ({ strips, units: n }))];
+  }
+
   /** Adds a kernel to a run, if its strips need no others of what the run writes, and something that the run has at hand. */
-  #join(found: Found, j: number): boolean {
+  #join(found: Found, j: number, how: Cut): boolean {
     const { kernel } = this.#lowered[j];
     if (!this.#eligible(kernel) || this.#overwrites(found, kernel)) return false;
-    const reaches = this.#reaches(this.#lowered[j], found.strips);
+    const reaches = this.#reaches(this.#lowered[j], how);
     if (reaches === undefined) return false;
     let [bytes, saved] = [0, 0];
     const added: [Node, Touched][] = [];
@@ -156,22 +198,23 @@ class Finder {
       const same = own !== undefined && reach.step === known?.step && own === known?.cell;
       if ((written || known?.written) && known !== undefined && !same) return false;
       if (same) saved += size * sizeOf(node.shape);
-      bytes += size * (reach.max - reach.min + 1);
+      bytes += size * reach.count;
       if (known !== undefined) continue;
-      if (own !== undefined) added.push([node, { step: reach.step!, cell: own, written, members: 0 }]);
+      if (written && how.units !== undefined) added.push([node, { ...nowhere, written }]);
+      else if (own !== undefined) added.push([node, { step: reach.step!, cell: own, written }]);
       else if (written) return false;
     }
     const alone = found.members.length === 0;
-    if ((!alone && saved === 0) || bytes > this.#target.strips.room) return false;
+    if ((!alone && saved === 0) || bytes > found.room) return false;
     for (const [node, touched] of added) found.touched.set(node, touched);
     for (const { node, written } of kernel.buffers) {
       const touched = found.touched.get(node);
-      if (touched !== undefined) touched.members++;
       if (touched !== undefined) touched.written ||= written;
     }
     found.saved += saved;
     for (const b of kernel.buffers) if (leafOf(b) !== undefined) found.leaves.add(leafOf(b)!);
-    found.members.push(j);
+    found.members.push({ at: j, how });
+    found.units ??= how.units;
     return true;
   }
 
@@ -189,7 +232,7 @@ class Finder {
 
   /** Values that a run writes and that nobody else reads. */
   inside({ members, touched }: Found): Map<Node, number> {
-    const last = members[members.length - 1];
+    const last = members[members.length - 1].at;
     const inside = new Map<Node, number>();
     for (const [node, { written, step, cell }] of touched) {
       const elsewhere = this.#results.has(node) || this.#parts.has(node) || (this.#lastRead.get(node) ?? 0) > last;
@@ -198,23 +241,28 @@ class Finder {
     return inside;
   }
 
-  #reaches({ like, later }: Lowered, strips: number): readonly Reach[] | undefined {
-    let known = this.#reach.get(like);
-    if (known === undefined) this.#reach.set(like, (known = new Map()));
-    if (!known.has(strips)) known.set(strips, reachesOf(like, strips));
-    const found = known.get(strips);
+  #reaches({ like, later }: Lowered, how: Cut): readonly Reach[] | undefined {
+    const found = known(this.#reach, like, how, () => reachesOf(like, how));
     if (found === undefined || later.every((n) => n === 0)) return found;
-    return found?.map((r, i) => ({ step: r.step, min: r.min + later[i], max: r.max + later[i] }));
+    return found.map((r, i) => ({ ...r, min: r.min + later[i], max: r.max + later[i] }));
   }
 
-  split(lowered: Lowered, strips: number): Lowered {
-    const { kernel, like, later } = lowered;
-    let known = this.#split.get(like);
-    if (known === undefined) this.#split.set(like, (known = new Map()));
-    let made = known.get(strips);
-    if (made === undefined) known.set(strips, (made = splitOf(like, strips)));
-    return { kernel: { ...made, buffers: kernel.buffers }, like: made, later };
+  split({ kernel, like, later }: Lowered, how: Cut): Lowered {
+    const made = known(this.#split, like, how, () => splitOf(like, how));
+    if (how.units === undefined) return { kernel: { ...made, buffers: kernel.buffers }, like: made, later };
+    const result = kernel.stores[0].buffer; // which it reads, too
+    const buffers = [...kernel.buffers, { node: kernel.buffers[result].node, written: false }];
+    return { kernel: { ...made, buffers }, like: made, later: [...later, later[result]] };
   }
+}
+
+/** What has been found for a kernel and a way to cut it. */
+function known<T>(all: Map<Kernel, Map<string, T>>, kernel: Kernel, { strips, units }: Cut, find: () => T): T {
+  let found = all.get(kernel);
+  if (found === undefined) all.set(kernel, (found = new Map()));
+  const key = `${strips} ${units}`;
+  if (!found.has(key)) found.set(key, find());
+  return found.get(key)!;
 }
 
 /** Which stretch of `step` elements a strip keeps to; undefined where it does not move, or reaches into others'. */

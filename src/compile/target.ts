@@ -11,10 +11,10 @@ export interface Target {
   /** Scalar operations below which threads do not share a kernel: meeting again takes two of them about a microsecond at best. */
   readonly parallelWork: number;
   /**
-   * Kernels take turns in so many strips at least, which threads share out, where that spares so many bytes on their way from memory; of a
-   * strip each touches no more than a second-level cache has room for.
+   * Kernels take turns in so many strips at least, which threads share out, or units of strips along which sums go on, where that spares so
+   * many bytes on their way from memory; of a strip each touches no more than a second-level cache has room for.
    */
-  readonly strips: { readonly least: number; readonly spared: number; readonly room: number };
+  readonly strips: { readonly least: number; readonly units: number; readonly spared: number; readonly room: number };
   /** 32-bit elements in a vector. */
   readonly lanes: number;
   /** Vector registers. */
@@ -66,7 +66,7 @@ const processor = {
   mostBytes: 2 ** 32,
   mostBuffers: Number.POSITIVE_INFINITY,
   parallelWork: 60_000,
-  strips: { least: 16, spared: 512 * 1024, room: 1024 * 1024 },
+  strips: { least: 16, units: 4, spared: 512 * 1024, room: 1024 * 1024 },
 };
 
 /** 128-bit vectors in WebAssembly: V8 hands out 15 of the 16 registers of x86-64. */

@@ -1,5 +1,5 @@
 // Multi-head attention.
-import { iota, param, type Tensor, where, within } from "../graph/index.ts";
+import { checkpoint, iota, param, type Tensor, where, within } from "../graph/index.ts";
 import { fail, sameShape, show } from "../graph/internal.ts";
 import { Dropout } from "./dropout.ts";
 import { softmax } from "./functional.ts";
@@ -22,10 +22,15 @@ export interface AttendOptions {
   lengths?: Lengths | undefined;
 }
 
+/** Attention weights that a layer keeps for its gradient: 64 MB. */
+const mostKept = 2 ** 24;
+
 /**
  * In each of the heads, softmax(Q·Kᵀ / √d)·V with Q, K, V = query·W_qᵀ + b_q, key·W_kᵀ + b_k, value·W_vᵀ + b_v, of d = features / heads
  * columns each; the heads side by side go through a linear layer (Vaswani et al., 2017). query [B, T, features], key and value
- * [B, S, features], by default the query and the key → [B, T, features]. Throws where the heads do not divide the features, where
+ * [B, S, features], by default the query and the key → [B, T, features]. Of long
+ * sequences (batch · heads · T · S above 2²⁴) the weights are not kept: the gradient computes them again, a strip of rows at a time, so that
+ * memory grows with T + S, not with T · S (as FlashAttention; Dao, Fu, Ermon, Rudra & Ré, 2022). Throws where the heads do not divide the features, where
  * the shapes do not fit, and for `lengths` as `sequenceMask` does.
  */
 export class MultiHeadAttention {
@@ -56,10 +61,14 @@ export class MultiHeadAttention {
     return within(this, query, () => {
       const [batch, steps, keys] = this.#sizes(query, key, value);
       const [q, k, v] = this.#projected(query, key, value).map((x) => this.#split(x)); // [B, heads, T or S, d]
-      const scores = q.mul(1 / Math.sqrt(this.features / this.heads)).matmul(k.transpose()); // [B, heads, T, S]
       const seen = this.#seen(batch, steps, keys, lengths);
-      const weights = softmax(seen === undefined ? scores : where(seen, scores, Number.NEGATIVE_INFINITY));
-      const heads = this.drop.forward(weights).matmul(v); // [B, heads, T, d]
+      const attend = (...[q, k, v]: [Tensor, Tensor, Tensor]): Tensor => {
+        const scores = q.mul(1 / Math.sqrt(this.features / this.heads)).matmul(k.transpose()); // [B, heads, T, S]
+        const weights = softmax(seen === undefined ? scores : where(seen, scores, Number.NEGATIVE_INFINITY));
+        return this.drop.forward(weights).matmul(v); // [B, heads, T, d]
+      };
+      const kept = batch * this.heads * steps * keys <= mostKept;
+      const heads = kept ? attend(q, k, v) : checkpoint(attend, q, k, v);
       return this.out_proj.forward(heads.transpose(1, 2).reshape(batch, steps, this.features));
     });
   }

@@ -30,13 +30,9 @@ export function renderProgram(program: Program, most: number): string[] {
   return parts.map((part) => part.join("\n"));
 }
 
-/** Whether a step replaces a leaf that it also reads; in the arena, nothing shares bytes with what is written. */
+/** Whether a step replaces a leaf that it also reads, or adds to what it wrote; else, in the arena, nothing shares bytes with what is written. */
 const overwrites = ({ accesses }: Call): boolean =>
-  accesses.some(
-    (a) =>
-      a.written &&
-      accesses.some((b) => !b.written && b.location.kind === "bound" && sameLocation(a.location, b.location)),
-  );
+  accesses.some((a) => a.written && accesses.some((b) => !b.written && sameLocation(a.location, b.location)));
 
 const sameLocation = (a: Location, b: Location): boolean => String(place(a)) === String(place(b));
 
@@ -72,17 +68,17 @@ static void call(long kernel, const long *c, long begin, long end, const struct 
 }
 /* What lies after a step: a kernel's places, or all steps of a strip. */
 static inline const long *after(long kernel, const long *c) {
-  return kernel == ${inTurn} ? c + 1 + c[0] : c + 2 * (kernel == ${copyBytes} ? 2 : places[kernel]);
+  return kernel == ${inTurn} ? c + 2 + c[1] : c + 2 * (kernel == ${copyBytes} ? 2 : places[kernel]);
 }
-/* Tasks of a kernel; or strips, of which each is all of several kernels. */
+/* Tasks of a kernel; or units of strips, of which each is all of several kernels. */
 static void work(long kernel, const long *c, long begin, long end, struct where *w) {
   if (kernel != ${inTurn}) {
     call(kernel, c, begin, end, w);
     return;
   }
-  for (w->strip = begin; w->strip < end; w->strip++) {
+  for (w->strip = begin * c[0]; w->strip < end * c[0]; w->strip++) {
     const long *stop = after(kernel, c);
-    for (const long *d = c + 1; d < stop;) {
+    for (const long *d = c + 2; d < stop;) {
       long member = *d++, tasks = *d++;
       call(member, d, w->strip * tasks, (w->strip + 1) * tasks, w);
       d = after(member, d);
@@ -161,7 +157,7 @@ const [stop, wait, copyBytes, inTurn] = [-1, -2, -3, -4];
 /** In the place of a binding: the arena; and less by a strip's bytes, and one, what a thread has for strips. */
 const inArena = -1;
 
-/** Kernel, tasks (less than none: only where what is kept has to be computed), the pieces of a share (0: threads do not share it), and for each buffer its binding and the bytes from there, or for kernels that take turns the length of what follows and for each its tasks in a strip and its buffers; and how many items. */
+/** Kernel, tasks (less than none: only where what is kept has to be computed), the pieces of a share (0: threads do not share it), and for each buffer its binding and the bytes from there, or for kernels that take turns the strips of a unit, the length of what follows and for each its tasks in a strip and its buffers; and how many items. */
 function codeOf(program: Program): { code: number[]; items: number } {
   const code: number[] = [];
   let items = 1; // the end
@@ -178,7 +174,7 @@ function codeOf(program: Program): { code: number[]; items: number } {
       items++;
       const steps = phase.items.flatMap(({ kernel, tasks, accesses }) => [kernel, tasks, ...placesOf(accesses)]);
       const pieces = piecesOf(phase.items.reduce((sum, { work }) => sum + work, 0));
-      code.push(inTurn, phase.strips, pieces, steps.length, ...steps);
+      code.push(inTurn, phase.units, pieces, phase.stripsOfUnit, steps.length, ...steps);
     } else for (const item of phase.items) call(item, 0);
   }
   items += program.copies.length;

@@ -81,11 +81,12 @@ function emitRoom(main: Func, { arenaBytes, stripBytes }: Program): number | und
 /** Of each of a thread's strips all kernels. */
 function emitStrips(
   main: Func,
-  { strips, items }: Phase & { kind: "strips" },
+  { units, stripsOfUnit, items }: Phase & { kind: "strips" },
   functions: readonly Func[],
   room: number | undefined,
 ): void {
-  const [strip, end] = emitShare(main, strips);
+  const [strip, end] = emitShare(main, units);
+  if (stripsOfUnit > 1) for (const local of [strip, end]) main.get(local).i32(stripsOfUnit).op("i32.mul").set(local);
   const pushPlace = (access: Access): void => {
     const { location, start } = access;
     if (location.kind !== "strip") return pushAccess(main, access);

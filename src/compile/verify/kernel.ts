@@ -192,7 +192,11 @@ function checkStores(kernel: Kernel, name: string): void {
       if (kernel.exprs[value.id] !== value)
         fault(name, `b${b} is given ${shown(value)}, which the kernel does not compute`);
       if (kernel.serial || shared) continue;
-      const problem = coverage(index, kernel.outer, sizeOf(node.shape));
+      const problem = coverage(
+        index,
+        kernel.outer.filter((a) => a !== kernel.adds),
+        sizeOf(node.shape),
+      );
       if (problem !== undefined) fault(name, `the store to b${b}[${index.key}] does not fill it: ${problem}`);
     }
   });

@@ -1,6 +1,6 @@
 // Checks of runs: whichever thread is at which strip, what one strip writes no other touches, and what is inside a run has room.
 import { bytesOf, type Node } from "../../graph/internal.ts";
-import type { Axis, Index } from "../affine.ts";
+import { type Axis, type Index, ofAxis, shifted } from "../affine.ts";
 import { type Guard, indicesIn, type Kernel } from "../kernel.ts";
 import type { Program } from "../program.ts";
 import { fault as faultAfter, named } from "./fault.ts";
@@ -14,6 +14,9 @@ const tried = 300;
 /** An access of a member to a value. */
 interface Touch {
   readonly name: string;
+  readonly call: number;
+  /** The call adds up along the strips of a unit. */
+  readonly adds: boolean;
   readonly written: boolean;
   /** What a strip touches, in elements. */
   readonly range: (strip: number) => Range | undefined;
@@ -22,7 +25,9 @@ interface Touch {
 /** `kernels` are those of the calls, before equal ones were put together. */
 export function verifyRuns(program: Program, kernels: readonly Kernel[]): void {
   let free = 0;
-  for (const { first, calls, strips, inside } of program.runs) {
+  for (const { first, calls, strips, units, inside } of program.runs) {
+    if (!Number.isInteger(strips / units)) fault(`${strips} strips in ${units} units`);
+    const unitOf = (strip: number): number => Math.floor((strip * units) / strips);
     if (first < free || calls < 2 || first + calls > program.calls.length)
       fault(`a run of ${calls} calls from ${first} on, of ${program.calls.length}`);
     free = first + calls;
@@ -36,7 +41,8 @@ export function verifyRuns(program: Program, kernels: readonly Kernel[]): void {
           some.forEach((s, k) => {
             some.forEach((t, l) => {
               const [x, y] = [ranges[i][k], ranges[j][l]];
-              if (s !== t && x && y && x.min <= y.max && y.min <= x.max)
+              const goesOn = a.adds && a.call === b.call && unitOf(s) === unitOf(t);
+              if (s !== t && !goesOn && x && y && x.min <= y.max && y.min <= x.max)
                 fault(`strip ${t} of ${b.name} touches of ${named(node)} what strip ${s} of ${a.name} writes`);
             });
           });
@@ -64,16 +70,41 @@ function touchesOf(program: Program, kernels: readonly Kernel[], first: number, 
   for (let i = first; i < first + calls; i++) {
     const { kernel, accesses } = program.calls[i];
     const { tiled } = program.kernels[kernel];
+    const adds = tiled.adds !== undefined;
+    if (adds) checkSum(tiled, kernels[i], `call ${i} (k${kernel})`);
     const add = (buffer: number, index: Index, guards: readonly Guard[], written: boolean): void => {
       const { node } = kernels[i].buffers[buffer];
       const start = accesses[buffer].start / bytesOf[node.dtype];
       const range = (strip: number): Range | undefined => rangeIn(tiled, index, guards, strip, start);
-      touches.set(node, [...(touches.get(node) ?? []), { name: `call ${i} (k${kernel})`, written, range }]);
+      touches.set(node, [
+        ...(touches.get(node) ?? []),
+        { name: `call ${i} (k${kernel})`, call: i, adds, written, range },
+      ]);
     };
     for (const e of tiled.exprs) if (e.kind === "load") add(e.buffer, e.index, e.guards, false);
     for (const s of tiled.stores) add(s.buffer, s.index, [], true);
   }
   return touches;
+}
+
+/** What adds up along strips adds to the element that it stores, but for the first strip, where it adds to nothing. */
+function checkSum({ adds, strips = 0, outer, stores, exprs }: Kernel, { buffers }: Kernel, name: string): void {
+  const [{ buffer, index, value }] = stores;
+  const before = exprs.filter(
+    (e) => e.kind === "load" && !buffers[e.buffer].written && buffers[e.buffer].node === buffers[buffer].node,
+  );
+  const [load] = before;
+  const sound =
+    outer[strips - 1] === adds &&
+    stores.length === 1 &&
+    before.length === 1 &&
+    load.kind === "load" &&
+    load.index.key === index.key &&
+    load.guards.some((g) => g.index.key === shifted(ofAxis(adds!), -1).key && g.size === adds!.extent) &&
+    value.kind === "op" &&
+    value.op === "add" &&
+    value.args.includes(load);
+  if (!sound) fault(`${name} does not add up along i${adds!.id}`);
 }
 
 /** Least and greatest value of an index within a strip, of the points that are tried. */

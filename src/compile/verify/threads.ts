@@ -47,14 +47,17 @@ export function verifyPhases(program: Program, phases: readonly Phase[]): void {
     else if (phase.kind === "shared") begin(phase.item, true);
     else if (phase.kind === "strips") {
       const calls = phase.items.length;
-      if (!program.runs.some((r) => r.first === next && r.calls === calls && r.strips === phase.strips))
-        fault(`steps ${next} to ${next + calls - 1} take turns in ${phase.strips} strips, as no run does`);
+      const strips = phase.units * phase.stripsOfUnit;
+      const isRun = (r: Program["runs"][number]): boolean =>
+        r.first === next && r.calls === calls && r.strips === strips && r.units === phase.units;
+      if (!program.runs.some(isRun))
+        fault(`steps ${next} to ${next + calls - 1} take turns in ${strips} strips, as no run does`);
       run({
         name: `steps ${next} to ${next + calls - 1}`,
         accesses: phase.items.flatMap((i) => i.accesses),
         shared: true,
       });
-      for (const item of phase.items) begin(item, true, phase.strips);
+      for (const item of phase.items) begin(item, true, strips);
     } else for (const item of phase.items) begin(item, false);
   }
   if (next < program.calls.length) fault(`step ${next} and what follows is left out`);
