@@ -4,10 +4,10 @@ import { afterAll, expect, test } from "vitest";
 import { NativeBackend } from "../src/backend/native/index.ts";
 import { WasmBackend } from "../src/backend/wasm/index.ts";
 import { compileTrace, type Program, printProgram } from "../src/compile/program.ts";
-import { type Target, wasmTarget } from "../src/compile/target.ts";
+import { nativeTarget, type Target, wasmTarget } from "../src/compile/target.ts";
 import { type Data, type Trace, trace } from "../src/graph/internal.ts";
-import { grad, param, type Tensor, tensor } from "../src/index.ts";
-import { LayerNorm, softmax } from "../src/nn/index.ts";
+import { arange, grad, param, type Tensor, tensor, training, where } from "../src/index.ts";
+import { LayerNorm, MultiHeadAttention, softmax } from "../src/nn/index.ts";
 import { bind, breathe, runTrace } from "./harness.ts";
 import { build, recipes } from "./random-graph.ts";
 import { disagreement, referenceOf } from "./reference.ts";
@@ -129,4 +129,33 @@ test("a step in strips is repeated: rows that are read from memory, values that 
   expect(again).toEqual(first);
   close(first[0], runTrace(whole, trace([y]))[0]);
   bound.free();
+});
+
+test("long attention keeps no weights for its gradient, with dropout or without", async () => {
+  const steps = 1500; // 8 · 1500² weights are more than a layer keeps
+  const layer = new MultiHeadAttention(16, 8, { causal: true });
+  const x = param(numbers(1, steps, 16), [1, steps, 16]);
+  const loss = (y: Tensor): Tensor => y.mul(values(1, steps, 16)).sum();
+  const graph = trace([loss(layer.forward(x)), ...grad(loss(layer.forward(x)), [x, layer.in_proj_weight])]);
+  const [weight, seen] = [layer.in_proj_weight, arange(steps).reshape(-1, 1).ge(arange(steps))];
+  const [q, k, v] = x
+    .matmul(weight.transpose())
+    .add(layer.in_proj_bias)
+    .split(16, -1)
+    .map((t) => t.reshape(1, steps, 8, 2).transpose(1, 2));
+  const scores = q.mul(Math.SQRT1_2).matmul(k.transpose());
+  const heads = softmax(where(seen, scores, Number.NEGATIVE_INFINITY)).matmul(v);
+  const plain = loss(layer.out_proj.forward(heads.transpose(1, 2).reshape(1, steps, 16)));
+  const expected = runTrace(wasm(1, { target: wasmTarget }), trace([plain, ...grad(plain, [x, weight])]));
+  runTrace(wasm(2, { target: wasmTarget }), graph).forEach((found, i) => {
+    close(found, expected[i], 2e-3);
+  });
+  const native = nativeTarget(16);
+  const matrix = 4 * 8 * steps * steps;
+  for (const p of [0, 0.1]) {
+    const dropping = new MultiHeadAttention(16, 8, { causal: true, dropout: p });
+    const gradients = training(() => grad(loss(dropping.forward(x)), [x, dropping.in_proj_weight]));
+    const { arenaBytes, stripBytes } = compiled(trace(gradients), native);
+    expect(arenaBytes + 4 * stripBytes).toBeLessThan((p > 0 ? 1.5 : 0.5) * matrix);
+  }
 });

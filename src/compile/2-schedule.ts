@@ -369,7 +369,8 @@ function fits(host: Group, group: Group, mostBuffers: number): boolean {
   const [a, b] = [host.roots[0], group.roots[0]];
   if (ownKernels(a) || ownKernels(b) || host.cost + group.cost > expressionLimit) return false;
   const produced = [...group.reads].filter((n) => host.roots.includes(n));
-  const shared = [...group.reads].some((n) => n.shape.length > 0 && host.reads.has(n));
+  // of a small value, as the key of random numbers, nothing is spared: it would only be computed earlier, and kept for longer
+  const shared = [...group.reads].some((n) => host.reads.has(n) && 2 * sizeOf(n.shape) > sizeOf(b.shape));
   if (produced.length === 0 && !shared) return false;
   if (new Set([...host.reads, ...group.reads, ...host.roots, ...group.roots]).size > mostBuffers) return false;
   if (!produced.every((n) => readInPlace(group, n))) return false;

@@ -112,17 +112,16 @@ class Finder {
     if (!this.#neighbours(first)) return undefined;
     // what is too large for the second-level cache may still be in the third
     const rooms = bytesTouched(kernel) > 32 * room ? [room, 4 * room] : [room];
+    let best: Found | undefined;
     for (const most of rooms) {
-      let best: Found | undefined;
       const least = Math.max(fewest, bytesTouched(kernel) / most);
       for (const strips of stripCounts(kernel, least).slice(0, mostTried)) {
         const found = this.#extend(first, strips, most, taken);
         if (found === undefined || found.members.length < 2 || found.saved < spared) continue;
         if (best === undefined || found.saved > best.saved) best = found;
       }
-      if (best !== undefined) return best;
     }
-    return undefined;
+    return best;
   }
 
   /** Whether one of the next kernels touches what this one does. */
