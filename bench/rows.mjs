@@ -6,6 +6,8 @@ const floats = (...counts) => 4 * counts.reduce((n, c) => n + c, 0);
 /** A product of n × n matrices: two operands are read, one is written. */
 const square = (n) => ({ flops: 2 * n ** 3, bytes: floats(3 * n * n) });
 
+/** Attention of 2 × 6 heads over 1024 places: each product of places × places × 64. */
+const attention = 2 * 12 * 1024 * 1024 * 64;
 const image = product(32, 64, 32, 32);
 const convolution = 2 * image * 64 * 9;
 
@@ -126,6 +128,20 @@ export const rows = [
   },
   { name: "expTanh", title: "tanh(exp(x)), 1 M elements", bytes: floats(2 * 2 ** 20) },
   { name: "softmax", title: "softmax [4096, 1000]", bytes: floats(2 * 4096 * 1000) },
+  {
+    name: "attentionForward",
+    title: "attention, 12 heads of 64, 1024 places: forward",
+    rate: true,
+    flops: 2 * attention,
+    bytes: floats(4 * 12 * 1024 * 64),
+  },
+  {
+    name: "attentionBackward",
+    title: "the same, forward + backward",
+    rate: true,
+    flops: 6 * attention,
+    bytes: floats(8 * 12 * 1024 * 64),
+  },
   {
     name: "mlp",
     title: "MLP 784-512-512-10, Adam, batch 64",

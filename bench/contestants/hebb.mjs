@@ -52,6 +52,13 @@ function operations({ compile, grad, realize, state, tensor, zeros }, { softmax 
     const run = kept(outputs, (a, b) => compute(a, b, a.conv(b, { padding: 1 })));
     return () => run(x, w);
   };
+  const heads = [2, 6, 1024, 64];
+  const attention = (outputs, compute) => async () => {
+    const inputs = await Promise.all([1, 2, 3].map(() => random(...heads)));
+    const weighted = (q, k, v) => softmax(q.mul(0.125).matmul(k.transpose())).matmul(v);
+    const run = kept(outputs, (...given) => compute(given, weighted(...given)));
+    return () => run(...inputs);
+  };
   return {
     matmul256: matmul(256),
     matmul512: matmul(512),
@@ -64,6 +71,11 @@ function operations({ compile, grad, realize, state, tensor, zeros }, { softmax 
     }),
     expTanh: unary([1 << 20], (t) => t.exp().tanh()),
     softmax: unary([4096, 1000], (t) => softmax(t)),
+    attentionForward: attention([heads], (_given, y) => [y]),
+    attentionBackward: attention([[], heads, heads, heads], (given, y) => {
+      const loss = y.square().sum();
+      return [loss, ...grad(loss, given)];
+    }),
   };
 }
 

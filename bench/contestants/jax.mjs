@@ -109,6 +109,11 @@ function cases({ blockUntilReady, grad, jit, lax, nn, numpy: np, tree, valueAndG
     const h2 = halve(tanh(convolve(h1, w2, 0).add(b2.reshape([16, 1, 1]))));
     return perceptron(tanh)(rest, h2.reshape([64, 400]));
   };
+  const heads = [2, 6, 1024, 64];
+  const attention = (q, k, v) => {
+    const scores = np.matmul(q.mul(0.125), np.swapaxes(k, -1, -2));
+    return np.matmul(nn.softmax(scores, -1), v);
+  };
 
   return {
     matmul256: matmul(256),
@@ -121,6 +126,11 @@ function cases({ blockUntilReady, grad, jit, lax, nn, numpy: np, tree, valueAndG
     },
     expTanh: async () => kept((x) => np.tanh(np.exp(x)), random([1 << 20])),
     softmax: async () => kept((x) => nn.softmax(x, -1), random([4096, 1000])),
+    attentionForward: async () => kept(attention, ...[1, 2, 3].map(() => random(heads))),
+    attentionBackward: async () => {
+      const loss = (...given) => square(attention(...given)).sum();
+      return kept((...given) => grad(loss, { argnums: [0, 1, 2] })(...given), ...[1, 2, 3].map(() => random(heads)));
+    },
     mlp: async () =>
       train(dense([784, 512, 512, 10]), adam, crossEntropy(perceptron(relu)), random([64, 784]), digits()),
     lenet: async () => {

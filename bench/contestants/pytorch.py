@@ -17,6 +17,17 @@ def matmul(n):
     return lambda: a @ b
 
 
+def attention(backward):
+    q, k, v = (torch.randn(2, 6, 1024, 64, requires_grad=backward) for _ in range(3))
+
+    def step():
+        y = (q * 0.125 @ k.transpose(-1, -2)).softmax(-1) @ v
+        if backward:
+            torch.autograd.grad(y.square().sum(), (q, k, v))
+
+    return step
+
+
 def convolution(backward):
     x, w = torch.randn(32, 64, 32, 32, requires_grad=backward), torch.randn(64, 64, 3, 3, requires_grad=backward)
 
@@ -182,6 +193,8 @@ cases = {
     "convBackward": lambda: convolution(True),
     "expTanh": lambda: unary((1 << 20,), lambda x: x.exp().tanh()),
     "softmax": lambda: unary((4096, 1000), lambda x: x.softmax(-1)),
+    "attentionForward": lambda: attention(False),
+    "attentionBackward": lambda: attention(True),
     "mlp": mlp,
     "lenet": lenet,
     "resnet20": resnet20,

@@ -61,6 +61,8 @@ function cases(tf) {
         tf.layers.dense({ units: 10 }),
       ],
     });
+  const heads = [2, 6, 1024, 64];
+  const attention = (q, k, v) => tf.matMul(q.mul(0.125).matMul(k, false, true).softmax(), v);
 
   return {
     matmul256: matmul(256),
@@ -82,6 +84,19 @@ function cases(tf) {
     softmax: async () => {
       const x = random(4096, 1000);
       return kept(() => x.softmax());
+    },
+    attentionForward: async () => {
+      const [q, k, v] = [1, 2, 3].map(() => random(...heads));
+      return kept(() => attention(q, k, v));
+    },
+    attentionBackward: async () => {
+      const inputs = [1, 2, 3].map(() => random(...heads));
+      const backward = tf.grads((...given) =>
+        attention(...given)
+          .square()
+          .sum(),
+      );
+      return kept(() => backward(inputs));
     },
     mlp: async () => classify(dense(784, [512, 512, 10], "relu"), tf.train.adam(), random(64, 784)),
     lenet: async () => classify(lenet(), tf.train.momentum(0.01, 0.9), random(64, 28, 28, 1)),

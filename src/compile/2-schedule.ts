@@ -130,12 +130,23 @@ class Scheduler {
   /** Buffers values that several kernels need and that cost more to recompute than to read back. */
   #shareForks(cost: Map<Node, number>): void {
     this.#eachFork((n) => isCore(n)); // what is computed from it need not be kept on its account
-    this.#separateCores(); // nor on account of what another kernel computes in between
+    this.#bufferMoved(); // nor on account of what another kernel computes in between
     const holdsCore = new Set<Node>();
     for (const n of this.order)
       if (isCore(n) || (!moves(n) && n.inputs.some((x) => holdsCore.has(x) && !this.buffered.has(x)))) holdsCore.add(n);
     const kept = this.#eachFork((n) => holdsCore.has(n) || cost.get(n)! > recomputeLimit);
     for (const n of this.order) if (kept.has(n) && this.#followsFromOne(n)) this.buffered.delete(n);
+  }
+
+  /** Buffers what comes of a reduction where another, or a rearranging view, follows: that takes a kernel of its own. */
+  #bufferMoved(): void {
+    const reduces = (n: Node): boolean => traits[n.op].class === "reduction";
+    const holds = new Set<Node>();
+    for (const n of this.order) {
+      const reduced = n.inputs.filter((x) => holds.has(x) && !this.buffered.has(x));
+      if (isCore(n) || moves(n)) for (const x of reduced) this.buffered.add(x);
+      if (reduces(n) || (!isCore(n) && !moves(n) && reduced.length > 0)) holds.add(n);
+    }
   }
 
   /** Whether an element follows, in a few instructions, from one element of another value that is kept, and from smaller values. */
@@ -225,8 +236,11 @@ class Scheduler {
   #singleKernel(): (n: Node) => number {
     return (n) => {
       const kernels = new Set<Node>();
+      const seen = new Set<Node>();
       const visit = (m: Node): void => {
         for (const user of this.users.get(m) ?? []) {
+          if (seen.has(user)) continue;
+          seen.add(user);
           if (this.buffered.has(user)) kernels.add(user);
           else visit(user);
         }
