@@ -27,7 +27,7 @@ const noise = (...shape: number[]): Tensor =>
 function check(graph: Trace): Program {
   const compiled = [wasmTarget, wide].map((target) => {
     const [once, each] = [[], ["alike" as const]].map((without) =>
-      compileTrace(graph, { without: new Set(without), targetFor: () => target }),
+      compileTrace(graph, { without: new Set(without), target }),
     );
     expect(printProgram(once)).toBe(printProgram(each));
     expect(once.calls).toEqual(each.calls);

@@ -135,7 +135,7 @@ test.each([4, 8, 16])("layouts of native kernels with %d lanes", (lanes) => {
   const target = nativeTarget(lanes, { leastWork: Number.POSITIVE_INFINITY, most: 1, choose: ([first]) => first });
   const product = { outputs: [zeros(315, 1300).matmul(zeros(1300, 693))] };
   const found = Object.entries<Step>({ ...graphs, product }).map(([name, { outputs, updates = [] }]) => {
-    const { kernels } = compileTrace(trace(outputs, updates), { targetFor: () => target, verify: true });
+    const { kernels } = compileTrace(trace(outputs, updates), { target, verify: true });
     return [name, kernels.map(layoutOf)];
   });
   expect(Object.fromEntries(found)).toMatchSnapshot();

@@ -128,7 +128,7 @@ function check(target: Target, backend: (without: ReadonlySet<Pass>) => Direct):
     });
   for (const [name, { outputs }] of Object.entries(cases)) {
     const laid = ({ without }: { without: ReadonlySet<Pass> }): string =>
-      layout(compileTrace(trace(outputs), { without, targetFor: () => target }));
+      layout(compileTrace(trace(outputs), { without, target }));
     for (const each of lacking) if (laid(each) !== laid(full)) acts.push(`${[...each.without]}: ${name}`);
   }
   return acts.sort();

@@ -25,8 +25,7 @@ afterAll(() => Promise.all([...backends, whole].map((b) => b.machine.close())));
 const numbers = (...shape: number[]): Float32Array =>
   Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, (_, i) => Math.sin(i * 0.37) * 2);
 const values = (...shape: number[]): Tensor => tensor(numbers(...shape), shape);
-const compiled = (graph: Trace, target: Target = wasmTarget): Program =>
-  compileTrace(graph, { targetFor: () => target, verify: true });
+const compiled = (graph: Trace, target: Target = wasmTarget): Program => compileTrace(graph, { target, verify: true });
 const attention = (q: Tensor, k: Tensor, v: Tensor): Tensor => softmax(q.matmul(k.transpose())).matmul(v);
 const close = (found: Data, wanted: Data, within = 1e-5): void => {
   expect(found.length).toBe(wanted.length);

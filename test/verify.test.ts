@@ -117,11 +117,11 @@ test.each([...passes, "none", "all"])("training calls are sound without %s, for 
   for (const { loss, updates } of [mlpStep(32, 300, 48, 10), convStep(8, 12, 4, 10)]) {
     const graph = trace([loss], updates);
     for (const target of [wasmTarget, nativeTarget(8, tuning), nativeTarget(16, tuning)])
-      compileTrace(graph, { without: left, targetFor: () => target, verify: true });
+      compileTrace(graph, { without: left, target, verify: true });
   }
   compileTrace(trace([attention(2, 600, 8)]), {
     without: left,
-    targetFor: () => nativeTarget(8, tuning),
+    target: nativeTarget(8, tuning),
     verify: true,
   });
 });

@@ -24,10 +24,12 @@ export interface PrepareOptions {
   readonly repeated?: boolean;
   /** Check what the compiler makes after each of its passes. */
   readonly verify?: boolean;
+  /** The program is to be looked at. */
+  readonly shown?: boolean;
 }
 
 export interface Executable {
-  /** What it runs; undefined where the trace is interpreted as it is. */
+  /** What it runs; undefined where the trace is interpreted as it is, or where nobody asked to look at it and it was compiled before. */
   readonly program?: Program;
   /** The code that runs, to read: C, or a WebAssembly module in base64. */
   source?(): string;

@@ -51,15 +51,8 @@ export interface Call {
   readonly once: boolean;
 }
 
-export interface Program {
-  /** The machine that it is for. */
-  readonly target: Target;
-  /** Distinct kernels; steps with the same loops share one. */
-  readonly kernels: readonly { readonly tiled: TiledKernel; readonly text: string }[];
-  readonly calls: readonly Call[];
-  /** Neighbouring calls that take turns strip by strip, in their order. */
-  readonly runs: readonly Run[];
-  readonly copies: readonly Copy[];
+/** What has to be known of a program to run its code. */
+export interface Frame {
   readonly arenaBytes: number;
   /** What each thread needs besides for the values of a strip. */
   readonly stripBytes: number;
@@ -73,14 +66,25 @@ export interface Program {
   readonly updated: readonly number[];
 }
 
+export interface Program extends Frame {
+  /** The machine that it is for. */
+  readonly target: Target;
+  /** Distinct kernels; steps with the same loops share one. */
+  readonly kernels: readonly { readonly tiled: TiledKernel; readonly text: string }[];
+  readonly calls: readonly Call[];
+  /** Neighbouring calls that take turns strip by strip, in their order. */
+  readonly runs: readonly Run[];
+  readonly copies: readonly Copy[];
+}
+
 /** The binding that is 1 where calls that are made once have to be made, else 0. */
-export const onceBinding = ({ leafCount, outputCount, kept }: Program): number => leafCount + outputCount + kept.length;
+export const onceBinding = ({ leafCount, outputCount, kept }: Frame): number => leafCount + outputCount + kept.length;
 
 export interface CompileOptions {
   /** Passes to leave out. */
   readonly without?: ReadonlySet<Pass>;
-  /** The machine to compile for, which may depend on the work of the program, in scalar operations. */
-  readonly targetFor?: (work: number) => Target;
+  /** The machine to compile for. */
+  readonly target?: Target;
   /** The step will run many times: what does not change between runs is kept. */
   readonly repeated?: boolean;
   /** Checks the intermediate form after each pass. */
@@ -90,10 +94,9 @@ export interface CompileOptions {
 /** Compiles a trace. Throws a RangeError where the device cannot hold a value. */
 export function compileTrace(
   trace: Trace,
-  { without, targetFor = () => wasmTarget, repeated = false, verify = false }: CompileOptions = {},
+  { without, target = wasmTarget, repeated = false, verify = false }: CompileOptions = {},
 ): Program {
   const on = (pass: Pass): boolean => !without?.has(pass);
-  const target = targetFor(trace.nodes.reduce((sum, n) => sum + workOfNode(n), 0));
   const prepared = prepare(trace, target, {
     join: on("join"),
     transpose: on("transpose"),
@@ -272,6 +275,9 @@ function neededOutside(groups: readonly Group[], results: ReadonlySet<unknown>):
   for (const g of groups) for (const n of g.reads) if (!g.roots.includes(n)) needed.add(n);
   return needed;
 }
+
+/** Scalar operations of a trace, roughly. */
+export const workOfTrace = ({ nodes }: Trace): number => nodes.reduce((sum, n) => sum + workOfNode(n), 0);
 
 /** Scalar operations of a node, roughly. */
 function workOfNode(node: Node): number {

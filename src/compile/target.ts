@@ -54,6 +54,8 @@ export interface Target {
 export interface Tuning {
   /** Scalar operations below which a kernel is not worth measuring. */
   readonly leastWork: number;
+  /** What has been found so far; undefined while more may be. */
+  readonly found?: string | undefined;
   /** Layouts of a kernel that may be tried. */
   readonly most: number;
   /** One of `layouts`, which are sorted by the cost model's estimate; `text` says what the kernel computes. */

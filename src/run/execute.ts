@@ -28,14 +28,19 @@ const caches = new WeakMap<Backend, Map<string, Known>>();
  * The executable of a trace's structure, prepared once per backend; one for a step that is repeated may be another. What is asked for
  * so often that it would have paid to prepare it as a repeated step is from then on taken for one.
  */
-export async function executableFor(backend: Backend, trace: Trace, repeated = false): Promise<Executable> {
+export async function executableFor(
+  backend: Backend,
+  trace: Trace,
+  repeated = false,
+  shown = false,
+): Promise<Executable> {
   let cache = caches.get(backend);
   if (cache === undefined) caches.set(backend, (cache = new Map()));
-  const key = repeated ? `repeated ${trace.key}` : trace.key;
+  const key = `${repeated ? "repeated " : ""}${shown ? "shown " : ""}${trace.key}`;
   let known = cache.get(key);
   if (known === undefined) {
     const started = performance.now();
-    const executable = await backend.prepare(trace, { repeated, verify: debugLevel() > 0 || undefined });
+    const executable = await backend.prepare(trace, { repeated, shown, verify: debugLevel() > 0 || undefined });
     if (debugLevel() > 0) reportProgram(backend.name, executable, trace, performance.now() - started);
     known = { executable, uses: 0 };
     const oldest = cache.size >= limit ? cache.keys().next().value : undefined;
@@ -43,7 +48,7 @@ export async function executableFor(backend: Backend, trace: Trace, repeated = f
   } else cache.delete(key);
   cache.set(key, known);
   return ++known.uses > (known.executable.pays ?? Number.POSITIVE_INFINITY)
-    ? executableFor(backend, trace, true)
+    ? executableFor(backend, trace, true, shown)
     : known.executable;
 }
 

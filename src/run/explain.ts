@@ -46,7 +46,7 @@ export async function explain(
   const list = Array.isArray(tensors) ? (tensors as readonly Tensor[]) : [tensors as Tensor];
   const graph = print(...list);
   const backend = currentBackend();
-  const executable = await inTurn(() => executableFor(backend, trace(list), repeated));
+  const executable = await inTurn(() => executableFor(backend, trace(list), repeated, true));
   return { device: backend.name, graph, ...describe(executable) };
 }
 

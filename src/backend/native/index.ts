@@ -1,10 +1,11 @@
 // The native backend: programs as C, compiled by the machine's own compiler, over the memory of the wasm backend.
-import { compileTrace, type Program } from "../../compile/program.ts";
+import { compileTrace, type Frame, type Program, workOfTrace } from "../../compile/program.ts";
 import { nativeTarget, type Target, wasmTarget } from "../../compile/target.ts";
-import type { Trace } from "../../graph/internal.ts";
+import type { Leaf, Trace } from "../../graph/internal.ts";
 import type { Executable, PrepareOptions } from "../backend.ts";
 import { WasmBackend, type WasmOptions } from "../wasm/index.ts";
 import { renderProgram } from "./module.ts";
+import { Recall } from "./recall.ts";
 import { runtimeSource } from "./runtime.ts";
 import { CompilerError, findToolchain, type Toolchain } from "./toolchain.ts";
 import { tryOut } from "./trial.ts";
@@ -22,6 +23,8 @@ interface Compiler {
   readonly toolchain: Toolchain;
   readonly target: Target;
   readonly runtime: Runtime;
+  /** What processes before have compiled; not where tiles are still being measured. */
+  readonly recall: Recall | undefined;
 }
 
 export interface NativeOptions extends WasmOptions {
@@ -73,9 +76,8 @@ export class NativeBackend extends WasmBackend {
       tryOut(toolchain, target, {
         // each in one file, where compilers see most, and side by side
         compiled: (programs) => {
-          const files = programs.map((program) => renderProgram(program, 1));
-          toolchain.compile(...files);
-          return programs.map((program, i) => this.#native(program, compiler, () => files[i]));
+          const files = toolchain.compile(...programs.map((program) => renderProgram(program, 1)));
+          return programs.map((program, i) => this.#native(files[i], program, compiler));
         },
         expected: (program) => this.wasm(program),
         memory: this,
@@ -88,20 +90,20 @@ export class NativeBackend extends WasmBackend {
     return this.#compiler;
   }
 
-  override prepare(trace: Trace, { repeated = false, verify = this.verify }: PrepareOptions = {}): Executable {
+  override prepare(trace: Trace, options: PrepareOptions = {}): Executable {
+    const { repeated = false, verify = this.verify, shown = false } = options;
     const [least, once] = this.#leastWork;
-    let target = wasmTarget;
-    let pays: number | undefined;
-    const targetFor = (work: number): Target => {
-      if (work < least || this.#problem !== undefined) return target;
-      if (repeated || work >= once) target = this.#targetOrWasm();
-      else pays = Math.ceil(once / work);
-      return target;
-    };
-    const program = compileTrace(trace, { without: this.without, targetFor, repeated, verify });
-    if (target === wasmTarget) return Object.assign(this.wasm(program), pays !== undefined && { pays });
+    const work = workOfTrace(trace);
+    const large = work >= least && this.#problem === undefined;
+    const compiler = large && (repeated || work >= once) ? this.#compilerIfAny() : undefined;
+    const target = compiler?.target ?? wasmTarget;
+    const made = compiler && !shown && !verify ? this.#recalled(trace, repeated, compiler) : undefined;
+    if (made !== undefined) return made;
+    const program = compileTrace(trace, { without: this.without, target, repeated, verify });
+    const pays = large && compiler === undefined && this.#problem === undefined ? Math.ceil(once / work) : undefined;
+    if (compiler === undefined) return Object.assign(this.wasm(program), pays !== undefined && { pays });
     try {
-      return this.#native(program, this.compiler());
+      return this.#compiled(trace, program, repeated, compiler);
     } catch (error) {
       if (!(error instanceof CompilerError)) throw error;
       console.warn(`hebb: one program runs as WebAssembly, not as native code: ${error.message}`);
@@ -109,25 +111,51 @@ export class NativeBackend extends WasmBackend {
     }
   }
 
-  #targetOrWasm(): Target {
+  #compilerIfAny(): Compiler | undefined {
     try {
-      return this.compiler().target;
+      return this.compiler();
     } catch (error) {
       console.warn(`hebb: no native code, WebAssembly instead: ${(error as Error).message}`);
-      return wasmTarget;
+      return undefined;
     }
   }
 
+  #compiled(trace: Trace, program: Program, repeated: boolean, compiler: Compiler): Executable {
+    const files = renderProgram(program, compilers());
+    const [file] = compiler.toolchain.compile(files);
+    compiler.recall?.keep(this.#textsOf(trace, repeated), { file, frame: program });
+    const source = (): string => renderProgram(program, compilers()).join("\n");
+    return this.#native(file, program, compiler, { program, source });
+  }
+
+  /** What was compiled of a trace by a process before. */
+  #recalled(trace: Trace, repeated: boolean, compiler: Compiler): Executable | undefined {
+    const found = compiler.recall?.find(this.#textsOf(trace, repeated));
+    try {
+      return found && this.#native(found.file, found.frame, compiler);
+    } catch (error) {
+      if (error instanceof CompilerError) return undefined;
+      throw error;
+    }
+  }
+
+  /** All that shapes the program of a trace. */
+  #textsOf({ key, leaves }: Trace, repeated: boolean): string[] {
+    const roles = leaves.map(({ args }) => (args as Leaf).role);
+    return [key, roles.join(), String(repeated), this.#leastWork.join(), [...(this.without ?? [])].sort().join()];
+  }
+
   #native(
-    program: Program,
-    { toolchain, runtime }: Compiler,
-    files = (): string[] => renderProgram(program, compilers()),
+    file: string,
+    frame: Frame,
+    { runtime }: Compiler,
+    shown?: Pick<Executable, "program" | "source">,
   ): Executable {
-    const main = load(runtime, toolchain.compile(files())[0]);
+    const main = load(runtime, file);
     const { threads } = this.machine;
-    return this.executable({ program, source: () => files().join("\n") }, (bindings, arena) =>
-      runtime.run(main, this.machine.view().u8, bindings, arena, threads),
-    );
+    const run = (bindings: number, arena: number): void =>
+      runtime.run(main, this.machine.view().u8, bindings, arena, threads);
+    return this.executable(frame, run, shown);
   }
 }
 
@@ -140,8 +168,11 @@ function start(folder: string | undefined, tune: boolean): Compiler {
     if (error instanceof CompilerError) throw error;
     throw new CompilerError(`compiled code does not load: ${(error as Error).message}`);
   }
-  const target = nativeTarget(toolchain.lanes, tuning(toolchain, tune));
-  return { toolchain, target, runtime: module.exports as Runtime };
+  const tiles = tuning(toolchain, tune);
+  const target = nativeTarget(toolchain.lanes, tiles);
+  const found = tiles === undefined ? "" : tiles.found;
+  const recall = found === undefined ? undefined : Recall.of(toolchain, found);
+  return { toolchain, target, runtime: module.exports as Runtime, recall };
 }
 
 function load(runtime: Runtime, path: string): number {

@@ -13,6 +13,8 @@ export interface Toolchain {
   readonly identity: string;
   /** Paths of shared objects, each made from C files, all side by side; what the cache holds is not compiled again. Throws CompilerError. */
   compile(...objects: (readonly string[])[]): string[];
+  /** The path of a shared object that was made before, by its name; undefined where the cache does not hold it whole. */
+  recall(name: string): string | undefined;
   /** What a program made from C files prints; it is not kept. Throws CompilerError. */
   execute(sources: readonly string[]): string;
 }
@@ -62,7 +64,11 @@ export function findToolchain(folder: string = cacheFolder()): Toolchain {
     const jobs = [{ sources, file: path.join(folder, "measure") }];
     return build(command, all, jobs, (program) => run(program, []).stdout)[0];
   };
-  return { version, lanes, folder, identity, compile, execute };
+  const recall = (name: string): string | undefined => {
+    const file = path.join(folder, path.basename(name));
+    return isWhole(file) ? file : undefined;
+  };
+  return { version, lanes, folder, identity, compile, recall, execute };
 }
 
 /** The command that compiles C: `CC`, else `cc`, with arguments that come with it. */

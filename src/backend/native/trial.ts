@@ -42,7 +42,7 @@ function attempt(target: Target, { memory, compiled, expected }: Trial): string 
   const graphs = halves.map((half) => trace(half.map(([, form]) => form)));
   // each form has kernels of its own: what has no vector form would take the vectors of those it is merged with
   const without = new Set<Pass>(["merge"]);
-  const executables = compiled(graphs.map((graph) => compileTrace(graph, { targetFor: () => target, without })));
+  const executables = compiled(graphs.map((graph) => compileTrace(graph, { target, without })));
   const wrong = graphs.flatMap((graph, k) => {
     const found = valuesOf(memory, graph, executables[k]);
     const wanted = valuesOf(memory, graph, expected(compileTrace(graph)));

@@ -21,6 +21,7 @@ export function tuning(toolchain: Toolchain, search: boolean): Tuning | undefine
   if (!search && Object.keys(known).length === 0) return undefined;
   return {
     leastWork: 2e7,
+    found: search ? undefined : JSON.stringify(known),
     most: 12,
     choose(layouts, text, target) {
       const name = hashName([text]);

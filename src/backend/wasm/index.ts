@@ -1,6 +1,6 @@
 // The wasm backend: programs as WebAssembly with SIMD and threads, over one memory.
 import { slack } from "../../compile/5-plan.ts";
-import { compileTrace, onceBinding, type Pass, type Program } from "../../compile/program.ts";
+import { compileTrace, type Frame, onceBinding, type Pass, type Program } from "../../compile/program.ts";
 import { type Target, wasmTarget } from "../../compile/target.ts";
 import { allocate, bytesOf, type Data, type DType, type Trace } from "../../graph/internal.ts";
 import { type Backend, type Executable, OutOfMemory, type PrepareOptions } from "../backend.ts";
@@ -75,32 +75,32 @@ export class WasmBackend implements Backend {
   }
 
   prepare(trace: Trace, { repeated, verify = this.verify }: PrepareOptions = {}): Executable {
-    const targetFor = (): Target => this.#target;
-    return this.wasm(compileTrace(trace, { without: this.without, targetFor, repeated, verify }));
+    return this.wasm(compileTrace(trace, { without: this.without, target: this.#target, repeated, verify }));
   }
 
   protected wasm(program: Program): Executable {
     const { bytes, parallel } = emitProgram(program, this.machine.imports);
     const installed = this.machine.install(bytes, { parallel });
     const source = (): string => moduleText(emitProgram(program, this.machine.imports).bytes);
-    const executable = this.executable({ program, source }, (bindings, arena) =>
-      this.machine.run(installed, bindings, arena),
-    );
+    const executable = this.executable(program, (bindings, arena) => this.machine.run(installed, bindings, arena), {
+      program,
+      source,
+    });
     this.#forgotten.register(executable, () => this.machine.release(installed));
     return executable;
   }
 
-  /** A program that `run` runs, given the addresses of its bindings and of the arena. */
+  /** A program that `run` runs, given the addresses of its bindings and of the arena; `shown` is there to look at. */
   protected executable(
-    { program, source }: Required<Pick<Executable, "program" | "source">>,
+    frame: Frame,
     run: (bindings: number, arena: number) => void,
+    shown: Pick<Executable, "program" | "source"> = {},
   ): Executable {
-    const bindings = this.machine.alloc(4 * (onceBinding(program) + 1));
-    const kept = new Kept(this.machine, this.#changes, program);
-    const bytes = program.arenaBytes + this.machine.threads * program.stripBytes;
+    const bindings = this.machine.alloc(4 * (onceBinding(frame) + 1));
+    const kept = new Kept(this.machine, this.#changes, frame);
+    const bytes = frame.arenaBytes + this.machine.threads * frame.stripBytes;
     const executable: Executable = {
-      program,
-      source,
+      ...shown,
       run: (leaves, outputs) => {
         let completed = false;
         try {
@@ -108,7 +108,7 @@ export class WasmBackend implements Backend {
           const arena = this.#orRunShort(() => this.#arenaFor(bytes));
           this.machine.view().i32.set([...leaves, ...outputs, ...values], bindings >>> 2);
           if (this.#poison) this.machine.view().f32.fill(Number.NaN, arena >>> 2, (arena + bytes) >>> 2);
-          for (const leaf of program.updated) this.#changes.at(leaves[leaf]); // even if it should stop in the middle
+          for (const leaf of frame.updated) this.#changes.at(leaves[leaf]); // even if it should stop in the middle
           run(bindings, arena);
           completed = true;
         } finally {

@@ -1,6 +1,6 @@
 // What a program keeps from run to run, and when it has to be computed again.
 import { slack } from "../../compile/5-plan.ts";
-import type { Program } from "../../compile/program.ts";
+import type { Frame } from "../../compile/program.ts";
 import type { Changes } from "./changes.ts";
 import type { Machine } from "./machine.ts";
 
@@ -14,22 +14,22 @@ interface Source {
 export class Kept {
   readonly #machine: Machine;
   readonly #changes: Changes;
-  readonly #program: Program;
+  readonly #frame: Frame;
   #places: readonly number[] | undefined;
   /** What they follow from, at the last run that was completed, and at this one. */
   #made: Source | undefined;
   #next: Source | undefined;
   #running = false;
 
-  constructor(machine: Machine, changes: Changes, program: Program) {
+  constructor(machine: Machine, changes: Changes, frame: Frame) {
     this.#machine = machine;
     this.#changes = changes;
-    this.#program = program;
+    this.#frame = frame;
   }
 
   /** Bindings for a run with these leaves: the places of the values, and 1 where they have to be computed. Throws OutOfMemory. */
   bindings(leaves: readonly number[]): readonly number[] {
-    const from = this.#program.steady.map((leaf) => leaves[leaf]);
+    const from = this.#frame.steady.map((leaf) => leaves[leaf]);
     const made = this.#made;
     const next = { from, at: this.#changes.latest(from) };
     const same = made !== undefined && made.at === next.at && from.every((a, i) => a === made.from[i]);
@@ -64,7 +64,7 @@ export class Kept {
   #allocate(): number[] {
     const places: number[] = [];
     try {
-      for (const bytes of this.#program.kept) places.push(this.#machine.alloc(bytes + slack));
+      for (const bytes of this.#frame.kept) places.push(this.#machine.alloc(bytes + slack));
     } catch (error) {
       for (const place of places) this.#machine.free(place);
       throw error;
