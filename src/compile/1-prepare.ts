@@ -213,7 +213,8 @@ class Rewriter implements NodeMaker {
    * Where factors are large and used often, copies of them make the product read contiguous rows. The right one is packed into panels
    * of columns: what the register tiles of a panel walk through is one run of memory, where rows far apart would fall into the same few
    * sets of the cache. Where its columns make no whole panels, it is copied transposed. Wide vectors run along the columns of the
-   * result, and so of the right factor; narrow ones, without panels, along the depth on both sides.
+   * result, and so of the right factor; narrow ones, without panels, along the depth on both sides. Large left factors of several products side by side, as the weights of
+   * attention, stay as they are: they are written and read in strips, of which a transposed copy has none.
    */
   #matmul(node: Node): Node {
     if (!this.#options.transpose) return node;
@@ -224,12 +225,13 @@ class Rewriter implements NodeMaker {
     const { contiguous, uses } = this.#target.products;
     const turn = (x: Node, axis: number, count: number): Node => (count < uses ? x : this.#contiguous(x, axis));
     const packed = depth < longDepth ? undefined : this.#inPanels(b, rows);
+    const alone = rank === 2 || 4 * rows * depth <= this.#target.strips.room;
     let [left, right] = [a, packed ?? b];
     if (contiguous === "columns") {
-      if (depth >= veryLongDepth) left = turn(a, rank - 1, columns / 8);
+      if (alone && depth >= veryLongDepth) left = turn(a, rank - 1, columns / 8);
       right = packed ?? turn(b, rank - 1, rows);
     } else if (depth >= longDepth) {
-      left = turn(a, rank - 1, columns);
+      if (alone) left = turn(a, rank - 1, columns);
       right = packed ?? turn(b, rank - 2, rows);
     }
     return left === a && right === b ? node : { ...node, id: this.#count++, inputs: [left, right] };
