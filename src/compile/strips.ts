@@ -196,7 +196,7 @@ class Finder {
       const own = cellOf(reach);
       const same = own !== undefined && reach.step === known?.step && own === known?.cell;
       if ((written || known?.written) && known !== undefined && !same) return false;
-      if (same) saved += size * sizeOf(node.shape);
+      if (same) saved += size * Math.min(found.strips * reach.count, sizeOf(node.shape));
       bytes += size * reach.count;
       if (known !== undefined) continue;
       if (written && how.units !== undefined) added.push([node, { ...nowhere, written }]);
@@ -275,5 +275,8 @@ function cellOf({ step, min, max }: Reach): number | undefined {
 const leafOf = ({ node, written }: Kernel["buffers"][number]): number | undefined =>
   !written && node.op === "buffer" ? node.leaf : undefined;
 
-const bytesTouched = ({ buffers }: Kernel): number =>
-  buffers.reduce((sum, { node }) => sum + bytesOf[node.dtype] * sizeOf(node.shape), 0);
+/** Bytes of all buffers that a kernel touches, at most: of a stack over time it may be one step. */
+function bytesTouched({ outer, reduced, buffers }: Kernel): number {
+  const points = [...outer, ...reduced].reduce((n, a) => n * a.extent, 1);
+  return buffers.reduce((sum, { node }) => sum + bytesOf[node.dtype] * Math.min(points, sizeOf(node.shape)), 0);
+}
