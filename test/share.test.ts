@@ -51,6 +51,7 @@ const programOf = (calls: readonly Call[], copies: Program["copies"] = []): Prog
   copies,
   arenaBytes: 16,
   stripBytes: 0,
+  stripRooms: 0,
   leafCount: 3,
   outputCount: 0,
   kept: [],

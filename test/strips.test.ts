@@ -39,7 +39,8 @@ test("random graphs agree in strips, with any number of threads", { timeout: 300
     const { outputs, updates } = build(recipe);
     const graph = trace(outputs, updates);
     if (++count % 16 === 0) await breathe();
-    if (compiled(graph, narrow).runs.length === 0) return;
+    const forms = [true, false].map((repeated) => compileTrace(graph, { target: narrow, repeated, verify: true }));
+    if (forms.every(({ runs }) => runs.length === 0)) return;
     inStrips++;
     const plain = trace(outputs, updates, { simplify: false });
     const known = referenceOf(plain);
@@ -106,12 +107,73 @@ test("small programs, rows that differ and chains over the batch are left as the
   expect(strips).toEqual([[], [], [], [4099]]);
 });
 
+/** Each reads of C, or of A, what other strips of the kernel before would have to write first. */
+test.each([
+  (x: Tensor, y: Tensor) => {
+    const [a, c] = [x.max(1, { keepDims: true }), y.max(1)];
+    return x.sub(a).mul(y).add(c.reshape(1, 1024)).max(1);
+  },
+  (x: Tensor, y: Tensor) => {
+    const [a, c] = [x.max(1, { keepDims: true }), y.max(1, { keepDims: true })];
+    return x.sub(a).mul(y).add(c).add(c.transpose()).max(1);
+  },
+  (x: Tensor, y: Tensor) => grad(x.tanh().max(-2).mul(y.max(1)).sum(), [x])[0],
+])("what strips read of others is written before, %#", (make) => {
+  const start = (k: number): Tensor => {
+    const values = Float32Array.from({ length: 1024 * 1024 }, (_, i) => Math.sin(i * k) * 500);
+    return param(values, [1024, 1024]);
+  };
+  const graph = trace([make(start(0.1), start(0.3))]);
+  const [wanted] = runTrace(wasm(1, { without, target: wasmTarget }), graph);
+  for (const target of [wasmTarget, { ...wasmTarget, strips: { ...wasmTarget.strips, room: 4096, spared: 16 } }]) {
+    compiled(graph, target);
+    for (const threads of [1, 3]) close(runTrace(wasm(threads, { target }), graph)[0], wanted, 0);
+  }
+});
+
+test("of values inside a run a strip has to fit, and no more buffers than a device allows", () => {
+  const [q, k, v] = [1, 2, 3].map(() => values(4, 1024, 64));
+  const graph = trace([attention(q, k, v)]);
+  const small: Target = { ...wasmTarget, mostBytes: 2 ** 20 };
+  expect(compiled(graph, small).runs.length).toBe(1);
+  expect(() => compileTrace(graph, { target: small, without })).toThrow(
+    /matmul: f32 \[4, 1024, 1024\] takes 16777216 bytes/,
+  );
+  const gradients = trace(grad(attention(q, k, v).square().sum(), [q, k, v]));
+  const few = compiled(gradients, { ...wasmTarget, mostBuffers: 4, alignment: 256 });
+  for (const { tiled } of few.kernels) expect(tiled.buffers.length).toBeLessThanOrEqual(4);
+});
+
+test("with more threads than units each unit has a room", async () => {
+  const [q, k, v] = [1, 2, 3].map((n) =>
+    param(
+      numbers(5, 512, 32).map((x) => x / n),
+      [5, 512, 32],
+    ),
+  );
+  const graph = trace(grad(attention(q, k, v).square().sum(), [q, k, v]));
+  const { runs, stripRooms } = compiled(graph);
+  expect(stripRooms).toBe(Math.max(...runs.map((r) => r.units)));
+  expect(Math.min(...runs.map((r) => r.units))).toBe(5);
+  const expected = runTrace(wasm(1, { target: wasmTarget }), graph);
+  const many = [wasm(8, { target: wasmTarget }), new NativeBackend({ threads: 8, poison: true, leastWork: [0, 0] })];
+  for (const backend of many) {
+    await backend.machine.ready();
+    for (let i = 0; i < 20; i++)
+      runTrace(backend, graph).forEach((found, n) => {
+        close(found, expected[n], 1e-3);
+      });
+    await backend.machine.close();
+  }
+});
+
 test("a leaf is overwritten where it lies only if no other strip reads the old value", () => {
   const start = Float32Array.from({ length: 4096 * 64 }, (_, i) => Math.cos(i));
   const p = param(start, [4096, 64]);
   const scale = p.square().sum(1, { keepDims: true }).add(1).sqrt(); // reads all rows before any is replaced
   const value = p.div(scale).add(p.mul(scale).sum(1, { keepDims: true }));
   const graph = trace([value.sum()], [{ leaf: p, value }]);
+  expect(compiled(graph).runs.length).toBeGreaterThan(0);
   const expected = runTrace(wasm(1, { without, target: wasmTarget }), graph);
   for (const b of [...backends, wasm(2, { target: wasmTarget })])
     runTrace(b, graph).forEach((found, i) => {
@@ -123,7 +185,9 @@ test("a step in strips is repeated: rows that are read from memory, values that 
   const table = param(values(300, 64), [300, 64]);
   const rows = tensor(Int32Array.from({ length: 8192 }, (_, i) => (i * 7919) % 300));
   const y = softmax(table.take(rows).mul(2));
-  const bound = bind(backends[1], trace([y, y.square().sum(1)]));
+  const graph = trace([y, y.square().sum(1)]);
+  expect(compileTrace(graph, { target: narrow, repeated: true, verify: true }).runs.length).toBeGreaterThan(0);
+  const bound = bind(backends[1], graph);
   const [first, again] = [bound.step(), bound.step()];
   expect(again).toEqual(first);
   close(first[0], runTrace(whole, trace([y]))[0]);

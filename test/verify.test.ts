@@ -71,6 +71,7 @@ function forms(outputs: readonly Tensor[], updates: readonly Update[] = []): For
     copies,
     arenaBytes,
     stripBytes: 0,
+    stripRooms: 0,
     leafCount: graph.leaves.length,
     outputCount: graph.outputs.length,
     kept: [],

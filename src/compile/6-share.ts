@@ -16,7 +16,7 @@ export type Phase =
   | { readonly kind: "first"; readonly items: readonly Item[] }
   | { readonly kind: "barrier" };
 
-/** The program's steps in order, with a barrier wherever one thread needs what another wrote. */
+/** The program's steps in order, with a barrier wherever one thread needs what another wrote, or may be in the room that another has for a strip. */
 export function share(program: Program): Phase[] {
   const items = program.calls.map((s): Item => {
     const tasks = taskCount(program.kernels[s.kernel].tiled);
@@ -29,7 +29,10 @@ export function share(program: Program): Phase[] {
     const run = runs.get(i);
     if (run !== undefined) {
       const members = items.slice(i, i + run.calls).map((m) => ({ ...m, tasks: m.tasks / run.strips, parallel: true }));
-      if (members.some((m) => open.some((o) => conflict(o, m)))) {
+      const rooms = phases
+        .slice(phases.findLastIndex((p) => p.kind === "barrier") + 1)
+        .some((p) => p.kind === "strips");
+      if (rooms || members.some((m) => open.some((o) => conflict(o, m)))) {
         phases.push({ kind: "barrier" });
         open = [];
       }

@@ -54,8 +54,9 @@ export interface Call {
 /** What has to be known of a program to run its code. */
 export interface Frame {
   readonly arenaBytes: number;
-  /** What each thread needs besides for the values of a strip. */
+  /** What each thread needs besides for the values of a strip, and how many threads do at most. */
   readonly stripBytes: number;
+  readonly stripRooms: number;
   readonly leafCount: number;
   readonly outputCount: number;
   /** Bytes of the values that are kept from run to run; they are bound after the outputs, and after them whether to compute them. */
@@ -119,7 +120,8 @@ export function compileTrace(
     on("strips") ? target : undefined,
   );
   const kernels = lowered.map(({ kernel }) => kernel);
-  for (const { buffers } of kernels) for (const { node } of buffers) checkSize(node, target);
+  const inside = new Map(runs.flatMap((run) => [...run.inside]));
+  for (const { buffers } of kernels) for (const { node } of buffers) checkSize(node, inside.get(node), target);
   const leafCount = trace.leaves.length;
   const { at, copies, arenaBytes, stripBytes } = plan(prepared, kernels, leafCount, {
     alignment,
@@ -141,6 +143,7 @@ export function compileTrace(
     copies: copies.filter((c) => c.bytes > 0),
     arenaBytes,
     stripBytes,
+    stripRooms: Math.max(0, ...runs.map((run) => run.units)),
     leafCount,
     outputCount: trace.outputs.length,
     kept: steady.values.map(bytesFor),
@@ -261,8 +264,9 @@ function chooseTile(kernel: Kernel, text: string, options: TileOptions): TiledKe
   return tuning.choose(layouts(kernel, options, tuning.most), text, options.target);
 }
 
-function checkSize(node: Node, { mostBytes }: Target): void {
-  const bytes = bytesFor(node);
+/** Of a value inside a run, a strip has to fit. */
+function checkSize(node: Node, strip: number | undefined, { mostBytes }: Target): void {
+  const bytes = strip === undefined ? bytesFor(node) : strip * bytesOf[node.dtype];
   if (bytes > mostBytes)
     throw new RangeError(
       `${node.op}: ${node.dtype} ${show(node.shape)} takes ${bytes} bytes, more than the ${mostBytes} that the device has for a value`,

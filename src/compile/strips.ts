@@ -74,6 +74,8 @@ interface Found {
   readonly members: { readonly at: number; readonly how: Cut }[];
   readonly moved: number[];
   readonly touched: Map<Node, Touched>;
+  /** Values of which a strip reads more than its own: none of them may come from the run. */
+  readonly spread: Set<Node>;
   /** Leaves that members read. */
   readonly leaves: Set<number>;
   /** Bytes that need not come from afar once more. */
@@ -139,6 +141,7 @@ class Finder {
       members: [],
       moved: [],
       touched: new Map(),
+      spread: new Set(),
       leaves: new Set(),
       saved: 0,
     };
@@ -155,7 +158,7 @@ class Finder {
     return found;
   }
 
-  /** Joins to a run what was passed over and comes before members alone, which by now are known to read it strip by strip. */
+  /** Joins to a run what was passed over and comes before members alone, where these read it strip by strip. */
   #takeBack(found: Found): void {
     for (const j of [...found.moved].reverse()) {
       const written = new Set(this.#lowered[j].kernel.buffers.flatMap((b) => (b.written ? [b.node] : [])));
@@ -186,9 +189,11 @@ class Finder {
     const { kernel } = this.#lowered[j];
     if (!this.#eligible(kernel) || this.#overwrites(found, kernel)) return false;
     const reaches = this.#reaches(this.#lowered[j], how);
-    if (reaches === undefined) return false;
+    const extra = how.units === undefined ? 0 : 1; // it reads what it adds to
+    if (reaches === undefined || kernel.buffers.length + extra > this.#target.mostBuffers) return false;
     let [bytes, saved] = [0, 0];
     const added: [Node, Touched][] = [];
+    const spread: Node[] = [];
     for (const [i, { node, written }] of kernel.buffers.entries()) {
       const reach = reaches[i];
       const known = found.touched.get(node);
@@ -196,6 +201,8 @@ class Finder {
       const own = cellOf(reach);
       const same = own !== undefined && reach.step === known?.step && own === known?.cell;
       if ((written || known?.written) && known !== undefined && !same) return false;
+      if (written && found.spread.has(node)) return false;
+      if (known === undefined ? own === undefined : !same) spread.push(node);
       if (same) saved += size * Math.min(found.strips * reach.count, sizeOf(node.shape));
       bytes += size * reach.count;
       if (known !== undefined) continue;
@@ -206,6 +213,7 @@ class Finder {
     const alone = found.members.length === 0;
     if ((!alone && saved === 0) || bytes > found.room) return false;
     for (const [node, touched] of added) found.touched.set(node, touched);
+    for (const node of spread) found.spread.add(node);
     for (const { node, written } of kernel.buffers) {
       const touched = found.touched.get(node);
       if (touched !== undefined) touched.written ||= written;
@@ -235,7 +243,8 @@ class Finder {
     const inside = new Map<Node, number>();
     for (const [node, { written, step, cell }] of touched) {
       const elsewhere = this.#results.has(node) || this.#parts.has(node) || (this.#lastRead.get(node) ?? 0) > last;
-      if (written && !elsewhere && cell === 0 && step > 0) inside.set(node, step);
+      const even = (step * bytesOf[node.dtype]) % this.#target.alignment === 0;
+      if (written && !elsewhere && cell === 0 && step > 0 && even) inside.set(node, step);
     }
     return inside;
   }

@@ -103,7 +103,7 @@ export class NativeBackend extends WasmBackend {
     const pays = large && compiler === undefined && this.#problem === undefined ? Math.ceil(once / work) : undefined;
     if (compiler === undefined) return Object.assign(this.wasm(program), pays !== undefined && { pays });
     try {
-      return this.#compiled(trace, program, repeated, compiler);
+      return this.#compiled(program, compiler, verify ? undefined : this.#textsOf(trace, repeated));
     } catch (error) {
       if (!(error instanceof CompilerError)) throw error;
       console.warn(`hebb: one program runs as WebAssembly, not as native code: ${error.message}`);
@@ -120,10 +120,11 @@ export class NativeBackend extends WasmBackend {
     }
   }
 
-  #compiled(trace: Trace, program: Program, repeated: boolean, compiler: Compiler): Executable {
+  /** Compiled, and kept under what the texts say. */
+  #compiled(program: Program, compiler: Compiler, texts: readonly string[] | undefined): Executable {
     const files = renderProgram(program, compilers());
     const [file] = compiler.toolchain.compile(files);
-    compiler.recall?.keep(this.#textsOf(trace, repeated), { file, frame: program });
+    if (texts !== undefined) compiler.recall?.keep(texts, { file, frame: program });
     const source = (): string => renderProgram(program, compilers()).join("\n");
     return this.#native(file, program, compiler, { program, source });
   }

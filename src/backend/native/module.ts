@@ -55,7 +55,7 @@ ${heads.join("\n")}
 static const long code[] = { ${code.join(", ")} };
 static const unsigned short places[] = { ${program.kernels.map(({ tiled }) => tiled.buffers.length).join(", ")} };
 /* Where buffers are: the memory, what is bound, the arena, what the thread has for strips, and at which of them it is. */
-struct where { char *base; unsigned *bindings; char *arena, *room; long strip; };
+struct where { char *base; unsigned *bindings; char *arena, *room; long strip, thread, threads; };
 static inline char *placeOf(const long *place, const struct where *w) {
   if (place[0] >= 0) return w->base + w->bindings[place[0]] + place[1];
   return place[0] == ${inArena} ? w->arena + place[1] : w->room + place[1] - w->strip * (${inArena - 1} - place[0]);
@@ -70,13 +70,15 @@ static void call(long kernel, const long *c, long begin, long end, const struct 
 static inline const long *after(long kernel, const long *c) {
   return kernel == ${inTurn} ? c + 2 + c[1] : c + 2 * (kernel == ${copyBytes} ? 2 : places[kernel]);
 }
-/* Tasks of a kernel; or units of strips, of which each is all of several kernels. */
-static void work(long kernel, const long *c, long begin, long end, struct where *w) {
+/* Tasks of a kernel; or units of strips, of which each is all of several kernels: where there are fewer of them than threads, each has room. */
+static void work(long kernel, const long *c, long begin, long end, long units, struct where *w) {
   if (kernel != ${inTurn}) {
     call(kernel, c, begin, end, w);
     return;
   }
   for (w->strip = begin * c[0]; w->strip < end * c[0]; w->strip++) {
+    long unit = w->strip / c[0];
+    w->room = w->arena + ${program.arenaBytes} + (units < w->threads ? unit : w->thread) * ${program.stripBytes};
     const long *stop = after(kernel, c);
     for (const long *d = c + 2; d < stop;) {
       long member = *d++, tasks = *d++;
@@ -86,7 +88,7 @@ static void work(long kernel, const long *c, long begin, long end, struct where 
   }
 }
 static void hebb_main(long thread, long threads, char *base, unsigned *bindings, char *arena, struct board *board) {
-  struct where where = { base, bindings, arena, arena + ${program.arenaBytes} + thread * ${program.stripBytes}, 0 };
+  struct where where = { base, bindings, arena, arena, 0, thread, threads };
   long item = 0, segment = 0, small = -1;
   unsigned total = 0, mine = 0;
   for (const long *c = code;; item++) {
@@ -104,14 +106,14 @@ static void hebb_main(long thread, long threads, char *base, unsigned *bindings,
       c = after(kernel, c);
       continue;
     }
-    if (threads == 1) work(kernel, c, 0, tasks, &where);
+    if (threads == 1) work(kernel, c, 0, tasks, tasks, &where);
     else if (pieces == 0) {
       if (small < 0) {
         small = CLAIM(0, item) == 0;
         total++;
         mine += small;
       }
-      if (small) work(kernel, c, 0, tasks, &where);
+      if (small) work(kernel, c, 0, tasks, tasks, &where);
     } else {
       long share = (tasks - 1) / threads + 1, piece = (share - 1) / pieces + 1;
       for (long k = 0; k < threads; k++) {
@@ -122,7 +124,7 @@ static void hebb_main(long thread, long threads, char *base, unsigned *bindings,
         total += count;
         for (unsigned n; (n = CLAIM(owner, item)) < count; mine++) {
           long begin = first + n * piece, end = begin + piece < last ? begin + piece : last;
-          work(kernel, c, begin, end, &where);
+          work(kernel, c, begin, end, tasks, &where);
         }
       }
     }

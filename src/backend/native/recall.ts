@@ -45,8 +45,8 @@ export class Recall {
     const fs = builtin("node:fs");
     const record = this.#record(texts);
     const fresh = `${record}.${globalThis.process.pid}`;
-    const { arenaBytes, stripBytes, leafCount, outputCount, kept, steady, updated } = frame;
-    const needed: Frame = { arenaBytes, stripBytes, leafCount, outputCount, kept, steady, updated };
+    const { arenaBytes, stripBytes, stripRooms, leafCount, outputCount, kept, steady, updated } = frame;
+    const needed: Frame = { arenaBytes, stripBytes, stripRooms, leafCount, outputCount, kept, steady, updated };
     const text = JSON.stringify({ object: builtin("node:path").basename(file), frame: needed });
     try {
       fs.writeFileSync(fresh, `${text}\n${hashName([text])}`, { mode: 0o600 });
@@ -60,17 +60,36 @@ export class Recall {
   }
 }
 
-/** A name for hebb's own code, as far as it shapes programs. */
-function ownCode(): string | undefined {
-  const fs = builtin("node:fs");
+/** Files of hebb's own code that shape programs; undefined where they do not lie beside this one, as in a bundle. */
+function ownFiles(): URL[] | undefined {
+  const { readdirSync } = builtin("node:fs");
   try {
-    const texts = ["graph/", "compile/", "backend/native/"].flatMap((room) => {
+    const files = ["graph/", "compile/", "backend/native/"].flatMap((room) => {
       const folder = new URL(`../../${room}`, import.meta.url);
-      const files = fs.readdirSync(folder).filter((name) => /\.[jt]s$/.test(name) && !name.endsWith(".d.ts"));
-      return files.sort().map((name) => fs.readFileSync(new URL(name, folder), "utf8"));
+      const names = readdirSync(folder).filter((name) => /\.[jt]s$/.test(name) && !name.endsWith(".d.ts"));
+      return names.sort().map((name) => new URL(name, folder));
     });
-    return texts.length > 30 ? hashName(texts) : undefined;
+    return files.length > 30 ? files : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Sizes and times of these files: another stamp later means that what has been loaded is no longer what lies there. */
+function stampOf(files: readonly URL[] | undefined): string {
+  const { statSync } = builtin("node:fs");
+  try {
+    return (files ?? []).map((file) => ((s) => `${s.size} ${s.mtimeMs}`)(statSync(file))).join();
+  } catch {
+    return "";
+  }
+}
+
+const loaded = stampOf(ownFiles());
+
+/** A name for hebb's own code, as far as it shapes programs. */
+function ownCode(): string | undefined {
+  const files = ownFiles();
+  const texts = files?.map((file) => builtin("node:fs").readFileSync(file, "utf8"));
+  return texts !== undefined && loaded !== "" && stampOf(files) === loaded ? hashName(texts) : undefined;
 }

@@ -98,7 +98,7 @@ export class WasmBackend implements Backend {
   ): Executable {
     const bindings = this.machine.alloc(4 * (onceBinding(frame) + 1));
     const kept = new Kept(this.machine, this.#changes, frame);
-    const bytes = frame.arenaBytes + this.machine.threads * frame.stripBytes;
+    const bytes = frame.arenaBytes + Math.min(this.machine.threads, frame.stripRooms) * frame.stripBytes;
     const executable: Executable = {
       ...shown,
       run: (leaves, outputs) => {

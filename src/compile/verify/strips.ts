@@ -1,6 +1,6 @@
 // Checks of runs: whichever thread is at which strip, what one strip writes no other touches, and what is inside a run has room.
 import { bytesOf, type Node } from "../../graph/internal.ts";
-import { type Axis, type Index, ofAxis, shifted } from "../affine.ts";
+import { type Index, ofAxis, shifted } from "../affine.ts";
 import { type Guard, indicesIn, type Kernel } from "../kernel.ts";
 import type { Program } from "../program.ts";
 import { fault as faultAfter, named } from "./fault.ts";
@@ -122,14 +122,16 @@ function rangeIn(
     point.set(`i${id}`, rest % extent);
     rest = Math.floor(rest / extent);
   }
-  for (const e of kernel.exprs) for (const i of indicesIn(e)) setRows(i, point);
-  const others: readonly Axis[] = [...outer.slice(strips), ...reduced];
+  const others = [...outer.slice(strips), ...reduced].map(({ id, extent }) => ({ key: `i${id}`, extent }));
+  const rows = new Map<string, number>();
+  for (const e of kernel.exprs) for (const i of indicesIn(e)) rowsIn(i, rows);
+  others.push(...[...rows].map(([key, extent]) => ({ key, extent })));
   let [min, max, state] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1];
   for (let n = 0; n < tried; n++) {
-    others.forEach(({ id, extent }, k) => {
+    others.forEach(({ key, extent }, k) => {
       state = (Math.imul(state, 1664525) + 1013904223) | 0;
       const corner = n < 128 && k < 7;
-      point.set(`i${id}`, corner ? ((n >> k) & 1) * (extent - 1) : Math.floor(((state >>> 0) / 2 ** 32) * extent));
+      point.set(key, corner ? ((n >> k) & 1) * (extent - 1) : Math.floor(((state >>> 0) / 2 ** 32) * extent));
     });
     const holds = guards.every(({ index: i, size }) => valueAt(i, point) >= 0 && valueAt(i, point) < size);
     if (!holds) continue;
@@ -140,10 +142,10 @@ function rangeIn(
   return min > max ? undefined : { min, max };
 }
 
-/** Rows that are read from memory may be any: the first. */
-function setRows({ terms }: Index, point: Map<string, number>): void {
+/** Rows that are read from memory may be any: how many there are. */
+function rowsIn({ terms }: Index, into: Map<string, number>): void {
   for (const { atom } of terms) {
-    if (atom.kind === "row") point.set(atom.key, 0);
-    else if (atom.kind !== "axis") setRows(atom.of, point);
+    if (atom.kind === "row") into.set(atom.key, atom.rows);
+    else if (atom.kind !== "axis") rowsIn(atom.of, into);
   }
 }

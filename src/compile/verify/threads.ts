@@ -46,6 +46,8 @@ export function verifyPhases(program: Program, phases: readonly Phase[]): void {
     if (phase.kind === "barrier") running = [];
     else if (phase.kind === "shared") begin(phase.item, true);
     else if (phase.kind === "strips") {
+      if (running.some((r) => r.accesses.some((a) => a.location.kind === "strip")))
+        fault(`step ${next} needs rooms for strips that a run before may still be in`);
       const calls = phase.items.length;
       const strips = phase.units * phase.stripsOfUnit;
       const isRun = (r: Program["runs"][number]): boolean =>
