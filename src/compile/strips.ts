@@ -92,6 +92,8 @@ class Finder {
   readonly #parts: ReadonlySet<Node>;
   /** For each value the last kernel that reads it. */
   readonly #lastRead = new Map<Node, number>();
+  /** A kernel did not join a run for want of room alone. */
+  #full = false;
   readonly #reach = new Map<Kernel, Map<string, readonly Reach[] | undefined>>();
   readonly #split = new Map<Kernel, Map<string, Kernel>>();
 
@@ -112,10 +114,10 @@ class Finder {
     const { least: fewest, spared, room } = this.#target.strips;
     if (!this.#eligible(kernel) || bytesTouched(kernel) < spared) return undefined;
     if (!this.#neighbours(first)) return undefined;
-    // what is too large for the second-level cache may still be in the third
-    const rooms = bytesTouched(kernel) > 32 * room ? [room, 4 * room] : [room];
     let best: Found | undefined;
-    for (const most of rooms) {
+    this.#full = false;
+    for (const most of [room, 4 * room]) {
+      if (most > room && !this.#full) break; // what is too large for the second-level cache may still be in the third
       const least = Math.max(fewest, bytesTouched(kernel) / most);
       for (const strips of stripCounts(kernel, least).slice(0, mostTried)) {
         const found = this.#extend(first, strips, most, taken);
@@ -211,7 +213,11 @@ class Finder {
       else if (written) return false;
     }
     const alone = found.members.length === 0;
-    if ((!alone && saved === 0) || bytes > found.room) return false;
+    if (!alone && saved === 0) return false;
+    if (bytes > found.room) {
+      this.#full ||= !alone;
+      return false;
+    }
     for (const [node, touched] of added) found.touched.set(node, touched);
     for (const node of spread) found.spread.add(node);
     for (const { node, written } of kernel.buffers) {

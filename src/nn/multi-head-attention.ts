@@ -24,6 +24,8 @@ export interface AttendOptions {
 
 /** Attention weights that a layer keeps for its gradient: 64 MB. */
 const mostKept = 2 ** 24;
+/** Of more, places come in strips of so many, the last filled up with places that nobody looks at. */
+const stripRows = 64;
 
 /**
  * In each of the heads, softmax(Q·Kᵀ / √d)·V with Q, K, V = query·W_qᵀ + b_q, key·W_kᵀ + b_k, value·W_vᵀ + b_v, of d = features / heads
@@ -61,14 +63,16 @@ export class MultiHeadAttention {
     return within(this, query, () => {
       const [batch, steps, keys] = this.#sizes(query, key, value);
       const [q, k, v] = this.#projected(query, key, value).map((x) => this.#split(x)); // [B, heads, T or S, d]
-      const seen = this.#seen(batch, steps, keys, lengths);
+      const kept = batch * this.heads * steps * keys <= mostKept;
+      const rows = kept ? steps : Math.ceil(steps / stripRows) * stripRows;
+      const seen = this.#seen(batch, rows, keys, lengths);
       const attend = (...[q, k, v]: [Tensor, Tensor, Tensor]): Tensor => {
         const scores = q.mul(1 / Math.sqrt(this.features / this.heads)).matmul(k.transpose()); // [B, heads, T, S]
         const weights = softmax(seen === undefined ? scores : where(seen, scores, Number.NEGATIVE_INFINITY));
         return this.drop.forward(weights).matmul(v); // [B, heads, T, d]
       };
-      const kept = batch * this.heads * steps * keys <= mostKept;
-      const heads = kept ? attend(q, k, v) : checkpoint(attend, q, k, v);
+      const padded = rows === steps ? q : q.pad([[0, 0], [0, 0], [0, rows - steps], [0, 0]]); // biome-ignore format: an axis each
+      const heads = kept ? attend(q, k, v) : checkpoint(attend, padded, k, v).slice(2, 0, steps);
       return this.out_proj.forward(heads.transpose(1, 2).reshape(batch, steps, this.features));
     });
   }
