@@ -86,6 +86,20 @@ test("attention without its matrix in memory", () => {
   expect(compileTrace(graph, { without }).arenaBytes).toBeGreaterThan(3e7); // 4 · 1024 · 1024 of four bytes, twice
 });
 
+test("keys that are too large for the second-level cache are read from the third", () => {
+  const [q, k, v] = [1, 2, 3].map(() => values(6, 4096, 64));
+  for (const target of [wasmTarget, nativeTarget(16)]) {
+    const { runs, arenaBytes, stripBytes } = compiled(
+      trace(grad(attention(q, k, v).square().sum(), [q, k, v])),
+      target,
+    );
+    expect(Math.max(...runs.map((r) => r.calls))).toBeGreaterThan(4);
+    expect(arenaBytes + 2 * stripBytes).toBeLessThan(2.3 * 4 * 6 * 4096 ** 2); // what the gradient keeps: two of them
+  }
+  const { arenaBytes, runs } = compiled(trace([attention(q, k, v)]), nativeTarget(16));
+  expect([runs.length, arenaBytes < 2e7]).toEqual([1, true]);
+});
+
 test("softmax and layer norm take one pass over memory", () => {
   const x = values(4096, 500);
   for (const y of [softmax(x), new LayerNorm(500).forward(x)]) {

@@ -193,5 +193,5 @@ const together = (a: Reach, b: Reach): Reach => ({
   count: Math.max(a.count, b.count),
 });
 
-const isProduct = ({ op, value }: Kernel["reductions"][number]): boolean =>
+export const isProduct = ({ op, value }: Kernel["reductions"][number]): boolean =>
   op === "sum" && value.kind === "op" && value.op === "mul";

@@ -3,7 +3,7 @@ import { bytesOf, type Node, sizeOf } from "../graph/internal.ts";
 import type { Prepared } from "./1-prepare.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Lowered } from "./program.ts";
-import { type Cut, type Reach, reachesOf, splitOf, stripCounts, unitCounts } from "./strip.ts";
+import { type Cut, isProduct, type Reach, reachesOf, splitOf, stripCounts, unitCounts } from "./strip.ts";
 import type { Target } from "./target.ts";
 
 /** Neighbouring calls that take turns: the first strip of each, then the second of each. */
@@ -20,6 +20,8 @@ export interface Run {
 
 /** Numbers of strips that are tried for a run. */
 const mostTried = 8;
+/** Operations of products for each byte that is spared, at most: with more, as in convolutions of many channels, nothing is gained, and two forms of one kernel have to be compiled. */
+const productsOfByte = 128;
 /** Kernels that do not belong to a run and are moved ahead of it, at most. */
 const mostMoved = 6;
 
@@ -78,8 +80,9 @@ interface Found {
   readonly spread: Set<Node>;
   /** Leaves that members read. */
   readonly leaves: Set<number>;
-  /** Bytes that need not come from afar once more. */
+  /** Bytes that need not come from afar once more, and multiplications and additions of the members' products. */
   saved: number;
+  products: number;
 }
 
 class Finder {
@@ -121,7 +124,8 @@ class Finder {
       const least = Math.max(fewest, bytesTouched(kernel) / most);
       for (const strips of stripCounts(kernel, least).slice(0, mostTried)) {
         const found = this.#extend(first, strips, most, taken);
-        if (found === undefined || found.members.length < 2 || found.saved < spared) continue;
+        if (found === undefined || found.members.length < 2) continue;
+        if (found.saved < Math.max(spared, found.products / productsOfByte)) continue;
         if (best === undefined || found.saved > best.saved) best = found;
       }
     }
@@ -146,6 +150,7 @@ class Finder {
       spread: new Set(),
       leaves: new Set(),
       saved: 0,
+      products: 0,
     };
     if (!this.#join(found, first, { strips })) return undefined;
     for (let j = first + 1; j < this.#lowered.length && !taken.has(j); j++) {
@@ -215,7 +220,7 @@ class Finder {
     const alone = found.members.length === 0;
     if (!alone && saved === 0) return false;
     if (bytes > found.room) {
-      this.#full ||= !alone;
+      this.#full = true;
       return false;
     }
     for (const [node, touched] of added) found.touched.set(node, touched);
@@ -225,6 +230,7 @@ class Finder {
       if (touched !== undefined) touched.written ||= written;
     }
     found.saved += saved;
+    if (kernel.reductions.some(isProduct)) found.products += 2 * pointsOf(kernel);
     for (const b of kernel.buffers) if (leafOf(b) !== undefined) found.leaves.add(leafOf(b)!);
     found.members.push({ at: j, how });
     found.units ??= how.units;
@@ -292,6 +298,9 @@ const leafOf = ({ node, written }: Kernel["buffers"][number]): number | undefine
 
 /** Bytes of all buffers that a kernel touches, at most: of a stack over time it may be one step. */
 function bytesTouched({ outer, reduced, buffers }: Kernel): number {
-  const points = [...outer, ...reduced].reduce((n, a) => n * a.extent, 1);
+  const points = pointsOf({ outer, reduced });
   return buffers.reduce((sum, { node }) => sum + bytesOf[node.dtype] * Math.min(points, sizeOf(node.shape)), 0);
 }
+
+const pointsOf = ({ outer, reduced }: Pick<Kernel, "outer" | "reduced">): number =>
+  [...outer, ...reduced].reduce((n, a) => n * a.extent, 1);
