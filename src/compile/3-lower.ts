@@ -306,6 +306,18 @@ export function leastOf(kernel: Kernel): number[] {
   return least;
 }
 
+/** Two axes in the place of one of a kernel's, the inner of the given extent, and the index that they make. */
+export function halves(
+  { outer, reduced }: Pick<Kernel, "outer" | "reduced">,
+  axis: Axis,
+  inner: number,
+): { high: Axis; low: Axis; index: Index } {
+  const next = Math.max(...[...outer, ...reduced].map((a) => a.id)) + 1;
+  const high = { id: next, extent: axis.extent / inner };
+  const low = { id: next + 1, extent: inner };
+  return { high, low, index: plus(times(ofAxis(high), inner), ofAxis(low)) };
+}
+
 /** The kernel with its axes replaced in every index, and its buffers starting where the given elements were. */
 export function rebuild(
   kernel: Kernel,

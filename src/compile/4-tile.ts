@@ -1,6 +1,6 @@
 // Pass 4: chooses how a kernel's loops map to the machine: which axis runs along vector lanes, which are unrolled into registers, in what order.
-import { rebuild } from "./3-lower.ts";
-import { type Axis, coefficient, type Index, ofAxis, plus, times } from "./affine.ts";
+import { halves, rebuild } from "./3-lower.ts";
+import { type Axis, coefficient, type Index } from "./affine.ts";
 import { type Expr, indicesIn, type Kernel, type Reduction } from "./kernel.ts";
 import type { Target } from "./target.ts";
 
@@ -81,11 +81,7 @@ function block(kernel: TiledKernel, blockBytes: number): TiledKernel | undefined
   let size = Math.max(rows, factor);
   while (size > factor && axis.extent % size !== 0) size--;
   if (size < 4 * factor) return undefined;
-  const ids = [...kernel.outer, ...kernel.reduced].map((a) => a.id);
-  const [high, low] = [1, 2].map((n) => Math.max(...ids) + n);
-  const outside = { id: high, extent: axis.extent / size };
-  const inside = { id: low, extent: size };
-  const index = plus(times(ofAxis(outside), size), ofAxis(inside));
+  const { high: outside, low: inside, index } = halves(kernel, axis, size);
   const { strips = 0 } = kernel;
   const outer = kernel.outer.map((a) => (a === axis ? inside : a)).toSpliced(strips, 0, outside);
   const rebuilt = rebuild({ ...kernel, outer }, new Map([[axis.id, index]]));

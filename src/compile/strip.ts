@@ -1,7 +1,7 @@
 // How a kernel is cut into strips along its outermost loops, and what of each buffer a strip touches.
 
-import { rebuild } from "./3-lower.ts";
-import { type Axis, coefficient, type Index, ofAxis, ofConstant, plus, shifted, substitute, times } from "./affine.ts";
+import { halves, rebuild } from "./3-lower.ts";
+import { type Axis, coefficient, type Index, ofAxis, ofConstant, shifted, substitute } from "./affine.ts";
 import { Expressions } from "./expressions.ts";
 import type { Expr, Kernel } from "./kernel.ts";
 
@@ -81,14 +81,14 @@ export function splitOf(kernel: Kernel, how: Cut): Kernel {
   if (how.units !== undefined) return addingUp(kernel, { before, last, inner });
   const split = { ...kernel, strips: before.length + 1 };
   if (inner === 1) return split;
-  const { high, low, index } = cut(kernel, last, inner);
+  const { high, low, index } = halves(kernel, last, inner);
   const outer = kernel.outer.flatMap((a) => (a === last ? [high, low] : [a]));
   return rebuild({ ...split, outer }, new Map([[last.id, index]]));
 }
 
 /** A kernel whose strips add their products to what is there. */
 function addingUp(kernel: Kernel, { before, last, inner }: Leading): Kernel {
-  const { high, low, index } = cut(kernel, last, inner);
+  const { high, low, index } = halves(kernel, last, inner);
   const outer = kernel.outer.toSpliced(before.length, 0, high);
   const reduced = kernel.reduced.map((a) => (a === last ? low : a));
   const [{ node }, buffer] = [kernel.buffers[kernel.stores[0].buffer], kernel.buffers.length];
@@ -105,14 +105,6 @@ function addingUp(kernel: Kernel, { before, last, inner }: Leading): Kernel {
     strips: before.length + 1,
     adds: high,
   };
-}
-
-/** Two axes in the place of one. */
-function cut({ outer, reduced }: Kernel, axis: Axis, inner: number): { high: Axis; low: Axis; index: Index } {
-  const next = Math.max(...[...outer, ...reduced].map((a) => a.id)) + 1;
-  const high = { id: next, extent: axis.extent / inner };
-  const low = { id: next + 1, extent: inner };
-  return { high, low, index: plus(times(ofAxis(high), inner), ofAxis(low)) };
 }
 
 /** What the strips of a kernel touch of each buffer; undefined where it has no such strips, or would make poor ones. */
@@ -161,7 +153,7 @@ function evenReach({ terms, offset }: Index, { before, last, inner }: Leading): 
 
 /** The same with quotients and remainders, some of which vanish once the axis is cut. */
 function anyReach(kernel: Kernel, index: Index, { before, last, inner }: Leading): Reach {
-  const { high, index: whole } = cut(kernel, last, inner);
+  const { high, index: whole } = halves(kernel, last, inner);
   const same = (e: Expr): Expr => e;
   const at = substitute(index, new Map([[last.id, whole]]), same);
   const still = [...before, high].map((a) => [a.id, ofConstant(0)] as const);

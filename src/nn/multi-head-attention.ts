@@ -71,7 +71,8 @@ export class MultiHeadAttention {
         const weights = softmax(seen === undefined ? scores : where(seen, scores, Number.NEGATIVE_INFINITY));
         return this.drop.forward(weights).matmul(v); // [B, heads, T, d]
       };
-      const padded = rows === steps ? q : q.pad([[0, 0], [0, 0], [0, rows - steps], [0, 0]]); // biome-ignore format: an axis each
+      const none = [0, 0] as const;
+      const padded = rows === steps ? q : q.pad([none, none, [0, rows - steps], none]); // [B, heads, rows, d]
       const heads = kept ? attend(q, k, v) : checkpoint(attend, padded, k, v).slice(2, 0, steps);
       return this.out_proj.forward(heads.transpose(1, 2).reshape(batch, steps, this.features));
     });

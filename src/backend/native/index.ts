@@ -97,13 +97,14 @@ export class NativeBackend extends WasmBackend {
     const large = work >= least && this.#problem === undefined;
     const compiler = large && (repeated || work >= once) ? this.#compilerIfAny() : undefined;
     const target = compiler?.target ?? wasmTarget;
-    const made = compiler && !shown && !verify ? this.#recalled(trace, repeated, compiler) : undefined;
+    const record = verify ? undefined : compiler?.recall?.recordOf(this.#textsOf(trace, repeated));
+    const made = compiler && record !== undefined && !shown ? this.#recalled(record, compiler) : undefined;
     if (made !== undefined) return made;
     const program = compileTrace(trace, { without: this.without, target, repeated, verify });
     const pays = large && compiler === undefined && this.#problem === undefined ? Math.ceil(once / work) : undefined;
     if (compiler === undefined) return Object.assign(this.wasm(program), pays !== undefined && { pays });
     try {
-      return this.#compiled(program, compiler, verify ? undefined : this.#textsOf(trace, repeated));
+      return this.#compiled(program, compiler, record);
     } catch (error) {
       if (!(error instanceof CompilerError)) throw error;
       console.warn(`hebb: one program runs as WebAssembly, not as native code: ${error.message}`);
@@ -120,18 +121,18 @@ export class NativeBackend extends WasmBackend {
     }
   }
 
-  /** Compiled, and kept under what the texts say. */
-  #compiled(program: Program, compiler: Compiler, texts: readonly string[] | undefined): Executable {
+  /** Compiled, and kept. */
+  #compiled(program: Program, compiler: Compiler, record: string | undefined): Executable {
     const files = renderProgram(program, compilers());
     const [file] = compiler.toolchain.compile(files);
-    if (texts !== undefined) compiler.recall?.keep(texts, { file, frame: program });
+    if (record !== undefined) compiler.recall?.keep(record, { file, frame: program });
     const source = (): string => renderProgram(program, compilers()).join("\n");
     return this.#native(file, program, compiler, { program, source });
   }
 
   /** What was compiled of a trace by a process before. */
-  #recalled(trace: Trace, repeated: boolean, compiler: Compiler): Executable | undefined {
-    const found = compiler.recall?.find(this.#textsOf(trace, repeated));
+  #recalled(record: string, compiler: Compiler): Executable | undefined {
+    const found = compiler.recall?.find(record);
     try {
       return found && this.#native(found.file, found.frame, compiler);
     } catch (error) {

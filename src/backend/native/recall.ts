@@ -27,10 +27,16 @@ export class Recall {
     return code === undefined ? undefined : new Recall(toolchain, hashName([code, tiles]));
   }
 
-  /** The program made from what the texts say; undefined where there is none, or not all of it. */
-  find(texts: readonly string[]): Recalled | undefined {
+  /** Where the program made from what the texts say is kept. */
+  recordOf(texts: readonly string[]): string {
+    const { folder, identity } = this.#toolchain;
+    return builtin("node:path").join(folder, `program-${hashName([identity, this.#code, ...texts])}.json`);
+  }
+
+  /** The program of a record; undefined where there is none, or not all of it. */
+  find(record: string): Recalled | undefined {
     try {
-      const [text, digest] = builtin("node:fs").readFileSync(this.#record(texts), "utf8").split("\n");
+      const [text, digest] = builtin("node:fs").readFileSync(record, "utf8").split("\n");
       if (digest !== hashName([text])) return undefined;
       const { object, frame } = JSON.parse(text) as { object: string; frame: Frame };
       const file = this.#toolchain.recall(object);
@@ -41,9 +47,8 @@ export class Recall {
   }
 
   /** Keeps what was made; where that fails it is made again. */
-  keep(texts: readonly string[], { file, frame }: Recalled): void {
+  keep(record: string, { file, frame }: Recalled): void {
     const fs = builtin("node:fs");
-    const record = this.#record(texts);
     const fresh = `${record}.${globalThis.process.pid}`;
     const { arenaBytes, stripBytes, stripRooms, leafCount, outputCount, kept, steady, updated } = frame;
     const needed: Frame = { arenaBytes, stripBytes, stripRooms, leafCount, outputCount, kept, steady, updated };
@@ -52,11 +57,6 @@ export class Recall {
       fs.writeFileSync(fresh, `${text}\n${hashName([text])}`, { mode: 0o600 });
       fs.renameSync(fresh, record);
     } catch {}
-  }
-
-  #record(texts: readonly string[]): string {
-    const { folder, identity } = this.#toolchain;
-    return builtin("node:path").join(folder, `program-${hashName([identity, this.#code, ...texts])}.json`);
   }
 }
 
