@@ -43,7 +43,7 @@ describe.skipIf(!hasCompiler())("compilers", () => {
         .matmul(tensor([[3], [4], [5]]))
         .mul(factor),
     ]);
-  const isC = (b: NativeBackend, t: Trace): boolean => !/^WebAssembly/.test(b.prepare(t).source!());
+  const isC = (b: NativeBackend, t: Trace): boolean => !/^WebAssembly/.test(b.prepare(t, { shown: true }).source!());
 
   test.each([
     ["copies nothing", "-D'__builtin_memcpy(to,from,bytes)=(void)0'"],

@@ -83,7 +83,7 @@ describe.skipIf(device === undefined)("native", () => {
         ];
         const graph = trace(outputs, [{ leaf: kept, value: longTail(product.mul(2).add(kept)) }]);
         const known = referenceOf(graph);
-        loops += native.prepare(graph).source!().match(/ all0\[\] = /g)?.length ?? 0;
+        loops += native.prepare(graph, { shown: true }).source!().match(/ all0\[\] = /g)?.length ?? 0;
         const results = [...graph.outputs, ...graph.updates.map((u) => u.value)];
         const values = runTrace(native, graph);
         expect(results.map((n, i) => disagreement(values[i], known.get(n)!)).filter((p) => p !== undefined)).toEqual(
@@ -124,7 +124,7 @@ describe.skipIf(device === undefined)("native", () => {
     }
     const graph = trace(outputs);
     const known = referenceOf(graph);
-    expect(native.prepare(graph).source!()).toContain(" all0[] = ");
+    expect(native.prepare(graph, { shown: true }).source!()).toContain(" all0[] = ");
     const values = runTrace(native, graph);
     const wrong = graph.outputs.map((n, i) => disagreement(values[i], known.get(n)!)).filter((p) => p !== undefined);
     expect(wrong).toEqual([]);
@@ -135,7 +135,7 @@ describe.skipIf(device === undefined)("native", () => {
     const square = trace([tensor(new Float32Array(1000).fill(3)).square()]); // 1,000 operations, or 2,000 with their costs
     const small = trace([tensor(new Float32Array(10).fill(3)).square()]);
     const native = async (graph: Trace): Promise<boolean> =>
-      (await executableFor(backend, graph)).source!().includes("hebb_main");
+      (await executableFor(backend, graph, false, true)).source!().includes("hebb_main");
     const found: boolean[] = [];
     for (let i = 0; i < 14; i++) found.push(await native(square));
     const changed = found.indexOf(true);
@@ -160,7 +160,7 @@ describe.skipIf(device === undefined)("native", () => {
     const convolved = noise(4, 16, 32, 32).conv(noise(8, 16, 3, 3), { padding: 1 });
     for (const output of [chosen, convolved]) {
       const graph = trace([output]);
-      const code = native.prepare(graph).source!();
+      const code = native.prepare(graph, { shown: true }).source!();
       expect(code).toContain("__builtin_prefetch");
       expect(code).toContain("hebb_main"); // no WebAssembly in its place
       expect(disagreement(runTrace(native, graph)[0], referenceOf(graph).get(graph.outputs[0])!)).toBeUndefined();
