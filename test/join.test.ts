@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { WasmBackend } from "../src/backend/wasm/index.ts";
 import { compileTrace, type Program } from "../src/compile/program.ts";
-import { concat, grad, ones, stack, type Tensor, tensor } from "../src/graph/index.ts";
+import { checkpoint, concat, grad, ones, stack, type Tensor, tensor } from "../src/graph/index.ts";
 import { type Data, trace } from "../src/graph/internal.ts";
 import { run, stream } from "./harness.ts";
 
@@ -105,6 +105,75 @@ test("a join that would have to wait for itself is left", () => {
   const product = xs.map((x, t) => x.transpose().matmul(ys[t])).reduce((a, b) => a.add(b)); // [4, 6]
   const late = noise(3, 4).matmul(product).matmul(noise(6, 4));
   check(stack([...xs, late]).exp(), product);
+});
+
+/** Calls of kernels that add up so many terms. */
+function sumsOf(terms: number, ...outputs: Tensor[]): number {
+  const { kernels, calls } = compile(...outputs);
+  const isSum = ({ tiled: { reductions, reduced } }: Program["kernels"][number]): boolean =>
+    reductions.length > 0 && reduced.reduce((n, { extent }) => n * extent, 1) === terms;
+  return calls.filter(({ kernel }) => isSum(kernels[kernel])).length;
+}
+
+test("products with one right factor are one, from values that are copied, computed in place, or lie side by side", () => {
+  const w = noise(7, 40);
+  const apart = noise(3, 6, 7); // in whose memory steps are not neighbours
+  const steps = Array.from({ length: 6 }, (_, t) => apart.slice(1, t, t + 1).reshape(3, 7));
+  const rows = noise(6, 3, 7);
+  const beside = Array.from({ length: 6 }, (_, t) => rows.at(t));
+  for (const lefts of [steps, beside, parts(6, 3, 7), [...steps.slice(0, 3), ...parts(3, 3, 7)], parts(5, 1, 7)]) {
+    const results = lefts.map((x, t) =>
+      x
+        .matmul(w)
+        .mul(t + 1)
+        .tanh(),
+    );
+    expect(sumsOf(7, ...results)).toBe(1);
+    check(...results);
+    check(...lefts.map((x) => x.matmul(w)), lefts[0].matmul(w).transpose().exp());
+    check(...lefts.toReversed().map((x) => x.matmul(w).transpose().exp()));
+  }
+});
+
+test("products of which one needs another are apart, as are those that would wait for each other", () => {
+  const [u, w] = [noise(7, 7), noise(7, 7)];
+  let x = noise(3, 7).exp();
+  const chain = Array.from({ length: 6 }, () => (x = x.matmul(w).tanh()));
+  expect(sumsOf(7, ...chain)).toBe(6);
+  check(...chain);
+  // half of the first product's rows come before the second product, the others after
+  const first = parts(2, 3, 7).map((a) => a.matmul(u).tanh());
+  const second = [...first.map((a) => a.matmul(w).tanh()), ...parts(2, 3, 7).map((a) => a.matmul(w).tanh())];
+  const third = second.slice(2).map((a) => a.matmul(u).tanh());
+  check(...second, ...third);
+  const all = [...parts(4, 3, 7).map((a) => a.matmul(u).tanh())];
+  const waiting = [...all.slice(0, 2).map((a) => a.matmul(w)), ...parts(2, 3, 7).map((a) => a.matmul(w))];
+  const last = waiting.slice(2).map((a) => a.tanh().matmul(u));
+  check(...all, ...waiting, ...last, ...last.map((a) => a.tanh().matmul(w)));
+});
+
+test("the gradient of weights that rows are multiplied with one by one is one product", () => {
+  const [w, v] = [noise(40, 48), noise(40, 40)];
+  const xs = noise(6, 48);
+  let h = noise(1, 40);
+  for (let t = 0; t < 6; t++)
+    h = xs
+      .slice(0, t, t + 1)
+      .matmul(w.transpose())
+      .add(h.matmul(v))
+      .tanh();
+  const gradients = grad(h.square().sum(), [w, v]);
+  check(...gradients);
+  expect(sumsOf(6, ...gradients)).toBe(2);
+});
+
+test("what is computed again for derivatives stays apart from what it is computed from", () => {
+  const w = noise(7, 7);
+  const f = (x: Tensor): Tensor => x.matmul(w).tanh().matmul(w).tanh();
+  const xs = parts(4, 3, 7);
+  const outputs = xs.map((x) => checkpoint(f, x));
+  const gradients = grad(stack(outputs).square().sum(), xs);
+  check(...outputs, ...gradients);
 });
 
 test("terms of another shape or form stay out of a joined product", () => {

@@ -12,7 +12,7 @@ import {
   sizeOf,
   type Trace,
 } from "../graph/internal.ts";
-import { findJoins, type Join, type JoinedProduct, noJoins, type Run } from "./join.ts";
+import { findJoins, type Join, type JoinedProduct, noJoins, type Run, type StackedProduct } from "./join.ts";
 import { inPhases, type NodeMaker } from "./phases.ts";
 import type { Target } from "./target.ts";
 
@@ -54,6 +54,7 @@ class Rewriter implements NodeMaker {
   readonly kept: Set<Node> = new Set();
   readonly joined: Map<Node, readonly Node[]> = new Map();
   readonly #joins = new Map<Join, Node>();
+  readonly #stacks = new Map<StackedProduct, Node>();
   readonly #target: Target;
   readonly #options: PrepareOptions;
   /** Views of copies made so far, by value and by how the copy lies. */
@@ -326,6 +327,19 @@ class Rewriter implements NodeMaker {
     return rest.reduce((sum, term) => this.node("add", [sum, made(term)], {}, sum.shape), product);
   }
 
+  /** Rows of a stacked product that are its part `at`. */
+  rowsOfStack(product: StackedProduct, at: number, made: (part: Node) => Node): Node {
+    const { left, right } = product;
+    const [rows, columns] = [left.shape[0], right.shape[1]];
+    let whole = this.#stacks.get(product);
+    if (whole === undefined) {
+      const a = this.#rowsOf(left, made);
+      whole = this.#matmul(this.node("matmul", [a, made(right)], {}, [left.count * rows, columns]));
+      this.#stacks.set(product, whole);
+    }
+    return this.crop(whole, [at * rows, 0], [(at + 1) * rows, columns]);
+  }
+
   #rowsOf({ join, first, count, shape: [rows, columns] }: Run, made: (part: Node) => Node): Node {
     const size = rows * columns;
     const run = this.crop(this.#joinOf(join, made), [first * size], [(first + count) * size]);
@@ -417,7 +431,7 @@ export interface PrepareOptions {
 
 export function prepare(trace: Trace, target: Target, options: PrepareOptions): Prepared {
   const rewriter = new Rewriter(1 + Math.max(-1, ...trace.nodes.slice(-1).map((n) => n.id)), target, options);
-  const { whole, products, order } = options.join
+  const { whole, products, stacked, order } = options.join
     ? findJoins(trace, target.alignment)
     : { ...noJoins, order: trace.nodes };
   const users = usersOf(trace);
@@ -427,6 +441,9 @@ export function prepare(trace: Trace, target: Target, options: PrepareOptions): 
     const [join, product] = [whole.get(node), products.get(node)];
     if (join !== undefined) return rewriter.whole(join, node.shape, of);
     if (product !== undefined) return rewriter.product(product, of);
+    const stack = stacked.get(node);
+    if (stack !== undefined) return rewriter.rowsOfStack(stack.product, stack.at, of);
+    if (node.op === "permute" && stacked.has(node.inputs[0])) return rewriter.rewrite(node, node.inputs.map(of));
     const swapped = transposedProduct(node, users, rewriter, node.inputs[0]?.inputs.map(of) ?? []);
     return rewriter.rewrite(swapped ?? node, swapped?.inputs ?? node.inputs.map(of));
   };

@@ -1,5 +1,15 @@
 // Finds values that are put together from many, as over the steps of a recurrent network, so that each part is computed in its place.
-import { argsOf, bytesOf, type Node, type Shape, sameShape, sizeOf, type Trace, traits } from "../graph/internal.ts";
+import {
+  argsOf,
+  bytesOf,
+  isAgain,
+  type Node,
+  type Shape,
+  sameShape,
+  sizeOf,
+  type Trace,
+  traits,
+} from "../graph/internal.ts";
 
 /** Values one after another in one buffer. */
 export interface Join {
@@ -20,6 +30,12 @@ export interface JoinedProduct {
   readonly rest: readonly Node[];
 }
 
+/** Products Aₖ·B with one right factor and none of which needs another: the rows of one product, of what the Aₖ make up. */
+export interface StackedProduct {
+  readonly left: Run;
+  readonly right: Node;
+}
+
 /** Neighbouring parts of a join, each a matrix of the given shape. */
 export interface Run {
   readonly join: Join;
@@ -32,10 +48,16 @@ export interface Run {
 export interface Joins {
   readonly whole: ReadonlyMap<Node, Join>;
   readonly products: ReadonlyMap<Node, JoinedProduct>;
+  /** Of a stacked product its parts, each with its place. */
+  readonly stacked: ReadonlyMap<Node, { readonly product: StackedProduct; readonly at: number }>;
 }
 
-/** Fewer terms of a sum are not worth it. */
+/** Fewer products are not worth it, in a sum or with one right factor. */
 const fewest = 4;
+
+/** Products of so many rows gain nothing by more of them; rows may be copied to be side by side for products of so many columns. */
+const [manyRows, columnsOfCopied] = [64, 32];
+const mayCopy = (rows: number, columns: number): boolean => rows < manyRows && columns >= columnsOfCopied;
 
 /** Whether a value has no kernel of its own. */
 const unmade = (n: Node): boolean => n.op === "buffer" || n.op === "const" || traits[n.op].class === "view";
@@ -43,6 +65,7 @@ const unmade = (n: Node): boolean => n.op === "buffer" || n.op === "const" || tr
 interface Term {
   readonly node: Node;
   readonly left: Node;
+  readonly leftShape: Shape;
   readonly right: Node;
   readonly transposed: boolean;
 }
@@ -50,13 +73,14 @@ interface Term {
 class Finder {
   readonly whole = new Map<Node, Join>();
   readonly products = new Map<Node, JoinedProduct>();
+  readonly stacked = new Map<Node, { product: StackedProduct; at: number }>();
   readonly #trace: Trace;
   /** Bytes at whose multiples the parts of a join have to start. */
   readonly #alignment: number;
   readonly #position = new Map<Node, number>();
   readonly #users = new Map<Node, number>();
   readonly #candidates = new Map<Node, readonly Node[]>();
-  /** Where parts lie. */
+  /** Where parts lie, or copies of them. */
   readonly #placed = new Map<Node, { readonly join: Join; readonly at: number }>();
 
   constructor(trace: Trace, alignment: number) {
@@ -83,6 +107,7 @@ class Finder {
     const products = [...this.#sums()].map(([root, terms]) => ({ root, terms, alike: this.#alike(terms) }));
     products.sort((a, b) => b.alike.length - a.alike.length);
     for (const { root, terms, alike } of products) if (alike.length >= fewest) this.#product(root, terms, alike);
+    for (const products of independentProducts(this.#trace)) this.#stack(products);
     return this;
   }
 
@@ -122,8 +147,8 @@ class Finder {
     const copied = new Set<number>();
     const join: Join = { parts, copied };
     parts.forEach((part, at) => {
-      if (this.#free(part)) this.#placed.set(part, { join, at });
-      else copied.add(at);
+      if (!this.#free(part)) copied.add(at);
+      if (!this.#placed.has(part)) this.#placed.set(part, { join, at });
     });
     return join;
   }
@@ -131,69 +156,118 @@ class Finder {
   /** The terms of a sum that are products of the same form and shape. */
   #alike(terms: readonly Node[]): Term[] {
     const found = terms.map(termOf).filter((t) => t !== undefined);
-    const usable = (n: Node): boolean =>
-      [n, unshaped(n)].some((x) => x.op === "slice" || this.#placed.has(x) || this.#free(x));
+    const usable = (n: Node, other: number, rows: number): boolean =>
+      mayCopy(rows, other) || [n, unshaped(n)].some((x) => x.op === "slice" || this.#placed.has(x) || this.#free(x));
     return found.filter(
-      ({ left, right, transposed }) =>
+      ({ left, leftShape, right, transposed }) =>
         transposed === found[0].transposed &&
-        sameShape(left.shape, found[0].left.shape) &&
+        sameShape(leftShape, found[0].leftShape) &&
         sameShape(right.shape, found[0].right.shape) &&
-        usable(left) &&
-        usable(right),
+        usable(left, right.shape[1], leftShape[0]) &&
+        usable(right, leftShape[1], leftShape[0]),
     );
+  }
+
+  /** Where a value is among others: its place in a join, or where it begins in what it is a run of. */
+  #at(value: Node): number | undefined {
+    const part = unshaped(value);
+    return (this.#placed.get(part) ?? sliceOf(part))?.at;
   }
 
   #product(root: Node, all: readonly Node[], alike: Term[]): void {
-    const placed = (n: Node): number | undefined => this.#placed.get(unshaped(n))?.at ?? sliceOf(unshaped(n))?.at;
-    const guide = alike.every((t) => placed(t.left) !== undefined) ? "left" : "right";
-    const place = (t: Term): number => placed(t[guide]) ?? this.#position.get(t.right)!;
+    const guide = alike.every((t) => this.#at(t.left) !== undefined) ? "left" : "right";
+    const place = (t: Term): number => this.#at(t[guide]) ?? this.#position.get(t.right)!;
     alike.sort((a, b) => place(a) - place(b));
-    const left = this.#run(
-      root,
-      alike.map((t) => t.left),
-    );
+    const [{ leftShape, right: matrix, transposed }] = alike;
+    const [rows, columns] = leftShape;
+    const lefts = alike.map((t) => t.left);
+    const left = this.#run([root], lefts, leftShape, mayCopy(rows, matrix.shape[1]));
     if (left === undefined) return;
-    const right = this.#run(
-      root,
-      alike.map((t) => t.right),
-    );
+    const rights = alike.map((t) => t.right);
+    const right = this.#run([root], rights, matrix.shape, mayCopy(rows, columns));
     if (right === undefined) return;
     const terms = new Set(alike.map((t) => t.node));
     const rest = all.filter((n) => !terms.has(n));
-    this.products.set(root, { left, right, transposed: alike[0].transposed, rest });
+    this.products.set(root, { left, right, transposed, rest });
   }
 
-  /** Values as neighbours in a join: in the one they are in, or in a new one. */
-  #run(root: Node, values: readonly Node[]): Run | undefined {
-    const [{ shape }] = values;
+  /** Products of one right factor as one, the left ones in the order in which they lie. Those that have a place already keep it. */
+  #stack(products: readonly Node[]): void {
+    const alone = products.filter((n) => !this.#placed.has(n));
+    if (alone.length < fewest) return;
+    const place = (n: Node): number => this.#at(n.inputs[0]) ?? this.#position.get(n)!;
+    alone.sort((a, b) => place(a) - place(b));
+    const lefts = alone.map((n) => n.inputs[0]);
+    const [, right] = alone[0].inputs;
+    const left = this.#run(alone, lefts, lefts[0].shape, mayCopy(1, right.shape[1]));
+    if (left === undefined) return;
+    const product = { left, right };
+    alone.forEach((n, at) => void this.stacked.set(n, { product, at }));
+  }
+
+  /** Values as neighbours in a join, which none of `roots` is needed for: in the one they are in, or in a new one, of copies where this is allowed. */
+  #run(roots: readonly Node[], values: readonly Node[], shape: Shape, copied: boolean): Run | undefined {
     const count = values.length;
     const parts = values.map(unshaped);
     if (parts.every((p) => this.#free(p)) && new Set(parts).size === count)
       return { join: this.#place(parts), first: 0, count, shape };
     const slices = parts.map(sliceOf);
-    const [{ source, at } = { source: root, at: 0 }] = slices.filter((x) => x !== undefined);
+    const [{ source, at } = { source: roots[0], at: 0 }] = slices.filter((x) => x !== undefined);
     if (slices.every((x, k) => x?.source === source && x.at === at + k * sizeOf(shape)) && at % sizeOf(shape) === 0)
       return { join: { parts, copied: new Set(), source }, first: at / sizeOf(shape), count, shape };
     const places = parts.map((p) => this.#placed.get(p));
     const join = places[0]?.join;
     const first = places[0]?.at ?? 0;
-    if (join === undefined || !places.every((p, k) => p?.join === join && p.at === first + k)) return undefined;
-    return join.parts.some((p) => this.#needs(p, root)) ? undefined : { join, first, count, shape };
+    if (join !== undefined && places.every((p, k) => p?.join === join && p.at === first + k))
+      if (!this.#need(join.parts, roots)) return { join, first, count, shape };
+    return copied ? { join: this.#place(parts), first: 0, count, shape } : undefined;
   }
 
-  /** Whether a value is computed from another. */
-  #needs(value: Node, other: Node): boolean {
-    const from = this.#position.get(other)!;
+  /** Whether some of the values are computed from some of the others. */
+  #need(values: readonly Node[], others: readonly Node[]): boolean {
+    const sought = new Set(others);
+    const from = Math.min(...others.map((n) => this.#position.get(n)!));
     const seen = new Set<Node>();
-    const open = [value];
+    const open = [...values];
     for (let n = open.pop(); n !== undefined; n = open.pop()) {
-      if (n === other) return true;
+      if (sought.has(n)) return true;
       if (seen.has(n) || this.#position.get(n)! < from) continue;
       seen.add(n);
       open.push(...n.inputs);
     }
     return false;
   }
+}
+
+/**
+ * Products of few rows with the same right factor and shape, none of which is computed from another: those with equally many before
+ * them. What is computed again for a derivative is left out, as it is computed late on purpose.
+ */
+function independentProducts({ nodes }: Trace): Node[][] {
+  const byFactor = new Map<Node, Set<Node>>();
+  const again = new Set<Node>();
+  for (const n of nodes) {
+    const [, right] = n.inputs;
+    if (isAgain(n) || n.inputs.some((x) => again.has(x))) again.add(n);
+    else if (n.op === "matmul" && n.shape.length === 2 && n.shape[0] < manyRows)
+      byFactor.set(right, (byFactor.get(right) ?? new Set()).add(n));
+  }
+  return [...byFactor.values()].flatMap((products) => (products.size < fewest ? [] : apart(nodes, products)));
+}
+
+function apart(nodes: readonly Node[], products: ReadonlySet<Node>): Node[][] {
+  const before = new Map<Node, number>();
+  const groups = new Map<string, Node[]>();
+  for (const n of nodes) {
+    let count = 0;
+    for (const x of n.inputs) count = Math.max(count, before.get(x)!);
+    if (products.has(n)) {
+      const key = `${count++} ${n.shape} ${n.inputs[0].dtype}`;
+      if (!groups.get(key)?.push(n)) groups.set(key, [n]);
+    }
+    before.set(n, count);
+  }
+  return [...groups.values()];
 }
 
 /** The parts of a concatenation that lie one after another in memory. */
@@ -217,32 +291,43 @@ function sliceOf(n: Node): { source: Node; at: number } | undefined {
 
 const isTransposed = (n: Node): boolean => n.op === "permute" && sameShape(argsOf(n, "permute").order, [1, 0]);
 
-/** A term of the form Xᵀ·Y, or its transpose. */
+/** A term of the form Xᵀ·Y, or its transpose. A column is a row transposed. */
 function termOf(node: Node): Term | undefined {
   const transposed = isTransposed(node);
   const product = transposed ? node.inputs[0] : node;
-  if (product.op !== "matmul" || product.shape.length !== 2 || !isTransposed(product.inputs[0])) return undefined;
-  return { node, left: product.inputs[0].inputs[0], right: product.inputs[1], transposed };
+  if (product.op !== "matmul" || product.shape.length !== 2) return undefined;
+  const [turned, right] = product.inputs;
+  const [columns, rows] = turned.shape;
+  if (!isTransposed(turned) && rows > 1) return undefined;
+  const left = isTransposed(turned) ? turned.inputs[0] : turned;
+  return { node, left, leftShape: [rows, columns], right, transposed };
 }
 
 /** What a trace puts together from many parts, and its nodes in an order that suits. */
 export function findJoins(trace: Trace, alignment: number): Joins & { readonly order: readonly Node[] } {
-  const { whole, products } = new Finder(trace, alignment).find();
-  const order = whole.size + products.size === 0 ? undefined : joinedOrder(trace, { whole, products });
-  return order === undefined ? { ...noJoins, order: trace.nodes } : { whole, products, order };
+  const { whole, products, stacked } = new Finder(trace, alignment).find();
+  for (const joins of [
+    { whole, products, stacked },
+    { ...noJoins, whole, products },
+  ]) {
+    const order = joins.whole.size + joins.products.size + joins.stacked.size > 0 && joinedOrder(trace, joins);
+    if (order) return { ...joins, order };
+  }
+  return { ...noJoins, order: trace.nodes };
 }
 
-export const noJoins: Joins = { whole: new Map(), products: new Map() };
+export const noJoins: Joins = { whole: new Map(), products: new Map(), stacked: new Map() };
 
 const partsMade = ({ parts, source }: Join): readonly Node[] => (source === undefined ? parts : [source]);
 
 /** The trace's nodes in an order in which all that a node is made from comes before it; undefined if there is none. */
-function joinedOrder(trace: Trace, { whole, products }: Joins): Node[] | undefined {
+function joinedOrder(trace: Trace, { whole, products, stacked }: Joins): Node[] | undefined {
   const sources = (n: Node): readonly Node[] => {
     const product = products.get(n);
     if (product !== undefined)
       return [...partsMade(product.left.join), ...partsMade(product.right.join), ...product.rest];
-    return whole.get(n)?.parts ?? n.inputs;
+    const rows = stacked.get(n)?.product;
+    return rows === undefined ? (whole.get(n)?.parts ?? n.inputs) : [...partsMade(rows.left.join), rows.right];
   };
   const done = new Set<Node>();
   const begun = new Set<Node>();

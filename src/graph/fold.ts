@@ -168,7 +168,8 @@ function convert(value: number, dtype: DType): number {
 }
 
 /** Whether it begins what is computed again: what comes after it stays after it. */
-const isAgain = (node: Draft): boolean => node.op === "reshape" && argsOf(node, "reshape").again !== undefined;
+export const isAgain = (t: { readonly op: Op; readonly args: Args[Op] }): boolean =>
+  t.op === "reshape" && (t.args as Args["reshape"]).again !== undefined;
 
 /** Whether a reshape is a `detach()`: it stops gradients. */
 export const isDetached = (t: { readonly op: Op; readonly args: Args[Op] }): boolean =>

@@ -1,7 +1,7 @@
 // What the rooms below need of the graph beyond its public surface.
 export { allocate, bytesOf, copyOf, type Data, type DType, isFloat, missing } from "./dtype.ts";
 export { type Elementary, elementary, forElementary } from "./elementary.ts";
-export { isDetached } from "./fold.ts";
+export { isAgain, isDetached } from "./fold.ts";
 export { topological } from "./grad.ts";
 export { hostMath } from "./host-math.ts";
 export { kindOf } from "./kind.ts";
