@@ -167,6 +167,27 @@ describe.skipIf(device === undefined)("native", () => {
     }
   });
 
+  test("so are the rows that a tile's stores touch, of results in either order, and what they are added to", () => {
+    const noise = noiseOf(stream(5));
+    const image = (side: number): Tensor => noise(2, 65, side, side).conv(noise(230, 65, 1, 1));
+    for (const side of [20, 24]) {
+      const added = image(side)
+        .add(noise(2, 230, side, side))
+        .relu();
+      const graph = trace([added, image(side)]);
+      const code = native.prepare(graph, { shown: true }).source!();
+      expect(code.split("__builtin_prefetch").length).toBeGreaterThan(4);
+      const known = referenceOf(graph);
+      const wrong = runTrace(native, graph).map((v, i) => disagreement(v, known.get(graph.outputs[i])!));
+      expect(wrong).toEqual([undefined, undefined]);
+    }
+    const wide = trace([noise(300, 70).matmul(noise(70, 600)).mul(noise(300, 600))]);
+    expect(native.prepare(wide, { shown: true }).source!()).toMatch(
+      /k\d+ < \d+; k\d+\+\+, i\d+ \+= 1\) \{\n(char.*\n)?__builtin_prefetch/,
+    );
+    expect(disagreement(runTrace(native, wide)[0], referenceOf(wide).get(wide.outputs[0])!)).toBeUndefined();
+  });
+
   test("results do not depend on the thread count", async () => {
     const { machine } = native;
     expect(machine.threads).toBe(1);

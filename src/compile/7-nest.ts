@@ -14,7 +14,7 @@ import {
   type Whole,
 } from "./loop-form.ts";
 import { type Instance, none, resultKey, rowsIn, Values } from "./nest-values.ts";
-import { type Stream, streams } from "./prefetch.ts";
+import type { Stream } from "./prefetch.ts";
 import type { Target } from "./target.ts";
 
 /** Elements of a register tile along an axis. */
@@ -51,7 +51,7 @@ class Nester {
     const indices = [...this.#values.live.flatMap(indicesIn), ...kernel.stores.map((s) => s.index)];
     this.#rows = indices.flatMap(rowsIn);
     this.#reachesBack = target.reachesBack && idempotent && !kernel.serial;
-    this.#streams = target.prefetches ? streams(kernel, this.#values.live.filter(isLoad)) : [];
+    this.#streams = target.ahead?.streams(kernel, this.#values.live.filter(isLoad)) ?? [];
   }
 
   // Loops ---------------------------------------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ class Nester {
     // what the last axis shares out is held in registers meanwhile, so the last is the one of fewest elements
     spread.sort((a, b) => b.count - a.count);
     const instances = instancesOf(spread);
-    const totals = kernel.reductions.length > 0 ? this.#reduce(instances) : [];
+    const totals = kernel.reductions.length > 0 ? this.#reduce(instances, spread) : [];
     const store = (instance: Instance): void => this.#store(instance, (vectors - 1) * lanes, lastLanes);
     const body = this.#values.block(() => {
       if (this.#worthRolling(instances.length)) this.#rolled(spread, lastLanes < lanes, totals, store);
@@ -262,11 +262,22 @@ class Nester {
       const { axis, count, step } = next;
       const row = (k: number): Whole => product(at(k), count);
       if (written(next)) return within(inner, count === 1 ? at : (k) => sum(row(k), k));
-      const [variable, counter] = [this.#variable(axis), { name: `k${axis.id}` }];
-      const body = this.#values.block(() => within(inner, (k) => sum(row(k), counter)), axis.id);
-      this.#values.add({ kind: "roll", variable, counter, count, step, body });
+      this.#roll(axis, count, step, (counter) => within(inner, (k) => sum(row(k), counter)));
     };
     within(spread, () => 0);
+  }
+
+  /** A loop in which an axis's variable moves on from where it is. */
+  #roll(axis: Axis, count: number, step: number, body: (counter: Variable) => void): void {
+    const [variable, counter] = [this.#variable(axis), { name: `k${axis.id}` }];
+    this.#values.add({
+      kind: "roll",
+      variable,
+      counter,
+      count,
+      step,
+      body: this.#values.block(() => body(counter), axis.id),
+    });
   }
 
   /** Stores instances one after the other, given the totals of their reductions by their numbers. */
@@ -308,7 +319,7 @@ class Nester {
   // Sums ------------------------------------------------------------------------------------------------------------------
 
   /** Adds up; for each reduction its totals by instance. */
-  #reduce(instances: readonly Instance[]): Total[][] {
+  #reduce(instances: readonly Instance[], spread: readonly Spread[]): Total[][] {
     const { kernel } = this;
     const totals = kernel.reductions.map((reduction) =>
       instances.map((): Total => {
@@ -318,6 +329,7 @@ class Nester {
     );
     this.#reducing = true;
     this.#hoist({ instances, totals });
+    this.#prefetchRows(new Map(spread.map(({ axis, count, step }) => [axis, count * step])));
     for (const total of totals.flat()) this.#values.add({ kind: "open", total });
     this.#reduceLoops(kernel.reducedOrder, { instances, totals });
     this.#reducing = false;
@@ -391,6 +403,22 @@ class Nester {
         this.#values.add({ kind: "add", total: totals[r][k], term, lanes });
       });
     });
+  }
+
+  /** Asks for the rows that this tile's stores will read and write. */
+  #prefetchRows(counts: ReadonlyMap<Axis, number>): void {
+    for (const { buffer, index, dtype, rows, along, lines } of this.target.ahead?.rowsAfter(this.kernel, counts) ??
+      []) {
+      const ask = ([row, ...inner]: typeof rows): void => {
+        if (row === undefined)
+          for (const line of lines) {
+            const place = this.#values.place(buffer, index, dtype, new Map([[along.id, line]]));
+            this.#values.add({ kind: "prefetch", place });
+          }
+        else this.#roll(row.axis, row.count, 1, () => ask(inner));
+      };
+      ask(rows);
+    }
   }
 
   /** Asks for the rows that the next tile will read in this round, where it ends: what comes before, this one reads. */

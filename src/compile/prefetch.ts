@@ -1,7 +1,14 @@
-// What a kernel's sums will read next, asked for ahead of time: rows that lie far apart are no pattern that a processor sees by itself.
+// What a kernel will read next, asked for ahead of time: rows that lie far apart are no pattern that a processor sees by itself.
+import { bytesOf, type Node, sizeOf } from "../graph/internal.ts";
 import { type TiledKernel, tileLoops, vectorOnResult } from "./4-tile.ts";
-import { type Axis, coefficient } from "./affine.ts";
-import type { Expr } from "./kernel.ts";
+import { type Axis, coefficient, type Index } from "./affine.ts";
+import type { Expr, Kernel } from "./kernel.ts";
+
+/** What this file finds: the target has it, so that where nothing can be asked for it is left out. */
+export interface Ahead {
+  readonly streams: typeof streams;
+  readonly rowsAfter: typeof rowsAfter;
+}
 
 export interface Stream {
   readonly load: Expr & { kind: "load" };
@@ -42,3 +49,70 @@ function around(kernel: TiledKernel): { axis: Axis; step: number; count: number 
     .filter(({ count }) => count > 1)
     .reverse();
 }
+
+interface Access {
+  readonly buffer: number;
+  readonly index: Index;
+  readonly dtype: Expr["dtype"];
+}
+
+/** What a tile reads or writes once its sums are formed, in rows far apart: a row for each position along some of its axes. */
+export interface Rows extends Access {
+  readonly rows: readonly { readonly axis: Axis; readonly count: number }[];
+  /** The axis along a row, and elements of which one lies in each line of the cache that the tile's part of the row touches. */
+  readonly along: Axis;
+  readonly lines: readonly number[];
+}
+
+/** Smaller values are still in the second-level cache. */
+const leastBytes = 512 * 1024;
+/** Vector operations of a tile's sums for each line asked for, from which asking costs little and the lines are there in time. */
+const leastWork = 20;
+const lineElements = 16;
+const twoLines = 2 * lineElements;
+
+/** What the stores of a tile touch, asked for before its sums are formed: of rows far apart the processor waits for each. */
+export function rowsAfter(kernel: TiledKernel, counts: ReadonlyMap<Axis, number>): Rows[] {
+  if (!vectorOnResult(kernel)) return [];
+  const terms = kernel.reduced.reduce((n, a) => n * a.extent, 1);
+  const elements = [...counts.values()].reduce((n, count) => n * count, 1);
+  const found = [
+    ...loadsAfter(kernel),
+    ...kernel.stores.map(({ buffer, index, value }) => ({ buffer, index, dtype: value.dtype })),
+  ]
+    .map((access) => rowsOf(kernel, access, counts))
+    .filter((r) => r !== undefined);
+  const lines = found.reduce((n, r) => n + r.rows.reduce((m, { count }) => m * count, r.lines.length), 0);
+  return (elements / kernel.lanes) * terms >= leastWork * lines ? found : [];
+}
+
+/** Loads without conditions that only the stores need. */
+function loadsAfter(kernel: Kernel): (Expr & { kind: "load" })[] {
+  const found = new Set<Expr>();
+  const visit = (e: Expr): void => {
+    if (found.has(e)) return;
+    found.add(e);
+    e.args.forEach(visit);
+  };
+  for (const s of kernel.stores) visit(s.value);
+  return [...found].filter((e): e is Expr & { kind: "load" } => e.kind === "load" && e.guards.length === 0);
+}
+
+function rowsOf(kernel: Kernel, { buffer, index, dtype }: Access, counts: ReadonlyMap<Axis, number>): Rows | undefined {
+  if (bytesIn(kernel.buffers[buffer].node) < leastBytes) return undefined;
+  const steps = [...counts].map(([axis, count]) => ({ axis, count, step: coefficient(index, axis) }));
+  const line = steps.find(({ step }) => step === 1);
+  const rows = steps.filter(({ step }) => step !== 0 && step !== 1);
+  if (
+    line === undefined ||
+    rows.length === 0 ||
+    rows.some(({ step }) => step === undefined || Math.abs(step) < twoLines)
+  )
+    return undefined;
+  const last = line.count - 1;
+  const lines = Array.from({ length: Math.ceil(line.count / lineElements) }, (_, k) => k * lineElements);
+  if (last % lineElements !== lineElements - 1 && last > 0) lines.push(last);
+  return { buffer, index, dtype, rows, along: line.axis, lines };
+}
+
+const bytesIn = ({ shape, dtype }: Node): number => sizeOf(shape) * bytesOf[dtype];
