@@ -8,7 +8,7 @@ import { renderProgram } from "./module.ts";
 import { Recall } from "./recall.ts";
 import { runtimeSource } from "./runtime.ts";
 import { CompilerError, findToolchain, type Toolchain } from "./toolchain.ts";
-import { tryOut } from "./trial.ts";
+import { trialOf } from "./trial.ts";
 import { tuning } from "./tune.ts";
 
 export { CompilerError, hasCompiler } from "./toolchain.ts";
@@ -71,17 +71,14 @@ export class NativeBackend extends WasmBackend {
     if (this.#problem !== undefined) throw new CompilerError(this.#problem);
     if (this.#compiler !== undefined) return this.#compiler;
     try {
-      const compiler = start(this.#folder, this.#tune);
-      const { toolchain, target } = compiler;
-      tryOut(toolchain, target, {
-        // each in one file, where compilers see most, and side by side
-        compiled: (programs) => {
-          const files = toolchain.compile(...programs.map((program) => renderProgram(program, 1)));
-          return programs.map((program, i) => this.#native(files[i], program, compiler));
-        },
-        expected: (program) => this.wasm(program),
-        memory: this,
-      });
+      const { toolchain, ...known } = start(this.#folder, this.#tune);
+      const trial = trialOf(toolchain, known.target);
+      // each in one file, where compilers see most, and all side by side
+      const sources = trial.programs.map((program) => renderProgram(program, 1));
+      const [runtime, ...files] = toolchain.compile([runtimeSource], ...sources);
+      const compiler = { toolchain, ...known, runtime: loadRuntime(runtime) };
+      const executables = trial.programs.map((program, i) => this.#native(files[i], program, compiler));
+      trial.judge(executables, { memory: this, expected: (program) => this.wasm(program) });
       this.#compiler = compiler;
     } catch (error) {
       this.#problem = (error as Error).message;
@@ -161,20 +158,23 @@ export class NativeBackend extends WasmBackend {
   }
 }
 
-function start(folder: string | undefined, tune: boolean): Compiler {
+function start(folder: string | undefined, tune: boolean): Omit<Compiler, "runtime"> {
   const toolchain = findToolchain(folder);
-  const module = { exports: {} };
-  try {
-    globalThis.process.dlopen(module, toolchain.compile([runtimeSource])[0]);
-  } catch (error) {
-    if (error instanceof CompilerError) throw error;
-    throw new CompilerError(`compiled code does not load: ${(error as Error).message}`);
-  }
   const tiles = tuning(toolchain, tune);
   const target = nativeTarget(toolchain.lanes, tiles);
   const found = tiles === undefined ? "" : tiles.found;
   const recall = found === undefined ? undefined : Recall.of(toolchain, found);
-  return { toolchain, target, runtime: module.exports as Runtime, recall };
+  return { toolchain, target, recall };
+}
+
+function loadRuntime(file: string): Runtime {
+  const module = { exports: {} };
+  try {
+    globalThis.process.dlopen(module, file);
+  } catch (error) {
+    throw new CompilerError(`compiled code does not load: ${(error as Error).message}`);
+  }
+  return module.exports as Runtime;
 }
 
 function load(runtime: Runtime, path: string): number {

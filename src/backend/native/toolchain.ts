@@ -150,13 +150,9 @@ function build<T>(
         fs.writeFileSync(`${parts[k][i]}.c`, source, { mode: 0o600 });
       });
     });
-    const compilers = parts.flat().map((part) => quoted([command, ...options, "-c", "-o", `${part}.o`, `${part}.c`]));
-    const waits = compilers.map((_, i) => `wait $p${i} || exit 1`);
-    run("sh", ["-c", [...compilers.map((c, i) => `${c} & p${i}=$!`), ...waits].join("\n")], command);
-    return jobs.map(({ file }, k) => {
-      run(command, [...options, "-o", fresh[k], ...parts[k].map((part) => `${part}.o`)]);
-      return use(fresh[k], file);
-    });
+    const made = jobs.map((_, k) => commandsOf([command, ...options], parts[k], fresh[k]));
+    run("sh", ["-c", sideBySide(made)], command);
+    return jobs.map(({ file }, k) => use(fresh[k], file));
   } catch (error) {
     if (error instanceof CompilerError) throw error;
     throw new CompilerError(`compiled code could not be written: ${(error as Error).message}`);
@@ -165,6 +161,17 @@ function build<T>(
       fs.rmSync(left, { force: true });
   }
 }
+
+/** What makes a file of C files: one command, or one for each and another that links them. */
+function commandsOf(compiler: readonly string[], parts: readonly string[], file: string): string {
+  if (parts.length === 1) return quoted([...compiler, "-o", file, `${parts[0]}.c`]);
+  const each = parts.map((part) => quoted([...compiler, "-c", "-o", `${part}.o`, `${part}.c`]));
+  return `( ${sideBySide(each)}\n${quoted([...compiler, "-o", file, ...parts.map((part) => `${part}.o`)])} )`;
+}
+
+/** Commands that run at once; the shell goes on when all have succeeded, and stops where one has not. */
+const sideBySide = (commands: readonly string[]): string =>
+  [...commands.map((c, i) => `${c} & p${i}=$!`), ...commands.map((_, i) => `wait $p${i} || exit 1`)].join("\n");
 
 const quoted = (words: readonly string[]): string => words.map((w) => `'${w.replaceAll("'", "'\\''")}'`).join(" ");
 

@@ -14,41 +14,61 @@ interface Memory {
   read(address: number, dtype: DType, size: number): Data;
 }
 
-interface Trial {
+/** Backends to run the programs of a trial. */
+interface Runners {
   readonly memory: Memory;
-  /** Makes programs ready to run as C, and one as WebAssembly. */
-  readonly compiled: (programs: readonly Program[]) => Executable[];
+  /** Makes a program ready to run as WebAssembly. */
   readonly expected: (program: Program) => Executable;
 }
 
-/** Throws a CompilerError that names the form where compiled kernels do not give what they should. */
-export function tryOut(toolchain: Toolchain, target: Target, trial: Trial): void {
-  const file = `${toolchain.folder}/verdict-${hashName([toolchain.identity, ...ownCode()])}`;
-  let wrong = readVerdict(file);
-  if (wrong === undefined) {
-    wrong = attempt(target, trial) ?? sound;
-    writeVerdict(file, wrong);
-  }
-  if (wrong !== sound)
-    throw new CompilerError(
-      `the compiler makes wrong code of ${wrong} (set CC to another compiler than this one, ${toolchain.version})`,
-    );
+/** What a compiler has to be tried out with before it is used. */
+export interface Trial {
+  /** None where there is a verdict already. */
+  readonly programs: readonly Program[];
+  /** Runs these programs as compiled. Throws a CompilerError that names the form where they, or the verdict, say that the compiler is wrong. */
+  judge(executables: readonly Executable[], runners: Runners): void;
 }
 
-/** The first form that comes out differently. */
-function attempt(target: Target, { memory, compiled, expected }: Trial): string | undefined {
+export function trialOf(toolchain: Toolchain, target: Target): Trial {
+  const file = `${toolchain.folder}/verdict-${hashName([toolchain.identity, ...ownCode()])}`;
+  const known = readVerdict(file);
+  const attempt = known === undefined ? attemptOn(target) : undefined;
+  return {
+    programs: attempt?.programs ?? [],
+    judge(executables, runners) {
+      const wrong = known ?? attempt!.run(executables, runners) ?? sound;
+      if (known === undefined) writeVerdict(file, wrong);
+      if (wrong !== sound)
+        throw new CompilerError(
+          `the compiler makes wrong code of ${wrong} (set CC to another compiler than this one, ${toolchain.version})`,
+        );
+    },
+  };
+}
+
+interface Attempt {
+  readonly programs: readonly Program[];
+  /** The first form that comes out differently. */
+  run(executables: readonly Executable[], runners: Runners): string | undefined;
+}
+
+function attemptOn(target: Target): Attempt {
   const made = Object.entries(forms());
   const halves = [0, 1].map((k) => made.filter((_, i) => i % 2 === k));
   const graphs = halves.map((half) => trace(half.map(([, form]) => form)));
   // each form has kernels of its own: what has no vector form would take the vectors of those it is merged with
   const without = new Set<Pass>(["merge"]);
-  const executables = compiled(graphs.map((graph) => compileTrace(graph, { target, without })));
-  const wrong = graphs.flatMap((graph, k) => {
-    const found = valuesOf(memory, graph, executables[k]);
-    const wanted = valuesOf(memory, graph, expected(compileTrace(graph)));
-    return halves[k].filter((_, i) => !alike(found[i], wanted[i]));
-  });
-  return wrong[0]?.[0];
+  return {
+    programs: graphs.map((graph) => compileTrace(graph, { target, without })),
+    run(executables, { memory, expected }) {
+      const wrong = graphs.flatMap((graph, k) => {
+        const found = valuesOf(memory, graph, executables[k]);
+        const wanted = valuesOf(memory, graph, expected(compileTrace(graph)));
+        return halves[k].filter((_, i) => !alike(found[i], wanted[i]));
+      });
+      return wrong[0]?.[0];
+    },
+  };
 }
 
 /** The files that C is made by: a verdict is of the code that they make. In a bundle, the one that this is a part of. */
