@@ -33,7 +33,7 @@ describe.skipIf(!hasCompiler())("compilers", () => {
     existsSync(join(folder, "calls"))
       ? readFileSync(join(folder, "calls"), "utf8")
           .split("\n")
-          .filter((l) => / -c /.test(l)).length
+          .filter((l) => /\.c$/.test(l)).length
       : 0;
   const backend = (): NativeBackend =>
     new NativeBackend({ threads: 1, leastWork: [0, 0], folder: join(folder, "kept"), poison: true });
