@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { WasmBackend } from "../src/backend/wasm/index.ts";
 import { compileTrace, type Program } from "../src/compile/program.ts";
-import { checkpoint, concat, grad, ones, stack, type Tensor, tensor } from "../src/graph/index.ts";
+import { checkpoint, concat, grad, ones, param, stack, type Tensor, tensor } from "../src/graph/index.ts";
 import { type Data, trace } from "../src/graph/internal.ts";
 import { run, stream } from "./harness.ts";
 
@@ -150,6 +150,56 @@ test("products of which one needs another are apart, as are those that would wai
   const waiting = [...all.slice(0, 2).map((a) => a.matmul(w)), ...parts(2, 3, 7).map((a) => a.matmul(w))];
   const last = waiting.slice(2).map((a) => a.tanh().matmul(u));
   check(...all, ...waiting, ...last, ...last.map((a) => a.tanh().matmul(w)));
+});
+
+test("products that would wait for each other leave others alone", () => {
+  const [u, w, v] = [noise(7, 7), noise(7, 7), noise(7, 9)];
+  const crossed = parts(4, 3, 7).map((x, i) => (i % 2 ? x.matmul(u).tanh().matmul(w) : x.matmul(w).tanh().matmul(u)));
+  const others = parts(4, 3, 7).map((x) => x.matmul(v).tanh());
+  expect(sumsOf(7, ...others)).toBe(1);
+  expect(sumsOf(7, ...crossed)).toBe(8);
+  expect(sumsOf(7, ...crossed, ...others)).toBe(9);
+  check(...crossed, ...others);
+});
+
+test("products are one as far as they stay in the cache, and where they change from run to run", () => {
+  const [w, wide] = [noise(40, 512), noise(40, 20_000)];
+  const xs = parts(20, 32, 40); // 64 KB each, of 1 MB
+  const results = xs.map((x) => x.matmul(w).square().sum());
+  expect(sumsOf(40, ...results)).toBe(2);
+  check(...results);
+  expect(sumsOf(40, ...xs.slice(0, 5).map((x) => x.matmul(wide).square().sum()))).toBe(5);
+  const [a, b] = [param(new Float32Array(30).fill(2), [5, 6]), param(new Float32Array(42).fill(3), [6, 7])];
+  const frozen = Array.from({ length: 5 }, (_, i) =>
+    a
+      .slice(0, i, i + 1)
+      .exp()
+      .matmul(b),
+  );
+  expect(sumsOf(6, ...frozen)).toBe(5);
+});
+
+test("thousands of products take no longer to find than to compile", { timeout: 15_000 }, () => {
+  const [b, w] = [noise(2000, 32), noise(32, 32)];
+  const rows = Array.from({ length: 2000 }, (_, i) =>
+    b
+      .slice(0, i, i + 1)
+      .tanh()
+      .matmul(w)
+      .tanh(),
+  );
+  expect(
+    sumsOf(
+      32,
+      rows.reduce((sum, y) => sum.add(y)),
+    ),
+  ).toBe(1); // 256 KB
+  let layers = Array.from({ length: 4 }, (_, i) => b.slice(0, i, i + 1));
+  for (let k = 0; k < 500; k++) {
+    const factor = noise(32, 32);
+    layers = layers.map((x) => x.matmul(factor).tanh());
+  }
+  expect(sumsOf(32, ...layers)).toBeLessThan(2000);
 });
 
 test("the gradient of weights that rows are multiplied with one by one is one product", () => {

@@ -443,6 +443,7 @@ export function prepare(trace: Trace, target: Target, options: PrepareOptions): 
     if (product !== undefined) return rewriter.product(product, of);
     const stack = stacked.get(node);
     if (stack !== undefined) return rewriter.rowsOfStack(stack.product, stack.at, of);
+    // a product of a stack is turned as it is: by itself it would be computed twice
     if (node.op === "permute" && stacked.has(node.inputs[0])) return rewriter.rewrite(node, node.inputs.map(of));
     const swapped = transposedProduct(node, users, rewriter, node.inputs[0]?.inputs.map(of) ?? []);
     return rewriter.rewrite(swapped ?? node, swapped?.inputs ?? node.inputs.map(of));

@@ -14,7 +14,7 @@ import {
   type Whole,
 } from "./loop-form.ts";
 import { type Instance, none, resultKey, rowsIn, Values } from "./nest-values.ts";
-import type { Stream } from "./prefetch.ts";
+import type { Prefetcher } from "./prefetch.ts";
 import type { Target } from "./target.ts";
 
 /** Elements of a register tile along an axis. */
@@ -36,7 +36,7 @@ class Nester {
   readonly target: Target;
   readonly #values: Values;
   readonly #reachesBack: boolean;
-  readonly #streams: readonly Stream[];
+  readonly #ahead: Prefetcher | undefined;
   /** Row numbers that indices read from memory. */
   readonly #rows: readonly Expr[];
   readonly #variables = new Map<number, Variable>();
@@ -51,7 +51,7 @@ class Nester {
     const indices = [...this.#values.live.flatMap(indicesIn), ...kernel.stores.map((s) => s.index)];
     this.#rows = indices.flatMap(rowsIn);
     this.#reachesBack = target.reachesBack && idempotent && !kernel.serial;
-    this.#streams = target.ahead?.streams(kernel, this.#values.live.filter(isLoad)) ?? [];
+    this.#ahead = target.prefetcher?.(kernel, this.#values, (axis) => this.#variable(axis));
   }
 
   // Loops ---------------------------------------------------------------------------------------------------------------
@@ -262,22 +262,11 @@ class Nester {
       const { axis, count, step } = next;
       const row = (k: number): Whole => product(at(k), count);
       if (written(next)) return within(inner, count === 1 ? at : (k) => sum(row(k), k));
-      this.#roll(axis, count, step, (counter) => within(inner, (k) => sum(row(k), counter)));
+      this.#values.roll(axis, this.#variable(axis), count, step, (counter) =>
+        within(inner, (k) => sum(row(k), counter)),
+      );
     };
     within(spread, () => 0);
-  }
-
-  /** A loop in which an axis's variable moves on from where it is. */
-  #roll(axis: Axis, count: number, step: number, body: (counter: Variable) => void): void {
-    const [variable, counter] = [this.#variable(axis), { name: `k${axis.id}` }];
-    this.#values.add({
-      kind: "roll",
-      variable,
-      counter,
-      count,
-      step,
-      body: this.#values.block(() => body(counter), axis.id),
-    });
   }
 
   /** Stores instances one after the other, given the totals of their reductions by their numbers. */
@@ -329,7 +318,7 @@ class Nester {
     );
     this.#reducing = true;
     this.#hoist({ instances, totals });
-    this.#prefetchRows(new Map(spread.map(({ axis, count, step }) => [axis, count * step])));
+    this.#ahead?.rows(new Map(spread.map(({ axis, count, step }) => [axis, count * step])));
     for (const total of totals.flat()) this.#values.add({ kind: "open", total });
     this.#reduceLoops(kernel.reducedOrder, { instances, totals });
     this.#reducing = false;
@@ -345,7 +334,7 @@ class Nester {
     const unrolled = axis !== kernel.vector && axis.extent > 1 && terms <= this.target.mostTerms;
     if (rest.length === 0) return this.#innermost(axis, tile, unrolled);
     this.#staged(axis, axis.extent, 1, tile, unrolled, () => {
-      if (axes === kernel.reducedOrder) this.#prefetch(tile.instances, rest);
+      if (axes === kernel.reducedOrder) this.#ahead?.nextTile(tile.instances, rest);
       this.#hoist(tile);
       this.#reduceLoops(rest, tile);
     });
@@ -365,7 +354,7 @@ class Nester {
     };
     const main = axis.extent - (axis.extent % step);
     this.#staged(axis, main, step, tile, unrolled, () => {
-      if (axis === kernel.reducedOrder[0]) this.#prefetch(tile.instances, []);
+      if (axis === kernel.reducedOrder[0]) this.#ahead?.nextTile(tile.instances, []);
       steps(step / width);
     });
     const left = Math.floor((axis.extent - main) / width);
@@ -404,35 +393,6 @@ class Nester {
       });
     });
   }
-
-  /** Asks for the rows that this tile's stores will read and write. */
-  #prefetchRows(counts: ReadonlyMap<Axis, number>): void {
-    for (const { buffer, index, dtype, rows, along, lines } of this.target.ahead?.rowsAfter(this.kernel, counts) ??
-      []) {
-      const ask = ([row, ...inner]: typeof rows): void => {
-        if (row === undefined)
-          for (const line of lines) {
-            const place = this.#values.place(buffer, index, dtype, new Map([[along.id, line]]));
-            this.#values.add({ kind: "prefetch", place });
-          }
-        else this.#roll(row.axis, row.count, 1, () => ask(inner));
-      };
-      ask(rows);
-    }
-  }
-
-  /** Asks for the rows that the next tile will read in this round, where it ends: what comes before, this one reads. */
-  #prefetch(instances: readonly Instance[], taps: readonly Axis[]): void {
-    if (this.#streams.length === 0) return;
-    const body = this.#values.block(() => {
-      for (const { load, step } of this.#streams) {
-        const places = instances.map((i) => this.#values.place(load.buffer, load.index, load.dtype, i, step));
-        for (const [, place] of new Map(places.map((p) => [p.at, p]))) this.#values.add({ kind: "prefetch", place });
-      }
-    });
-    const values = taps.map((axis) => ({ variable: this.#variable(axis), value: axis.extent - 1 }));
-    this.#values.add({ kind: "within", values, body });
-  }
 }
 
 /** The elements of a register tile, and for each reduction its totals by element. */
@@ -458,4 +418,3 @@ const runningOf = (total: Total): Value => ({
 
 const sum = (a: Whole, b: Whole): Whole => (a === 0 ? b : b === 0 ? a : { op: "add", a, b });
 const product = (a: Whole, b: Whole): Whole => (a === 0 || b === 0 ? 0 : { op: "mul", a, b });
-const isLoad = (e: Expr): e is Expr & { kind: "load" } => e.kind === "load";

@@ -10,6 +10,7 @@ import {
   type Trace,
   traits,
 } from "../graph/internal.ts";
+import { keptLeaves } from "./steady.ts";
 
 /** Values one after another in one buffer. */
 export interface Join {
@@ -57,6 +58,10 @@ const fewest = 4;
 
 /** Products of so many rows gain nothing by more of them; rows may be copied to be side by side for products of so many columns. */
 const [manyRows, columnsOfCopied] = [64, 32];
+/** Bytes of products that are made at once: more would no longer be in the second-level cache when they are used. */
+const stackBytes = 1024 * 1024;
+/** How often the nodes of a trace may be gone through in search of independent products. */
+const mostPasses = 100;
 const mayCopy = (rows: number, columns: number): boolean => rows < manyRows && columns >= columnsOfCopied;
 
 /** Whether a value has no kernel of its own. */
@@ -97,7 +102,7 @@ class Finder {
     this.#users.set(n, (this.#users.get(n) ?? 0) + 1);
   }
 
-  find(): Joins {
+  find(): this {
     for (const n of this.#trace.nodes) {
       const parts = partsOf(n);
       if (parts !== undefined) this.#candidates.set(n, parts);
@@ -193,16 +198,18 @@ class Finder {
 
   /** Products of one right factor as one, the left ones in the order in which they lie. Those that have a place already keep it. */
   #stack(products: readonly Node[]): void {
-    const alone = products.filter((n) => !this.#placed.has(n));
-    if (alone.length < fewest) return;
     const place = (n: Node): number => this.#at(n.inputs[0]) ?? this.#position.get(n)!;
-    alone.sort((a, b) => place(a) - place(b));
-    const lefts = alone.map((n) => n.inputs[0]);
-    const [, right] = alone[0].inputs;
-    const left = this.#run(alone, lefts, lefts[0].shape, mayCopy(1, right.shape[1]));
-    if (left === undefined) return;
-    const product = { left, right };
-    alone.forEach((n, at) => void this.stacked.set(n, { product, at }));
+    const alone = products.filter((n) => !this.#placed.has(n)).sort((a, b) => place(a) - place(b));
+    const most = Math.floor(stackBytes / sizeOf(products[0].shape) / bytesOf[products[0].dtype]);
+    for (let i = 0; i + fewest <= alone.length && most >= fewest; i += most) {
+      const some = alone.slice(i, i + most);
+      const [{ shape }, right] = some[0].inputs;
+      if (some.length < fewest) return;
+      const lefts = some.map((n) => n.inputs[0]);
+      const left = this.#run(some, lefts, shape, mayCopy(1, right.shape[1]));
+      const product = left && { left, right };
+      if (product) some.forEach((n, at) => void this.stacked.set(n, { product, at }));
+    }
   }
 
   /** Values as neighbours in a join, which none of `roots` is needed for: in the one they are in, or in a new one, of copies where this is allowed. */
@@ -241,31 +248,44 @@ class Finder {
 
 /**
  * Products of few rows with the same right factor and shape, none of which is computed from another: those with equally many before
- * them. What is computed again for a derivative is left out, as it is computed late on purpose.
+ * them. Left out is what is computed again for a derivative, late on purpose, and what is the same in each run.
  */
-function independentProducts({ nodes }: Trace): Node[][] {
-  const byFactor = new Map<Node, Set<Node>>();
-  const again = new Set<Node>();
-  for (const n of nodes) {
-    const [, right] = n.inputs;
-    if (isAgain(n) || n.inputs.some((x) => again.has(x))) again.add(n);
-    else if (n.op === "matmul" && n.shape.length === 2 && n.shape[0] < manyRows)
-      byFactor.set(right, (byFactor.get(right) ?? new Set()).add(n));
-  }
-  return [...byFactor.values()].flatMap((products) => (products.size < fewest ? [] : apart(nodes, products)));
+function independentProducts(trace: Trace): Node[][] {
+  const { nodes } = trace;
+  const byFactor = new Map<Node, Node[]>();
+  const [again, steady] = [new Set<Node>(), new Set<Node>()];
+  const position = new Map<Node, number>();
+  const keeps = keptLeaves(trace);
+  nodes.forEach((n, i) => {
+    position.set(n, i);
+    if (n.op === "buffer" ? keeps(n) : n.inputs.every((x) => steady.has(x))) steady.add(n);
+    else if (isAgain(n) || n.inputs.some((x) => again.has(x))) again.add(n);
+    else if (n.op === "matmul" && n.shape.length === 2 && n.shape[0] < manyRows) {
+      const products = byFactor.get(n.inputs[1]);
+      if (!products?.push(n)) byFactor.set(n.inputs[1], [n]);
+    }
+  });
+  let left = mostPasses * nodes.length;
+  return [...byFactor.values()].flatMap((products) => {
+    if (products.length < fewest) return [];
+    const range = nodes.slice(position.get(products[0]), position.get(products[products.length - 1])! + 1);
+    left -= range.length;
+    return left < 0 ? [] : apart(range, new Set(products));
+  });
 }
 
+/** Products by how many come before them; `nodes` are those from the first to the last of them. */
 function apart(nodes: readonly Node[], products: ReadonlySet<Node>): Node[][] {
   const before = new Map<Node, number>();
   const groups = new Map<string, Node[]>();
   for (const n of nodes) {
     let count = 0;
-    for (const x of n.inputs) count = Math.max(count, before.get(x)!);
+    for (const x of n.inputs) count = Math.max(count, before.get(x) ?? 0);
     if (products.has(n)) {
       const key = `${count++} ${n.shape} ${n.inputs[0].dtype}`;
       if (!groups.get(key)?.push(n)) groups.set(key, [n]);
     }
-    before.set(n, count);
+    if (count > 0) before.set(n, count);
   }
   return [...groups.values()];
 }
@@ -306,12 +326,12 @@ function termOf(node: Node): Term | undefined {
 /** What a trace puts together from many parts, and its nodes in an order that suits. */
 export function findJoins(trace: Trace, alignment: number): Joins & { readonly order: readonly Node[] } {
   const { whole, products, stacked } = new Finder(trace, alignment).find();
-  for (const joins of [
-    { whole, products, stacked },
-    { ...noJoins, whole, products },
-  ]) {
-    const order = joins.whole.size + joins.products.size + joins.stacked.size > 0 && joinedOrder(trace, joins);
-    if (order) return { ...joins, order };
+  while (whole.size + products.size + stacked.size > 0) {
+    const order = joinedOrder(trace, { whole, products, stacked });
+    if (Array.isArray(order)) return { whole, products, stacked, order };
+    const waiting = [...stacked].filter(([, { product }]) => order.has(product));
+    if (waiting.length === 0) break;
+    for (const [n] of waiting) stacked.delete(n);
   }
   return { ...noJoins, order: trace.nodes };
 }
@@ -320,30 +340,33 @@ export const noJoins: Joins = { whole: new Map(), products: new Map(), stacked: 
 
 const partsMade = ({ parts, source }: Join): readonly Node[] => (source === undefined ? parts : [source]);
 
-/** The trace's nodes in an order in which all that a node is made from comes before it; undefined if there is none. */
-function joinedOrder(trace: Trace, { whole, products, stacked }: Joins): Node[] | undefined {
+/** The trace's nodes in an order in which all that a node is made from comes before it; if there is none, stacked products that wait for each other. */
+function joinedOrder(trace: Trace, { whole, products, stacked }: Joins): Node[] | Set<StackedProduct> {
+  const done = new Set<Node | StackedProduct>();
   const sources = (n: Node): readonly Node[] => {
+    if (done.has(n)) return [];
     const product = products.get(n);
     if (product !== undefined)
       return [...partsMade(product.left.join), ...partsMade(product.right.join), ...product.rest];
     const rows = stacked.get(n)?.product;
-    return rows === undefined ? (whole.get(n)?.parts ?? n.inputs) : [...partsMade(rows.left.join), rows.right];
+    if (rows === undefined) return whole.get(n)?.parts ?? n.inputs;
+    return done.has(rows) ? [] : [...partsMade(rows.left.join), rows.right];
   };
-  const done = new Set<Node>();
   const begun = new Set<Node>();
   const order: Node[] = [];
   for (const root of trace.nodes) {
-    const open: [Node, number][] = [[root, 0]];
+    const open = [{ node: root, from: sources(root), at: 0 }];
     for (let top = open[0]; top !== undefined; top = open[open.length - 1]) {
-      const next = done.has(top[0]) ? undefined : sources(top[0])[top[1]++];
-      if (next !== undefined) {
-        if (begun.has(next) && !done.has(next)) return undefined;
-        begun.add(top[0]);
-        open.push([next, 0]);
-      } else {
+      const { node, from } = top;
+      const next = from[top.at++];
+      begun.add(node);
+      if (next !== undefined && begun.has(next) && !done.has(next))
+        return new Set(open.flatMap((o) => stacked.get(o.node)?.product ?? []));
+      if (next !== undefined) open.push({ node: next, from: sources(next), at: 0 });
+      else {
         open.pop();
-        if (!done.has(top[0])) order.push(top[0]);
-        done.add(top[0]);
+        if (!done.has(node)) order.push(node);
+        done.add(node).add(stacked.get(node)?.product ?? node);
       }
     }
   }

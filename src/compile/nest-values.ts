@@ -1,8 +1,8 @@
 // The values of a kernel in the loop form: each is computed where it is first needed, and at hand from there on.
 import { liveExprs, type TiledKernel } from "./4-tile.ts";
-import { coefficient, type Index } from "./affine.ts";
+import { type Axis, coefficient, type Index } from "./affine.ts";
 import { choiceOf, type Expr, type Guard } from "./kernel.ts";
-import type { Block, Condition, Mode, Operator, Place, Position, Statement, Value } from "./loop-form.ts";
+import type { Block, Condition, Mode, Operator, Place, Position, Statement, Value, Variable } from "./loop-form.ts";
 
 /** Offsets from the loop variables that tell the elements of a register tile apart, by axis id. */
 export type Instance = ReadonlyMap<number, number>;
@@ -41,6 +41,12 @@ export class Values {
     body();
     this.#open.pop();
     return statements;
+  }
+
+  /** A loop in which an axis's variable moves on from where it is. */
+  roll(axis: Axis, variable: Variable, count: number, step: number, body: (counter: Variable) => void): void {
+    const counter = { name: `k${axis.id}` };
+    this.add({ kind: "roll", variable, counter, count, step, body: this.block(() => body(counter), axis.id) });
   }
 
   add(statement: Statement): void {

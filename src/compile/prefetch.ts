@@ -3,14 +3,55 @@ import { bytesOf, type Node, sizeOf } from "../graph/internal.ts";
 import { type TiledKernel, tileLoops, vectorOnResult } from "./4-tile.ts";
 import { type Axis, coefficient, type Index } from "./affine.ts";
 import type { Expr, Kernel } from "./kernel.ts";
+import type { Variable } from "./loop-form.ts";
+import type { Instance, Values } from "./nest-values.ts";
 
-/** What this file finds: the target has it, so that where nothing can be asked for it is left out. */
-export interface Ahead {
-  readonly streams: typeof streams;
-  readonly rowsAfter: typeof rowsAfter;
+/** Adds statements to a kernel's loop form that ask for memory. A target makes it, so that where nothing can be asked for it is left out. */
+export class Prefetcher {
+  readonly #kernel: TiledKernel;
+  readonly #values: Values;
+  readonly #variable: (axis: Axis) => Variable;
+  readonly #streams: readonly Stream[];
+
+  constructor(kernel: TiledKernel, values: Values, variable: (axis: Axis) => Variable) {
+    this.#kernel = kernel;
+    this.#values = values;
+    this.#variable = variable;
+    this.#streams = streams(
+      kernel,
+      values.live.filter((e) => e.kind === "load"),
+    );
+  }
+
+  /** Asks for the rows that the next tile will read in this round, where it ends: what comes before, this one reads. */
+  nextTile(instances: readonly Instance[], taps: readonly Axis[]): void {
+    if (this.#streams.length === 0) return;
+    const values = this.#values;
+    const body = values.block(() => {
+      for (const { load, step } of this.#streams) {
+        const places = instances.map((i) => values.place(load.buffer, load.index, load.dtype, i, step));
+        for (const [, place] of new Map(places.map((p) => [p.at, p]))) values.add({ kind: "prefetch", place });
+      }
+    });
+    const ends = taps.map((axis) => ({ variable: this.#variable(axis), value: axis.extent - 1 }));
+    values.add({ kind: "within", values: ends, body });
+  }
+
+  /** Asks for the rows that this tile's stores will read and write; `counts` are its elements along its axes. */
+  rows(counts: ReadonlyMap<Axis, number>): void {
+    const values = this.#values;
+    for (const { buffer, index, dtype, rows, along, lines } of rowsAfter(this.#kernel, counts)) {
+      const ask = ([row, ...inner]: typeof rows): void => {
+        if (row !== undefined) return values.roll(row.axis, this.#variable(row.axis), row.count, 1, () => ask(inner));
+        for (const line of lines)
+          values.add({ kind: "prefetch", place: values.place(buffer, index, dtype, new Map([[along.id, line]])) });
+      };
+      ask(rows);
+    }
+  }
 }
 
-export interface Stream {
+interface Stream {
   readonly load: Expr & { kind: "load" };
   /** Elements from what one tile reads to what the next one does. */
   readonly step: number;
@@ -24,7 +65,7 @@ const mostTaps = 64;
 const mostRepeats = 4;
 
 /** The loads that begin a new row at each step of the outermost reduced loop, and walk on along a loop around it. */
-export function streams(kernel: TiledKernel, loads: readonly (Expr & { kind: "load" })[]): Stream[] {
+function streams(kernel: TiledKernel, loads: readonly (Expr & { kind: "load" })[]): Stream[] {
   const { vector, reducedOrder } = kernel;
   if (vector === undefined || !vectorOnResult(kernel) || reducedOrder.length === 0) return [];
   const [rows, ...taps] = reducedOrder;
@@ -57,7 +98,7 @@ interface Access {
 }
 
 /** What a tile reads or writes once its sums are formed, in rows far apart: a row for each position along some of its axes. */
-export interface Rows extends Access {
+interface Rows extends Access {
   readonly rows: readonly { readonly axis: Axis; readonly count: number }[];
   /** The axis along a row, and elements of which one lies in each line of the cache that the tile's part of the row touches. */
   readonly along: Axis;
@@ -72,14 +113,15 @@ const lineElements = 16;
 const twoLines = 2 * lineElements;
 
 /** What the stores of a tile touch, asked for before its sums are formed: of rows far apart the processor waits for each. */
-export function rowsAfter(kernel: TiledKernel, counts: ReadonlyMap<Axis, number>): Rows[] {
+function rowsAfter(kernel: TiledKernel, counts: ReadonlyMap<Axis, number>): Rows[] {
   if (!vectorOnResult(kernel)) return [];
   const terms = kernel.reduced.reduce((n, a) => n * a.extent, 1);
   const elements = [...counts.values()].reduce((n, count) => n * count, 1);
-  const found = [
+  const places: Access[] = [
     ...loadsAfter(kernel),
     ...kernel.stores.map(({ buffer, index, value }) => ({ buffer, index, dtype: value.dtype })),
-  ]
+  ];
+  const found = [...new Map(places.map((p) => [`${p.buffer} ${p.index.key}`, p])).values()]
     .map((access) => rowsOf(kernel, access, counts))
     .filter((r) => r !== undefined);
   const lines = found.reduce((n, r) => n + r.rows.reduce((m, { count }) => m * count, r.lines.length), 0);

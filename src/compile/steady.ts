@@ -13,6 +13,12 @@ export interface Steady {
   readonly leaves: readonly number[];
 }
 
+/** Tells leaves that stay the same from run to run. */
+export function keptLeaves({ leaves, updates }: Trace): (leaf: Node) => boolean {
+  const updated = new Set(updates.map((u) => u.leaf));
+  return ({ leaf }) => !updated.has(leaf) && ["param", "state"].includes((leaves[leaf].args as Leaf).role);
+}
+
 /** Bytes of a kernel's values over those that it reads, at most: what is much larger than the parameters is rather made again. */
 const mostGrowth = 2;
 
@@ -21,7 +27,6 @@ const mostGrowth = 2;
  * ResNet-50 for one image has 50 MB of them, which took a tenth of its time.
  */
 export function steadyPart(trace: Trace, prepared: Prepared, kernels: readonly Kernel[]): Steady {
-  const updated = new Set(prepared.updates.map((u) => u.leaf));
   const results = new Set([...prepared.outputs, ...prepared.updates.map((u) => u.value)]);
   for (const parts of prepared.joined.values()) for (const part of parts) results.add(part);
   const writers = new Map<Node, number>();
@@ -29,11 +34,8 @@ export function steadyPart(trace: Trace, prepared: Prepared, kernels: readonly K
     for (const { node, written } of buffers) if (written) writers.set(node, (writers.get(node) ?? 0) + 1);
   const values = new Set<Node>();
   const leaves = new Set<number>();
-  const isSteady = (node: Node): boolean => {
-    if (node.op !== "buffer") return values.has(node);
-    const { role } = trace.leaves[node.leaf].args as Leaf;
-    return (role === "param" || role === "state") && !updated.has(node.leaf);
-  };
+  const keeps = keptLeaves(trace);
+  const isSteady = (node: Node): boolean => (node.op === "buffer" ? keeps(node) : values.has(node));
   const bytes = (nodes: readonly Node[]): number => nodes.reduce((sum, n) => sum + bytesFor(n), 0);
   const found = kernels.filter(({ buffers }) => {
     const read = buffers.filter((b) => !b.written).map((b) => b.node);

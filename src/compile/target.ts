@@ -1,6 +1,6 @@
 // What the tiler knows of a machine; each backend has one.
 import type { TiledKernel } from "./4-tile.ts";
-import { type Ahead, rowsAfter, streams } from "./prefetch.ts";
+import { Prefetcher } from "./prefetch.ts";
 
 export interface Target {
   /** Bytes at whose multiples every buffer of a kernel starts. */
@@ -43,8 +43,8 @@ export interface Target {
   readonly mostTerms: number;
   /** Operations after a tile's sums, over all of its elements, up to which they are written out: past that they are loops. */
   readonly mostStored: number;
-  /** Finds what may be asked for ahead of time; undefined where nothing can be. */
-  readonly ahead: Ahead | undefined;
+  /** Asks for memory ahead of time; undefined where nothing can be asked for. */
+  readonly prefetcher?: (...given: ConstructorParameters<typeof Prefetcher>) => Prefetcher;
   /** Bytes of one operand that should stay in the second-level cache while the other passes by. */
   readonly blockBytes: number;
   /** Chooses among register tiles by measuring them; without, the cost model's estimate decides. */
@@ -85,7 +85,6 @@ export const wasmTarget: Target = {
   reachesBack: false,
   mostTerms: 0,
   mostStored: Number.POSITIVE_INFINITY,
-  ahead: undefined,
   blockBytes: 256 * 1024,
 };
 
@@ -102,7 +101,7 @@ export const nativeTarget = (lanes: number, tuning?: Tuning): Target => ({
   reachesBack: true,
   mostTerms: 120, // past that values crowd the registers
   mostStored: 48, // written out, what follows the sums was five sixths of a ResNet-50's code, and of the time that its compiler took
-  ahead: { streams, rowsAfter },
+  prefetcher: (...given) => new Prefetcher(...given),
   blockBytes: 512 * 1024,
   tuning,
 });

@@ -152,6 +152,9 @@ function build<T>(
     });
     const made = jobs.map((_, k) => commandsOf([command, ...options], parts[k], fresh[k]));
     run("sh", ["-c", sideBySide(made)], command);
+    for (const file of fresh)
+      if (!fs.existsSync(file))
+        throw new CompilerError(`the C compiler "${command}" writes no file, and does not say why`);
     return jobs.map(({ file }, k) => use(fresh[k], file));
   } catch (error) {
     if (error instanceof CompilerError) throw error;
@@ -171,7 +174,7 @@ function commandsOf(compiler: readonly string[], parts: readonly string[], file:
 
 /** Commands that run at once; the shell goes on when all have succeeded, and stops where one has not. */
 const sideBySide = (commands: readonly string[]): string =>
-  [...commands.map((c, i) => `${c} & p${i}=$!`), ...commands.map((_, i) => `wait $p${i} || exit 1`)].join("\n");
+  [...commands.map((c, i) => `${c} & p${i}=$!`), ...commands.map((_, i) => `wait $p${i} || exit $?`)].join("\n");
 
 const quoted = (words: readonly string[]): string => words.map((w) => `'${w.replaceAll("'", "'\\''")}'`).join(" ");
 
@@ -182,10 +185,9 @@ function run(command: string, args: readonly string[], compiler: string = comman
     throw new CompilerError(`the C compiler "${compiler}" cannot be run: ${result.error.message}`);
   if (result.status !== 0) {
     const lines = result.stderr.split("\n");
-    const first = lines.find((l) => /error/i.test(l)) ?? lines[0];
-    throw new CompilerError(
-      `the C compiler "${compiler}" fails (${result.signal ?? `status ${result.status}`}): ${first}`,
-    );
+    const first = lines.find((l) => /error/i.test(l) && !/^collect2/.test(l)) ?? lines[0];
+    const how = result.signal ?? `status ${result.status}`;
+    throw new CompilerError(`the C compiler "${compiler}" fails (${how})${first && `: ${first}`}`);
   }
   return result;
 }

@@ -29,6 +29,7 @@ export interface Trial {
   judge(executables: readonly Executable[], runners: Runners): void;
 }
 
+/** What a toolchain has to be tried out with, or the verdict of a trial before. */
 export function trialOf(toolchain: Toolchain, target: Target): Trial {
   const file = `${toolchain.folder}/verdict-${hashName([toolchain.identity, ...ownCode()])}`;
   const known = readVerdict(file);
