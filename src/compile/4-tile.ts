@@ -425,9 +425,33 @@ export interface TileLoop {
   readonly step: number;
 }
 
-/** Loops over register tiles, outermost first: the vector axis outside, so that what runs along lanes stays in cache. */
+/** Tiles along an axis from which its loop may be the outermost, which threads share out. */
+const manyTiles = 16;
+
+/**
+ * Loops over register tiles, outermost first: the vector axis outside, so that what runs along lanes stays in cache; outside of it those
+ * along which that moves too, as from row to row of an image, of which every column would be read from afar else.
+ */
 export function tileLoops(kernel: TiledKernel): TileLoop[] {
-  const unrolled = kernel.unrolled.map((u) => ({ axis: u.axis, step: u.factor }));
-  const along = vectorOnResult(kernel) ? [{ axis: kernel.vector!, step: kernel.lanes * kernel.vectors }] : [];
-  return [...along, ...unrolled];
+  const { vector, lanes, vectors } = kernel;
+  const tiles = kernel.unrolled.map((u) => ({ axis: u.axis, step: u.factor }));
+  if (vector === undefined || !vectorOnResult(kernel)) return tiles;
+  const along = summedLoads(kernel).filter((e) => coefficient(e.index, vector) === 1);
+  const outside = tiles.filter(
+    ({ axis, step }) => axis.extent >= manyTiles * step && along.some((e) => coefficient(e.index, axis) !== 0),
+  );
+  const inside = tiles.filter((t) => !outside.includes(t));
+  return [...outside, { axis: vector, step: lanes * vectors }, ...inside];
+}
+
+/** What the sums of a kernel load. */
+function summedLoads({ reductions }: Kernel): (Expr & { kind: "load" })[] {
+  const found = new Set<Expr>();
+  const visit = (e: Expr): void => {
+    if (found.has(e)) return;
+    found.add(e);
+    e.args.forEach(visit);
+  };
+  for (const r of reductions) visit(r.value);
+  return [...found].filter((e) => e.kind === "load");
 }

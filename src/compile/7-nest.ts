@@ -70,7 +70,7 @@ class Nester {
 
   /** All loops in order, for one thread. */
   #serial(plain: readonly Axis[], tiles: readonly TileLoop[]): void {
-    if (plain.length === 0) this.#tiles(tiles, []);
+    if (plain.length === 0) this.#tiles(tiles, new Map());
     else this.#loop(plain[0], 0, plain[0].extent, 1, () => this.#serial(plain.slice(1), tiles));
   }
 
@@ -87,7 +87,7 @@ class Nester {
         rest = { op: "div", a: rest, b: plain[k].extent };
       }
       positions.set(plain[0], rest);
-      this.#within(positions, () => this.#tiles(tiles, []));
+      this.#within(positions, () => this.#tiles(tiles, new Map()));
     });
   }
 
@@ -96,21 +96,23 @@ class Nester {
     this.#hoist();
     if (this.#even(axis, step)) {
       const tile: Variable = { name: "tile" };
-      this.#counted(tile, begin, end, () => this.#whole(axis, step, tile, inner, []));
+      this.#counted(tile, begin, end, () => this.#whole(axis, step, tile, inner, new Map()));
       return;
     }
     const whole = Math.floor(axis.extent / step);
     const first: Whole = { op: "mul", a: begin, b: step };
     const last: Whole = { op: "mul", a: { op: "min", a: end, b: whole }, b: step };
-    if (whole > 0) this.#loop(axis, first, last, step, () => this.#tiles(inner, [step]));
+    if (whole > 0) this.#loop(axis, first, last, step, () => this.#tiles(inner, new Map([[axis, step]])));
     if (axis.extent % step === 0) return;
     this.#when(whole, end, () =>
-      this.#within(new Map([[axis, whole * step]]), () => this.#tiles(inner, [axis.extent - whole * step])),
+      this.#within(new Map([[axis, whole * step]]), () =>
+        this.#tiles(inner, new Map([[axis, axis.extent - whole * step]])),
+      ),
     );
   }
 
   /** Loops over full tiles of the next tiled axis; where it has to be, the remainder as a smaller tile. */
-  #tiles(tiles: readonly TileLoop[], counts: readonly number[]): void {
+  #tiles(tiles: readonly TileLoop[], counts: Counts): void {
     if (tiles.length === 0) return this.#tile(counts);
     const [{ axis, step }, ...inner] = tiles;
     if (axis.extent % step !== 0 && this.#even(axis, step)) {
@@ -119,8 +121,10 @@ class Nester {
       return;
     }
     const whole = axis.extent - (axis.extent % step);
-    this.#loop(axis, 0, whole, step, () => this.#tiles(inner, [...counts, step]));
-    this.#loop(axis, whole, axis.extent, step, () => this.#tiles(inner, [...counts, axis.extent - whole]));
+    this.#loop(axis, 0, whole, step, () => this.#tiles(inner, new Map(counts).set(axis, step)));
+    this.#loop(axis, whole, axis.extent, step, () =>
+      this.#tiles(inner, new Map(counts).set(axis, axis.extent - whole)),
+    );
   }
 
   /** Whether full tiles suffice. */
@@ -129,11 +133,11 @@ class Nester {
   }
 
   /** The n-th full tile along an axis, which ends at the axis's end at the latest. */
-  #whole(axis: Axis, step: number, n: Variable, inner: readonly TileLoop[], counts: readonly number[]): void {
+  #whole(axis: Axis, step: number, n: Variable, inner: readonly TileLoop[], counts: Counts): void {
     const start: Whole = { op: "mul", a: n, b: step };
     const last = axis.extent - step;
     const at: Whole = last % step === 0 ? start : { op: "min", a: start, b: last };
-    this.#within(new Map([[axis, at]]), () => this.#tiles(inner, [...counts, step]));
+    this.#within(new Map([[axis, at]]), () => this.#tiles(inner, new Map(counts).set(axis, step)));
   }
 
   #when(less: Whole, than: Whole, body: () => void): void {
@@ -201,18 +205,15 @@ class Nester {
 
   // The register tile -----------------------------------------------------------------------------------------------------
 
-  #tile(counts: readonly number[]): void {
+  #tile(counts: Counts): void {
     const { kernel } = this;
     const { lanes } = kernel;
     const along = vectorOnResult(kernel);
-    const vectors = along ? Math.ceil(counts[0] / lanes) : 1;
-    const lastLanes = along && counts[0] % lanes !== 0 ? counts[0] % lanes : lanes;
+    const elements = along ? counts.get(kernel.vector!)! : 1;
+    const vectors = along ? Math.ceil(elements / lanes) : 1;
+    const lastLanes = along && elements % lanes !== 0 ? elements % lanes : lanes;
     if (along) this.#values.partial = { offset: (vectors - 1) * lanes, lanes: lastLanes };
-    const spread: Spread[] = kernel.unrolled.map((u, k) => ({
-      axis: u.axis,
-      count: counts[k + (along ? 1 : 0)],
-      step: 1,
-    }));
+    const spread: Spread[] = kernel.unrolled.map(({ axis }) => ({ axis, count: counts.get(axis)!, step: 1 }));
     if (along) spread.push({ axis: kernel.vector!, count: vectors, step: lanes });
     // what the last axis shares out is held in registers meanwhile, so the last is the one of fewest elements
     spread.sort((a, b) => b.count - a.count);
@@ -394,6 +395,9 @@ class Nester {
     });
   }
 }
+
+/** Elements of a register tile along its axes. */
+type Counts = ReadonlyMap<Axis, number>;
 
 /** The elements of a register tile, and for each reduction its totals by element. */
 interface Tile {

@@ -1,5 +1,6 @@
 // Checks of sharing out: whatever the number of threads, no two of them touch the same bytes, one writing, without a barrier between.
 
+import { tileLoops } from "../4-tile.ts";
 import type { Copy } from "../5-plan.ts";
 import type { Item, Phase } from "../6-share.ts";
 import type { Access, Program } from "../program.ts";
@@ -79,14 +80,14 @@ const accessesOf = ({ from, to, bytes }: Copy): Access[] => [
 
 /** Tasks are all iterations of the plain loops, or, where there are none, of the outermost tiled one. */
 function checkTasks(program: Program, item: Item, shared: boolean, turns: number, name: string): void {
-  const { plain, serial, unrolled, vector, vectors, lanes, outer, strips = 0 } = program.kernels[item.kernel].tiled;
+  const { tiled } = program.kernels[item.kernel];
+  const { plain, serial, outer, strips = 0 } = tiled;
   const along = outer.slice(0, strips);
   if (along.some((axis, i) => plain[i] !== axis) || along.reduce((n, a) => n * a.extent, 1) !== turns)
     fault(`${name} has ${turns} strips, its outermost loops run over ${along.map((a) => a.extent).join(" × ")}`);
   if (shared && serial) fault(`${name} is serial, and shared out`);
-  const tiles =
-    vector !== undefined && outer.includes(vector) ? Math.ceil(vector.extent / (lanes * vectors)) : undefined;
-  const first = unrolled.length > 0 ? Math.ceil(unrolled[0].axis.extent / unrolled[0].factor) : 1;
-  const tasks = serial ? 1 : plain.length > 0 ? plain.reduce((n, a) => n * a.extent, 1) : (tiles ?? first);
+  const [first] = tileLoops(tiled);
+  const tiles = first === undefined ? 1 : Math.ceil(first.axis.extent / first.step);
+  const tasks = serial ? 1 : plain.length > 0 ? plain.reduce((n, a) => n * a.extent, 1) : tiles;
   if (item.tasks * turns !== tasks) fault(`${name} has ${tasks} tasks, not ${item.tasks * turns}`);
 }
