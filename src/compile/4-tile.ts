@@ -44,7 +44,7 @@ export interface TileOptions {
   readonly stage: boolean;
 }
 
-type Access = {
+export type Access = {
   readonly index: Index;
   readonly guards: readonly { readonly index: Index }[];
   readonly store: boolean;
@@ -169,18 +169,24 @@ const loadsOf = (exprs: readonly Expr[]): Access[] =>
 export const vectorOnResult = (kernel: TiledKernel): boolean =>
   kernel.vector !== undefined && kernel.outer.includes(kernel.vector);
 
-/** Expressions that the stores need. */
-export function liveExprs(kernel: Kernel): Expr[] {
-  const live = new Set<Expr>();
-  const visit = (e: Expr): void => {
-    if (live.has(e)) return;
-    live.add(e);
+/** Expressions that others are made of, and with `reductions`, what is reduced for them. */
+export function reached(from: readonly Expr[], reductions: readonly Reduction[] = []): Set<Expr> {
+  const found = new Set<Expr>();
+  const visit = (e: Expr | undefined): void => {
+    if (e === undefined || found.has(e)) return;
+    found.add(e);
     e.args.forEach(visit);
-    if (e.kind === "reduction") visit(kernel.reductions[e.reduction].value);
+    if (e.kind === "reduction") visit(reductions[e.reduction]?.value);
   };
-  for (const s of kernel.stores) visit(s.value);
-  return [...live].sort((a, b) => a.id - b.id);
+  from.forEach(visit);
+  return found;
 }
+
+/** Expressions that the stores need. */
+export const liveExprs = ({ stores, reductions }: Kernel): Expr[] =>
+  [...reached(values(stores), reductions)].sort((a, b) => a.id - b.id);
+
+const values = (list: readonly { readonly value: Expr }[]): Expr[] => list.map(({ value }) => value);
 
 /** Vectors hold 32-bit lanes; there is no vector instruction for whole-number remainders. */
 const hasVectorForm = (e: Expr): boolean =>
@@ -232,7 +238,7 @@ function turned(
 }
 
 /** Instructions of one vector access along an axis. */
-function accessCost(access: Access, axis: Axis, lanes: number): number {
+export function accessCost(access: Access, axis: Axis, lanes: number): number {
   const step = coefficient(access.index, axis);
   const guarded = access.guards.some((g) => coefficient(g.index, axis) !== 0) ? 4 : 0;
   if (step === 1) return (access.store ? 2 : 1) + guarded;
@@ -250,13 +256,7 @@ function reducing(
   { target, unroll }: TileOptions,
 ): Choice[] {
   const { lanes } = target;
-  const inner = new Set<Expr>();
-  const collect = (e: Expr): void => {
-    if (inner.has(e)) return;
-    inner.add(e);
-    e.args.forEach(collect);
-  };
-  for (const r of kernel.reductions) collect(r.value);
+  const inner = reached(values(kernel.reductions));
   const reducedIds = new Set(kernel.reduced.map((a) => a.id));
   const varying = live.filter((e) => inner.has(e) && [...e.axes].some((id) => reducedIds.has(id)));
   const work: Work = {
@@ -354,7 +354,7 @@ function estimate(
   for (const load of loads) {
     const count = repeats((a) => coefficient(load.index, a) !== 0);
     if (vector === undefined) instructions += (fused ? 0.5 : 1) * count;
-    else if (fused) instructions += overlap * count * loadCost(load, vector, unrolled, count * steps, lanes);
+    else if (target.loadCost) instructions += count * target.loadCost(load, vector, unrolled, count * steps, lanes);
     else instructions += count * accessCost(load, vector, lanes);
     streams.push(count);
     // tile elements far apart in memory crowd the cache
@@ -383,25 +383,6 @@ function estimate(
   const tailWaste = onResult ? Math.sqrt(groups / (Math.ceil(vector.extent / lanes) * lanes)) : 1;
   const useful = tileSize * (vector === undefined ? 1 : usefulLanes(vector.extent, lanes));
   return { cost: (instructions * waste * tailWaste) / useful, rounds };
-}
-
-/** How much of the time of loads does not vanish behind arithmetic. */
-const overlap = 0.35;
-/** Bytes that stay in the first-level cache while a sum is formed. */
-const nearBytes = 16 * 1024;
-
-/** Slots that a vector load takes of the units that load: where it crosses lines of the cache it takes two, and more from further away. */
-function loadCost(load: Access, vector: Axis, unrolled: readonly Unrolled[], vectors: number, lanes: number): number {
-  const step = coefficient(load.index, vector);
-  if (step === 0) return 0.5 + (accessCost(load, vector, lanes) - 1);
-  if (step !== 1) return accessCost(load, vector, lanes) / overlap / 2;
-  const askew = (coef: number): boolean => coef % lanes !== 0;
-  const tiles = unrolled.some((u) => askew(coefficient(load.index, u.axis) ?? 0));
-  const taps =
-    load.index.terms.some((t) => t.coef !== 1 && askew(t.coef)) ||
-    load.index.terms.filter((t) => t.coef === 1).length > 1;
-  const far = 4 * lanes * vectors > nearBytes ? 1 : 0;
-  return accessCost(load, vector, lanes) + far + (tiles ? 1.5 : taps ? 0.7 : 0);
 }
 
 const isProduct = ({ op, value, compensated }: Reduction): boolean =>
@@ -436,22 +417,12 @@ export function tileLoops(kernel: TiledKernel): TileLoop[] {
   const { vector, lanes, vectors } = kernel;
   const tiles = kernel.unrolled.map((u) => ({ axis: u.axis, step: u.factor }));
   if (vector === undefined || !vectorOnResult(kernel)) return tiles;
-  const along = summedLoads(kernel).filter((e) => coefficient(e.index, vector) === 1);
+  const along = loadsOf([...reached(values(kernel.reductions))]).filter(
+    ({ index }) => coefficient(index, vector) === 1,
+  );
   const outside = tiles.filter(
-    ({ axis, step }) => axis.extent >= manyTiles * step && along.some((e) => coefficient(e.index, axis) !== 0),
+    ({ axis, step }) => axis.extent >= manyTiles * step && along.some(({ index }) => coefficient(index, axis) !== 0),
   );
   const inside = tiles.filter((t) => !outside.includes(t));
   return [...outside, { axis: vector, step: lanes * vectors }, ...inside];
-}
-
-/** What the sums of a kernel load. */
-function summedLoads({ reductions }: Kernel): (Expr & { kind: "load" })[] {
-  const found = new Set<Expr>();
-  const visit = (e: Expr): void => {
-    if (found.has(e)) return;
-    found.add(e);
-    e.args.forEach(visit);
-  };
-  for (const r of reductions) visit(r.value);
-  return [...found].filter((e) => e.kind === "load");
 }

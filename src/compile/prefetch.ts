@@ -1,6 +1,6 @@
 // What a kernel will read next, asked for ahead of time: rows that lie far apart are no pattern that a processor sees by itself.
 import { bytesOf, type Node, sizeOf } from "../graph/internal.ts";
-import { type TiledKernel, tileLoops, vectorOnResult } from "./4-tile.ts";
+import { reached, type TiledKernel, tileLoops, vectorOnResult } from "./4-tile.ts";
 import { type Axis, coefficient, type Index } from "./affine.ts";
 import type { Expr, Kernel } from "./kernel.ts";
 import type { Variable } from "./loop-form.ts";
@@ -129,16 +129,8 @@ function rowsAfter(kernel: TiledKernel, counts: ReadonlyMap<Axis, number>): Rows
 }
 
 /** Loads without conditions that only the stores need. */
-function loadsAfter(kernel: Kernel): (Expr & { kind: "load" })[] {
-  const found = new Set<Expr>();
-  const visit = (e: Expr): void => {
-    if (found.has(e)) return;
-    found.add(e);
-    e.args.forEach(visit);
-  };
-  for (const s of kernel.stores) visit(s.value);
-  return [...found].filter((e): e is Expr & { kind: "load" } => e.kind === "load" && e.guards.length === 0);
-}
+const loadsAfter = ({ stores }: Kernel): (Expr & { kind: "load" })[] =>
+  [...reached(stores.map(({ value }) => value))].filter((e) => e.kind === "load").filter((e) => e.guards.length === 0);
 
 function rowsOf(kernel: Kernel, { buffer, index, dtype }: Access, counts: ReadonlyMap<Axis, number>): Rows | undefined {
   if (bytesIn(kernel.buffers[buffer].node) < leastBytes) return undefined;

@@ -1,5 +1,6 @@
 // What the tiler knows of a machine; each backend has one.
 import type { TiledKernel } from "./4-tile.ts";
+import { loadCost } from "./load-cost.ts";
 import { Prefetcher } from "./prefetch.ts";
 
 export interface Target {
@@ -24,6 +25,8 @@ export interface Target {
   readonly loadsFirst: boolean;
   /** A multiplication and an addition are one instruction, and an operand may come from memory. */
   readonly fused: boolean;
+  /** Instructions that a load along vectors is worth, where it is no more than one beside others. */
+  readonly loadCost?: typeof loadCost;
   /**
    * Along what vectors run in a large matrix product; factors used at least so many times are copied to be contiguous there: in panels
    * of so many vectors of columns, the first that make whole panels. (Products of 512 to 1536 gain 6 to 14 % in C, 5 to 15 % in WebAssembly.)
@@ -95,6 +98,7 @@ export const nativeTarget = (lanes: number, tuning?: Tuning): Target => ({
   registers: lanes === 8 ? 16 : 32,
   loadsFirst: false,
   fused: true,
+  loadCost,
   products: { contiguous: "columns", uses: 16, panels: [3, 2, 4, 1] },
   factors: [2, 3, 4, 5, 6, 7, 8, 10, 12, 14],
   mostUnrolled: 28,
